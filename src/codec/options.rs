@@ -1,0 +1,347 @@
+//! The grammar of incoming options and details: which keys a message has, and their types.
+//!
+//! Owns the rules of all dictionaries that become structs: unknown keys are walked and ignored, no key may stand
+//! twice, null and `undefined` are as good as absent (that is how JavaScript encoders write options that were never
+//! set), booleans must be booleans. Attributes that only router-to-router links use are checked and dropped.
+
+use std::borrow::Cow;
+
+use crate::id::{RegistrationId, SessionId, SubscriptionId};
+use crate::message::{
+    Audience, CallOptions, CancelMode, EventDetails, InvocationDetails, InvokePolicy, Passthru,
+    PassthruAttributes, PublishOptions, RegisterOptions, ResultDetails, SubscribeOptions,
+    UnregisteredDetails, UnsubscribedDetails, YieldOptions,
+};
+use crate::uri::MatchPolicy;
+
+use super::decode::Decoder;
+use super::keys::Key;
+use super::reader::{Found, Reader, Step, duplicate_key, expected};
+
+/// Reads the value of a key, or says that the key means nothing here.
+type OnKey<'f, 'r, 'a, R> = &'f mut dyn FnMut(&mut Decoder<'r, 'a, R>, Key) -> Step<bool>;
+
+impl<'r, 'a, R: Reader<'a> + ?Sized> Decoder<'r, 'a, R> {
+    pub fn publish_options(&mut self) -> Step<PublishOptions<'a>> {
+        let mut options = PublishOptions::default();
+        self.options(&mut |decoder, key| {
+            match key {
+                Key::Acknowledge => options.acknowledge = decoder.bool()?,
+                Key::ExcludeMe => options.exclude_me = decoder.bool()?,
+                Key::DiscloseMe => options.disclose_me = decoder.bool()?,
+                Key::Retain => options.retain = decoder.bool()?,
+                Key::Eligible => decoder.sessions(&mut options.eligible)?,
+                Key::EligibleAuthid => options.eligible.authids = Some(decoder.texts()?),
+                Key::EligibleAuthrole => options.eligible.authroles = Some(decoder.texts()?),
+                Key::Exclude => decoder.sessions(&mut options.exclude)?,
+                Key::ExcludeAuthid => options.exclude.authids = Some(decoder.texts()?),
+                Key::ExcludeAuthrole => options.exclude.authroles = Some(decoder.texts()?),
+                Key::TransactionHash => drop(decoder.text()?),
+                _ => return decoder.passthru(key, &mut options.passthru),
+            }
+            Ok(true)
+        })?;
+        Ok(options)
+    }
+
+    pub fn subscribe_options(&mut self) -> Step<SubscribeOptions> {
+        let mut options = SubscribeOptions::default();
+        self.options(&mut |decoder, key| {
+            match key {
+                Key::Match => options.match_policy = decoder.match_policy()?,
+                Key::GetRetained => options.get_retained = decoder.bool()?,
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(options)
+    }
+
+    pub fn unsubscribed_details(&mut self) -> Step<Option<UnsubscribedDetails<'a>>> {
+        let mut details = UnsubscribedDetails::default();
+        let is_there = self.optional_details(&mut |decoder, key| {
+            match key {
+                Key::Subscription => details.subscription = Some(SubscriptionId(decoder.id()?)),
+                Key::Reason => details.reason = Some(decoder.text()?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(is_there.then_some(details))
+    }
+
+    pub fn event_details(&mut self) -> Step<EventDetails<'a>> {
+        let mut details = EventDetails::default();
+        self.details(&mut |decoder, key| {
+            match key {
+                Key::Publisher => details.publisher = Some(SessionId(decoder.id()?)),
+                Key::PublisherAuthid => details.publisher_authid = Some(decoder.text()?),
+                Key::PublisherAuthrole => details.publisher_authrole = Some(decoder.text()?),
+                Key::Topic => details.topic = Some(decoder.text()?),
+                Key::Retained => details.retained = decoder.bool()?,
+                Key::Trustlevel => details.trustlevel = Some(decoder.count()?),
+                Key::TransactionHash => drop(decoder.text()?),
+                Key::AcknowledgedDelivery => drop(decoder.bool()?),
+                _ => return decoder.passthru(key, &mut details.passthru),
+            }
+            Ok(true)
+        })?;
+        Ok(details)
+    }
+
+    pub fn call_options(&mut self) -> Step<CallOptions<'a>> {
+        let mut options = CallOptions::default();
+        self.options(&mut |decoder, key| {
+            match key {
+                Key::Timeout => options.timeout = decoder.count()?,
+                Key::ReceiveProgress => options.receive_progress = decoder.bool()?,
+                Key::Progress => options.progress = decoder.bool()?,
+                Key::DiscloseMe => options.disclose_me = decoder.bool()?,
+                _ => return decoder.passthru(key, &mut options.passthru),
+            }
+            Ok(true)
+        })?;
+        Ok(options)
+    }
+
+    /// The options of CANCEL and INTERRUPT; only the latter has a reason.
+    pub fn cancel_options(&mut self, has_reason: bool) -> Step<(Option<CancelMode>, Option<Cow<'a, str>>)> {
+        let (mut mode, mut reason) = (None, None);
+        self.options(&mut |decoder, key| {
+            match key {
+                Key::Mode => {
+                    let what = "\"skip\", \"kill\" or \"killnowait\"";
+                    mode = Some(decoder.choice(what, CancelMode::from_option)?);
+                }
+                Key::Reason if has_reason => reason = Some(decoder.text()?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok((mode, reason))
+    }
+
+    pub fn result_details(&mut self) -> Step<ResultDetails<'a>> {
+        let mut details = ResultDetails::default();
+        self.details(&mut |decoder, key| {
+            decoder.progress(key, &mut details.progress, &mut details.passthru)
+        })?;
+        Ok(details)
+    }
+
+    pub fn yield_options(&mut self) -> Step<YieldOptions<'a>> {
+        let mut options = YieldOptions::default();
+        self.options(&mut |decoder, key| {
+            decoder.progress(key, &mut options.progress, &mut options.passthru)
+        })?;
+        Ok(options)
+    }
+
+    pub fn error_details(&mut self) -> Step<Passthru<'a>> {
+        let mut passthru = Passthru::default();
+        self.details(&mut |decoder, key| decoder.passthru(key, &mut passthru))?;
+        Ok(passthru)
+    }
+
+    pub fn register_options(&mut self) -> Step<RegisterOptions> {
+        let mut options = RegisterOptions::default();
+        self.options(&mut |decoder, key| {
+            match key {
+                Key::Match => options.match_policy = decoder.match_policy()?,
+                Key::Invoke => {
+                    let what = "\"single\", \"first\", \"last\", \"roundrobin\" or \"random\"";
+                    options.invoke = decoder.choice(what, InvokePolicy::from_option)?;
+                }
+                Key::DiscloseCaller => options.disclose_caller = decoder.bool()?,
+                Key::Concurrency => {
+                    options.concurrency = Some(decoder.integer("an integer from 1", 1..=u64::MAX)?);
+                }
+                Key::ForceReregister => options.force_reregister = decoder.bool()?,
+                Key::ForwardTimeout => options.forward_timeout = decoder.bool()?,
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(options)
+    }
+
+    pub fn unregistered_details(&mut self) -> Step<Option<UnregisteredDetails<'a>>> {
+        let mut details = UnregisteredDetails::default();
+        let is_there = self.optional_details(&mut |decoder, key| {
+            match key {
+                Key::Registration => details.registration = Some(RegistrationId(decoder.id()?)),
+                Key::Reason => details.reason = Some(decoder.text()?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(is_there.then_some(details))
+    }
+
+    pub fn invocation_details(&mut self) -> Step<InvocationDetails<'a>> {
+        let mut details = InvocationDetails::default();
+        self.details(&mut |decoder, key| {
+            match key {
+                Key::Caller => details.caller = Some(SessionId(decoder.id()?)),
+                Key::CallerAuthid => details.caller_authid = Some(decoder.text()?),
+                Key::CallerAuthrole => details.caller_authrole = Some(decoder.text()?),
+                Key::Procedure => details.procedure = Some(decoder.text()?),
+                Key::ReceiveProgress => details.receive_progress = decoder.bool()?,
+                Key::Progress => details.progress = decoder.bool()?,
+                Key::Timeout => details.timeout = Some(decoder.count()?),
+                Key::Trustlevel => details.trustlevel = Some(decoder.count()?),
+                _ => return decoder.passthru(key, &mut details.passthru),
+            }
+            Ok(true)
+        })?;
+        Ok(details)
+    }
+
+    fn options(&mut self, on_key: OnKey<'_, 'r, 'a, R>) -> Step<()> {
+        self.element("Options", "a map")?;
+        self.dictionary(on_key)
+    }
+
+    fn details(&mut self, on_key: OnKey<'_, 'r, 'a, R>) -> Step<()> {
+        self.element("Details", "a map")?;
+        self.dictionary(on_key)
+    }
+
+    fn optional_details(&mut self, on_key: OnKey<'_, 'r, 'a, R>) -> Step<bool> {
+        let is_there = self.optional_element("Details")?;
+        if is_there {
+            self.dictionary(on_key)?;
+        }
+        Ok(is_there)
+    }
+
+    fn dictionary(&mut self, on_key: OnKey<'_, 'r, 'a, R>) -> Step<()> {
+        let mut map = self.map()?;
+        let depth = self.depth.saturating_sub(2);
+        let mut seen = 0;
+        // Allocates only for keys that we do not know.
+        let mut unknown: Vec<(Cow<'a, str>, usize)> = Vec::new();
+        while self.reader.more(&mut map)? {
+            let at = self.reader.position();
+            let name = self.key()?;
+            let Some(key) = Key::from_name(&name) else {
+                unknown.push((name, at));
+                self.reader.skip(depth)?;
+                continue;
+            };
+            if seen & key.bit() != 0 {
+                return Err(duplicate_key(&name, at));
+            }
+            seen |= key.bit();
+            self.place.key = key.name();
+            if !self.reader.absent()? && !self.forward_for(key)? && !on_key(self, key)? {
+                self.reader.skip(depth)?;
+            }
+            self.place.key = "";
+        }
+        // Sorted, because looking each one up among those before it would take quadratic time.
+        unknown.sort_unstable();
+        match unknown.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            Some([.., (name, at)]) => Err(duplicate_key(name, *at)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the attributes of RESULT and YIELD.
+    fn progress(&mut self, key: Key, progress: &mut bool, passthru: &mut Passthru<'a>) -> Step<bool> {
+        if key != Key::Progress {
+            return self.passthru(key, passthru);
+        }
+        *progress = self.bool()?;
+        Ok(true)
+    }
+
+    fn passthru(&mut self, key: Key, passthru: &mut Passthru<'a>) -> Step<bool> {
+        let slot: for<'m> fn(&'m mut PassthruAttributes<'a>) -> &'m mut Option<Cow<'a, str>> = match key {
+            Key::PptScheme => |attributes| &mut attributes.ppt_scheme,
+            Key::PptSerializer => |attributes| &mut attributes.ppt_serializer,
+            Key::PptCipher => |attributes| &mut attributes.ppt_cipher,
+            Key::PptKeyid => |attributes| &mut attributes.ppt_keyid,
+            Key::EncAlgo => |attributes| &mut attributes.enc_algo,
+            Key::EncKey => |attributes| &mut attributes.enc_key,
+            Key::EncSerializer => |attributes| &mut attributes.enc_serializer,
+            _ => return Ok(false),
+        };
+        let text = match key {
+            Key::EncAlgo => self.name_of(ENC_ALGOS, "\"cryptobox\", \"mqtt\", \"xbr\" or \"x_...\"")?,
+            Key::EncSerializer => self.name_of(ENC_SERIALIZERS, "the name of a serializer or \"x_...\"")?,
+            _ => self.text()?,
+        };
+        *slot(passthru.0.get_or_insert_default()) = Some(text);
+        Ok(true)
+    }
+
+    /// One of `names`, or a private one.
+    fn name_of(&mut self, names: &[&str], what: &'static str) -> Step<Cow<'a, str>> {
+        let at = self.reader.position();
+        let text = self.text()?;
+        if names.contains(&&*text) || text.starts_with("x_") {
+            return Ok(text);
+        }
+        Err(expected(what, at, Found::text(&text)))
+    }
+
+    fn match_policy(&mut self) -> Step<MatchPolicy> {
+        self.choice("\"exact\", \"prefix\" or \"wildcard\"", MatchPolicy::from_option)
+    }
+
+    fn count(&mut self) -> Step<u64> {
+        self.integer("an integer from 0", 0..=u64::MAX)
+    }
+
+    fn sessions(&mut self, audience: &mut Audience<'a>) -> Step<()> {
+        let mut sessions = Vec::new();
+        self.each(&mut |decoder| {
+            sessions.push(SessionId(decoder.id()?));
+            Ok(())
+        })?;
+        audience.sessions = Some(sessions);
+        Ok(())
+    }
+
+    fn texts(&mut self) -> Step<Vec<Cow<'a, str>>> {
+        let mut texts = Vec::new();
+        self.each(&mut |decoder| {
+            texts.push(decoder.text()?);
+            Ok(())
+        })?;
+        Ok(texts)
+    }
+
+    fn each(&mut self, on_item: &mut dyn FnMut(&mut Self) -> Step<()>) -> Step<()> {
+        let mut list = self.list()?;
+        let mut index = 0;
+        while self.reader.more(&mut list)? {
+            self.place.index = Some(index);
+            on_item(self)?;
+            index += 1;
+        }
+        self.place.index = None;
+        Ok(())
+    }
+
+    /// The list of sessions that a router-to-router link has carried a message for; this router has no such links.
+    fn forward_for(&mut self, key: Key) -> Step<bool> {
+        if key != Key::ForwardFor {
+            return Ok(false);
+        }
+        let depth = self.depth.saturating_sub(4);
+        self.each(&mut |decoder| {
+            let mut map = decoder.map()?;
+            while decoder.reader.more(&mut map)? {
+                decoder.key()?;
+                decoder.reader.skip(depth)?;
+            }
+            Ok(())
+        })?;
+        Ok(true)
+    }
+}
+
+const ENC_ALGOS: &[&str] = &["cryptobox", "mqtt", "xbr"];
+const ENC_SERIALIZERS: &[&str] = &["json", "msgpack", "cbor", "ubjson", "flatbuffers", "opaque"];

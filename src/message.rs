@@ -1,0 +1,527 @@
+//! WAMP messages: a head that the router reads and a tail (the payload) that it carries.
+//!
+//! Owns the message types, their options and the direction table. Bytes are the business of [`codec`](crate::codec);
+//! what a message causes, of [`router`](crate::router). [wamp: basic/messages]
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use crate::id::{PublicationId, RegistrationId, RequestId, SessionId, SubscriptionId};
+use crate::uri::MatchPolicy;
+
+/// A details or options dictionary of a message that is not on the hot path.
+///
+/// Binary values stand as WAMP's binary-in-JSON strings (`"\0"` + base64), whatever the serializer.
+pub type Dict = Map<String, Value>;
+
+/// The message codes of the basic and advanced profiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u16)]
+pub enum MessageType {
+    Hello = 1,
+    Welcome = 2,
+    Abort = 3,
+    Challenge = 4,
+    Authenticate = 5,
+    Goodbye = 6,
+    Error = 8,
+    Publish = 16,
+    Published = 17,
+    Subscribe = 32,
+    Subscribed = 33,
+    Unsubscribe = 34,
+    Unsubscribed = 35,
+    Event = 36,
+    Call = 48,
+    Cancel = 49,
+    Result = 50,
+    Register = 64,
+    Registered = 65,
+    Unregister = 66,
+    Unregistered = 67,
+    Invocation = 68,
+    Interrupt = 69,
+    Yield = 70,
+    EventReceived = 337,
+}
+
+impl MessageType {
+    /// The type with this code, if WAMP has one.
+    pub fn from_code(code: u64) -> Option<Self> {
+        use MessageType::*;
+        Some(match code {
+            1 => Hello,
+            2 => Welcome,
+            3 => Abort,
+            4 => Challenge,
+            5 => Authenticate,
+            6 => Goodbye,
+            8 => Error,
+            16 => Publish,
+            17 => Published,
+            32 => Subscribe,
+            33 => Subscribed,
+            34 => Unsubscribe,
+            35 => Unsubscribed,
+            36 => Event,
+            48 => Call,
+            49 => Cancel,
+            50 => Result,
+            64 => Register,
+            65 => Registered,
+            66 => Unregister,
+            67 => Unregistered,
+            68 => Invocation,
+            69 => Interrupt,
+            70 => Yield,
+            337 => EventReceived,
+            _ => return None,
+        })
+    }
+
+    /// The integer that begins the message.
+    pub fn code(self) -> u16 {
+        self as u16
+    }
+
+    /// The name in the specification, in capitals.
+    pub fn name(self) -> &'static str {
+        use MessageType::*;
+        match self {
+            Hello => "HELLO",
+            Welcome => "WELCOME",
+            Abort => "ABORT",
+            Challenge => "CHALLENGE",
+            Authenticate => "AUTHENTICATE",
+            Goodbye => "GOODBYE",
+            Error => "ERROR",
+            Publish => "PUBLISH",
+            Published => "PUBLISHED",
+            Subscribe => "SUBSCRIBE",
+            Subscribed => "SUBSCRIBED",
+            Unsubscribe => "UNSUBSCRIBE",
+            Unsubscribed => "UNSUBSCRIBED",
+            Event => "EVENT",
+            Call => "CALL",
+            Cancel => "CANCEL",
+            Result => "RESULT",
+            Register => "REGISTER",
+            Registered => "REGISTERED",
+            Unregister => "UNREGISTER",
+            Unregistered => "UNREGISTERED",
+            Invocation => "INVOCATION",
+            Interrupt => "INTERRUPT",
+            Yield => "YIELD",
+            EventReceived => "EVENT_RECEIVED",
+        }
+    }
+
+    /// Whether a client may send it (and so a router must be ready to receive it). The direction table of the
+    /// specification: everything else on the wire from a client is a protocol violation.
+    pub fn is_from_client(self) -> bool {
+        use MessageType::*;
+        matches!(
+            self,
+            Hello
+                | Abort
+                | Authenticate
+                | Goodbye
+                | Error
+                | Publish
+                | Subscribe
+                | Unsubscribe
+                | Call
+                | Cancel
+                | Register
+                | Unregister
+                | Yield
+                | EventReceived
+        )
+    }
+}
+
+/// A message: typed head, opaque tail `P`.
+///
+/// Decoding borrows from the frame; a message never outlives it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Message<'a, P> {
+    /// `[1, Realm, Details]`. The realm may be absent (`null`): an authenticator then chooses it.
+    Hello { realm: Option<Cow<'a, str>>, details: Dict },
+    /// `[2, Session, Details]`.
+    Welcome { session: SessionId, details: Dict },
+    /// `[3, Details, Reason, Args?, Kwargs?]`.
+    Abort { details: Dict, reason: Cow<'a, str>, payload: P },
+    /// `[4, AuthMethod, Extra]`.
+    Challenge { method: Cow<'a, str>, extra: Dict },
+    /// `[5, Signature, Extra]`.
+    Authenticate { signature: Cow<'a, str>, extra: Dict },
+    /// `[6, Details, Reason]`.
+    Goodbye { details: Dict, reason: Cow<'a, str> },
+    /// `[8, Request.Type, Request, Details, Error, Args?, Kwargs?]`.
+    Error {
+        request_type: MessageType,
+        request: RequestId,
+        details: Passthru<'a>,
+        error: Cow<'a, str>,
+        payload: P,
+    },
+    /// `[16, Request, Options, Topic, Args?, Kwargs?]`.
+    Publish { request: RequestId, options: PublishOptions<'a>, topic: Cow<'a, str>, payload: P },
+    /// `[17, Request, Publication]`.
+    Published { request: RequestId, publication: PublicationId },
+    /// `[32, Request, Options, Topic]`.
+    Subscribe { request: RequestId, options: SubscribeOptions, topic: Cow<'a, str> },
+    /// `[33, Request, Subscription]`.
+    Subscribed { request: RequestId, subscription: SubscriptionId },
+    /// `[34, Request, Subscription]`.
+    Unsubscribe { request: RequestId, subscription: SubscriptionId },
+    /// `[35, Request, Details?]`: with request 0 and details, a revocation.
+    Unsubscribed { request: RequestId, details: Option<UnsubscribedDetails<'a>> },
+    /// `[36, Subscription, Publication, Details, Args?, Kwargs?]`.
+    Event { subscription: SubscriptionId, publication: PublicationId, details: EventDetails<'a>, payload: P },
+    /// `[337, Publication]`.
+    EventReceived { publication: PublicationId },
+    /// `[48, Request, Options, Procedure, Args?, Kwargs?]`.
+    Call { request: RequestId, options: CallOptions<'a>, procedure: Cow<'a, str>, payload: P },
+    /// `[49, Request, Options]`.
+    Cancel { request: RequestId, mode: Option<CancelMode> },
+    /// `[50, Request, Details, Args?, Kwargs?]`.
+    Result { request: RequestId, details: ResultDetails<'a>, payload: P },
+    /// `[64, Request, Options, Procedure]`.
+    Register { request: RequestId, options: RegisterOptions, procedure: Cow<'a, str> },
+    /// `[65, Request, Registration]`.
+    Registered { request: RequestId, registration: RegistrationId },
+    /// `[66, Request, Registration]`.
+    Unregister { request: RequestId, registration: RegistrationId },
+    /// `[67, Request, Details?]`: with request 0 and details, a revocation.
+    Unregistered { request: RequestId, details: Option<UnregisteredDetails<'a>> },
+    /// `[68, Request, Registration, Details, Args?, Kwargs?]`.
+    Invocation {
+        request: RequestId,
+        registration: RegistrationId,
+        details: InvocationDetails<'a>,
+        payload: P,
+    },
+    /// `[69, Request, Options]`.
+    Interrupt { request: RequestId, mode: Option<CancelMode>, reason: Option<Cow<'a, str>> },
+    /// `[70, Request, Options, Args?, Kwargs?]`.
+    Yield { request: RequestId, options: YieldOptions<'a>, payload: P },
+}
+
+/// Payload passthru attributes, carried opaquely: the specification's `ppt_*` and Autobahn's older `enc_*`.
+/// `None` everywhere for an ordinary message. [wamp: advanced/payload_passthru_mode]
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Passthru<'a>(pub Option<Box<PassthruAttributes<'a>>>);
+
+/// The attributes behind [`Passthru`]; boxed because almost no message has them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PassthruAttributes<'a> {
+    pub ppt_scheme: Option<Cow<'a, str>>,
+    pub ppt_serializer: Option<Cow<'a, str>>,
+    pub ppt_cipher: Option<Cow<'a, str>>,
+    pub ppt_keyid: Option<Cow<'a, str>>,
+    /// One of `cryptobox`, `mqtt`, `xbr` or `x_*`; the Args slot then holds one string or binary.
+    pub enc_algo: Option<Cow<'a, str>>,
+    pub enc_key: Option<Cow<'a, str>>,
+    /// One of `json`, `msgpack`, `cbor`, `ubjson`, `flatbuffers`, `opaque` or `x_*`.
+    pub enc_serializer: Option<Cow<'a, str>>,
+}
+
+/// A set of sessions named by id, authid and authrole; `None` where the attribute is absent, which differs from an
+/// empty list. [wamp: advanced/pubsub_subscriber_blackwhite_listing]
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Audience<'a> {
+    pub sessions: Option<Vec<SessionId>>,
+    pub authids: Option<Vec<Cow<'a, str>>>,
+    pub authroles: Option<Vec<Cow<'a, str>>>,
+}
+
+/// `PUBLISH.Options`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PublishOptions<'a> {
+    /// Answer with PUBLISHED or ERROR. Default false.
+    pub acknowledge: bool,
+    /// Do not send the event to its publisher. Default true.
+    pub exclude_me: bool,
+    /// Reveal the publisher to the subscribers. Default false.
+    pub disclose_me: bool,
+    /// Keep the event for later subscribers. Default false.
+    pub retain: bool,
+    /// `eligible`, `eligible_authid`, `eligible_authrole`.
+    pub eligible: Audience<'a>,
+    /// `exclude`, `exclude_authid`, `exclude_authrole`.
+    pub exclude: Audience<'a>,
+    pub passthru: Passthru<'a>,
+}
+
+impl Default for PublishOptions<'_> {
+    fn default() -> Self {
+        Self {
+            acknowledge: false,
+            exclude_me: true,
+            disclose_me: false,
+            retain: false,
+            eligible: Audience::default(),
+            exclude: Audience::default(),
+            passthru: Passthru::default(),
+        }
+    }
+}
+
+/// `SUBSCRIBE.Options`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SubscribeOptions {
+    /// `match`. Default exact.
+    pub match_policy: MatchPolicy,
+    /// Send the retained event of the topic, if any. Default false.
+    pub get_retained: bool,
+}
+
+/// `UNSUBSCRIBED.Details` of a revocation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnsubscribedDetails<'a> {
+    pub subscription: Option<SubscriptionId>,
+    pub reason: Option<Cow<'a, str>>,
+}
+
+/// `EVENT.Details`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EventDetails<'a> {
+    pub publisher: Option<SessionId>,
+    pub publisher_authid: Option<Cow<'a, str>>,
+    pub publisher_authrole: Option<Cow<'a, str>>,
+    /// The concrete topic; present on pattern subscriptions.
+    pub topic: Option<Cow<'a, str>>,
+    pub retained: bool,
+    pub trustlevel: Option<u64>,
+    pub passthru: Passthru<'a>,
+}
+
+/// `CALL.Options`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CallOptions<'a> {
+    /// Milliseconds; zero or absent is no limit.
+    pub timeout: u64,
+    pub receive_progress: bool,
+    /// This CALL is one piece of a progressive call invocation.
+    pub progress: bool,
+    pub disclose_me: bool,
+    pub passthru: Passthru<'a>,
+}
+
+/// `CANCEL.Options.mode` and `INTERRUPT.Options.mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CancelMode {
+    Skip,
+    Kill,
+    KillNoWait,
+}
+
+impl CancelMode {
+    /// The value of the `mode` option.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::Kill => "kill",
+            Self::KillNoWait => "killnowait",
+        }
+    }
+
+    /// The mode that the option names, if any.
+    pub fn from_option(text: &str) -> Option<Self> {
+        match text {
+            "skip" => Some(Self::Skip),
+            "kill" => Some(Self::Kill),
+            "killnowait" => Some(Self::KillNoWait),
+            _ => None,
+        }
+    }
+}
+
+/// `RESULT.Details`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResultDetails<'a> {
+    pub progress: bool,
+    pub passthru: Passthru<'a>,
+}
+
+/// `REGISTER.Options.invoke`: which callee of a shared registration answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InvokePolicy {
+    #[default]
+    Single,
+    First,
+    Last,
+    RoundRobin,
+    Random,
+}
+
+impl InvokePolicy {
+    /// The value of the `invoke` option.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::First => "first",
+            Self::Last => "last",
+            Self::RoundRobin => "roundrobin",
+            Self::Random => "random",
+        }
+    }
+
+    /// The policy that the option names, if any.
+    pub fn from_option(text: &str) -> Option<Self> {
+        match text {
+            "single" => Some(Self::Single),
+            "first" => Some(Self::First),
+            "last" => Some(Self::Last),
+            "roundrobin" => Some(Self::RoundRobin),
+            "random" => Some(Self::Random),
+            _ => None,
+        }
+    }
+}
+
+/// `REGISTER.Options`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RegisterOptions {
+    /// `match`. Default exact.
+    pub match_policy: MatchPolicy,
+    /// `invoke`. Default single.
+    pub invoke: InvokePolicy,
+    /// Ask for every caller's identity. Default false.
+    pub disclose_caller: bool,
+    /// Most invocations at once, per callee; absent is no limit.
+    pub concurrency: Option<u64>,
+    /// Take the procedure from whoever holds it. Default false.
+    pub force_reregister: bool,
+    /// The callee watches call timeouts itself. Default false.
+    pub forward_timeout: bool,
+}
+
+/// `UNREGISTERED.Details` of a revocation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnregisteredDetails<'a> {
+    pub registration: Option<RegistrationId>,
+    pub reason: Option<Cow<'a, str>>,
+}
+
+/// `INVOCATION.Details`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InvocationDetails<'a> {
+    pub caller: Option<SessionId>,
+    pub caller_authid: Option<Cow<'a, str>>,
+    pub caller_authrole: Option<Cow<'a, str>>,
+    /// The concrete procedure; present on pattern registrations.
+    pub procedure: Option<Cow<'a, str>>,
+    pub receive_progress: bool,
+    pub progress: bool,
+    /// Milliseconds.
+    pub timeout: Option<u64>,
+    pub trustlevel: Option<u64>,
+    pub passthru: Passthru<'a>,
+}
+
+/// `YIELD.Options`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct YieldOptions<'a> {
+    pub progress: bool,
+    pub passthru: Passthru<'a>,
+}
+
+impl<'a, P> Message<'a, P> {
+    /// Which of the message types this is.
+    pub fn message_type(&self) -> MessageType {
+        match self {
+            Self::Hello { .. } => MessageType::Hello,
+            Self::Welcome { .. } => MessageType::Welcome,
+            Self::Abort { .. } => MessageType::Abort,
+            Self::Challenge { .. } => MessageType::Challenge,
+            Self::Authenticate { .. } => MessageType::Authenticate,
+            Self::Goodbye { .. } => MessageType::Goodbye,
+            Self::Error { .. } => MessageType::Error,
+            Self::Publish { .. } => MessageType::Publish,
+            Self::Published { .. } => MessageType::Published,
+            Self::Subscribe { .. } => MessageType::Subscribe,
+            Self::Subscribed { .. } => MessageType::Subscribed,
+            Self::Unsubscribe { .. } => MessageType::Unsubscribe,
+            Self::Unsubscribed { .. } => MessageType::Unsubscribed,
+            Self::Event { .. } => MessageType::Event,
+            Self::EventReceived { .. } => MessageType::EventReceived,
+            Self::Call { .. } => MessageType::Call,
+            Self::Cancel { .. } => MessageType::Cancel,
+            Self::Result { .. } => MessageType::Result,
+            Self::Register { .. } => MessageType::Register,
+            Self::Registered { .. } => MessageType::Registered,
+            Self::Unregister { .. } => MessageType::Unregister,
+            Self::Unregistered { .. } => MessageType::Unregistered,
+            Self::Invocation { .. } => MessageType::Invocation,
+            Self::Interrupt { .. } => MessageType::Interrupt,
+            Self::Yield { .. } => MessageType::Yield,
+        }
+    }
+
+    /// The tail, for the message types that have one.
+    pub fn payload(&self) -> Option<&P> {
+        match self {
+            Self::Abort { payload, .. }
+            | Self::Error { payload, .. }
+            | Self::Publish { payload, .. }
+            | Self::Event { payload, .. }
+            | Self::Call { payload, .. }
+            | Self::Result { payload, .. }
+            | Self::Invocation { payload, .. }
+            | Self::Yield { payload, .. } => Some(payload),
+            _ => None,
+        }
+    }
+
+    /// The same head with the tail that `tail` makes of the old one.
+    pub fn map_payload<Q>(self, tail: impl FnOnce(P) -> Q) -> Message<'a, Q> {
+        match self {
+            Self::Hello { realm, details } => Message::Hello { realm, details },
+            Self::Welcome { session, details } => Message::Welcome { session, details },
+            Self::Abort { details, reason, payload } => {
+                Message::Abort { details, reason, payload: tail(payload) }
+            }
+            Self::Challenge { method, extra } => Message::Challenge { method, extra },
+            Self::Authenticate { signature, extra } => Message::Authenticate { signature, extra },
+            Self::Goodbye { details, reason } => Message::Goodbye { details, reason },
+            Self::Error { request_type, request, details, error, payload } => {
+                Message::Error { request_type, request, details, error, payload: tail(payload) }
+            }
+            Self::Publish { request, options, topic, payload } => {
+                Message::Publish { request, options, topic, payload: tail(payload) }
+            }
+            Self::Published { request, publication } => Message::Published { request, publication },
+            Self::Subscribe { request, options, topic } => Message::Subscribe { request, options, topic },
+            Self::Subscribed { request, subscription } => Message::Subscribed { request, subscription },
+            Self::Unsubscribe { request, subscription } => Message::Unsubscribe { request, subscription },
+            Self::Unsubscribed { request, details } => Message::Unsubscribed { request, details },
+            Self::Event { subscription, publication, details, payload } => {
+                Message::Event { subscription, publication, details, payload: tail(payload) }
+            }
+            Self::EventReceived { publication } => Message::EventReceived { publication },
+            Self::Call { request, options, procedure, payload } => {
+                Message::Call { request, options, procedure, payload: tail(payload) }
+            }
+            Self::Cancel { request, mode } => Message::Cancel { request, mode },
+            Self::Result { request, details, payload } => {
+                Message::Result { request, details, payload: tail(payload) }
+            }
+            Self::Register { request, options, procedure } => {
+                Message::Register { request, options, procedure }
+            }
+            Self::Registered { request, registration } => Message::Registered { request, registration },
+            Self::Unregister { request, registration } => Message::Unregister { request, registration },
+            Self::Unregistered { request, details } => Message::Unregistered { request, details },
+            Self::Invocation { request, registration, details, payload } => {
+                Message::Invocation { request, registration, details, payload: tail(payload) }
+            }
+            Self::Interrupt { request, mode, reason } => Message::Interrupt { request, mode, reason },
+            Self::Yield { request, options, payload } => {
+                Message::Yield { request, options, payload: tail(payload) }
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! URIs: the loose and strict rules, patterns, and the names a client may not use.
+//!
+//! Owns what is a valid URI. Which pattern matches which URI is in
+//! [`pattern_index`](crate::router::pattern_index). [wamp: basic/building_blocks, Identifiers]
+
+/// Which alphabet the components of a URI may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UriCheck {
+    /// Anything but white space, `.` and `#`. The default.
+    #[default]
+    Loose,
+    /// `[0-9a-z_]`.
+    Strict,
+}
+
+/// How the URI of a subscription or registration matches concrete URIs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MatchPolicy {
+    /// The same URI. The default.
+    #[default]
+    Exact,
+    /// URIs that begin with this text (by characters, not by components).
+    Prefix,
+    /// URIs with as many components, where an empty component of the pattern stands for any one component.
+    Wildcard,
+}
+
+impl MatchPolicy {
+    /// The value of the `match` option.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Prefix => "prefix",
+            Self::Wildcard => "wildcard",
+        }
+    }
+
+    /// The policy that the `match` option names, if any.
+    pub fn from_option(text: &str) -> Option<Self> {
+        match text {
+            "exact" => Some(Self::Exact),
+            "prefix" => Some(Self::Prefix),
+            "wildcard" => Some(Self::Wildcard),
+            _ => None,
+        }
+    }
+}
+
+/// Whether `uri` is a valid concrete URI: non-empty components joined by `.`.
+pub fn is_valid(uri: &str, check: UriCheck) -> bool {
+    !uri.is_empty() && uri.split('.').all(|part| !part.is_empty() && has_alphabet(part, check))
+}
+
+/// Whether `uri` is valid under `policy`: a prefix may end in an empty component (the empty text is the prefix of
+/// every URI), and any component of a wildcard may be empty.
+pub fn is_valid_pattern(uri: &str, policy: MatchPolicy, check: UriCheck) -> bool {
+    match policy {
+        MatchPolicy::Exact => is_valid(uri, check),
+        MatchPolicy::Prefix => uri.is_empty() || is_valid(uri.strip_suffix('.').unwrap_or(uri), check),
+        MatchPolicy::Wildcard => uri.split('.').all(|part| has_alphabet(part, check)),
+    }
+}
+
+/// Whether the first component is `wamp`: such URIs belong to the router, and a client may neither publish to them nor
+/// register them or a pattern of them.
+pub fn is_reserved(uri: &str) -> bool {
+    uri.split('.').next() == Some("wamp")
+}
+
+fn has_alphabet(part: &str, check: UriCheck) -> bool {
+    match check {
+        UriCheck::Loose => !part.contains(|c: char| c.is_whitespace() || c == '#'),
+        UriCheck::Strict => part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'z' | b'_')),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn concrete_uris_have_no_empty_component() {
+        for (uri, loose, strict) in [
+            ("com.myapp.topic1", true, true),
+            ("com.My-App.Übung", true, false),
+            ("because", true, true),
+            ("", false, false),
+            ("com..topic", false, false),
+            (".com", false, false),
+            ("com.", false, false),
+            ("com.my app", false, false),
+            ("com.my#app", false, false),
+        ] {
+            assert_eq!(is_valid(uri, UriCheck::Loose), loose, "{uri:?} loose");
+            assert_eq!(is_valid(uri, UriCheck::Strict), strict, "{uri:?} strict");
+        }
+    }
+
+    #[test]
+    fn patterns_may_leave_out_what_their_policy_says() {
+        assert!(is_valid_pattern("", MatchPolicy::Prefix, UriCheck::Strict));
+        assert!(is_valid_pattern("com.myapp.", MatchPolicy::Prefix, UriCheck::Strict));
+        assert!(!is_valid_pattern("com..", MatchPolicy::Prefix, UriCheck::Loose));
+        assert!(is_valid_pattern("com..update", MatchPolicy::Wildcard, UriCheck::Strict));
+        assert!(is_valid_pattern(".", MatchPolicy::Wildcard, UriCheck::Strict));
+        assert!(!is_valid_pattern("com. .x", MatchPolicy::Wildcard, UriCheck::Loose));
+    }
+}
