@@ -1,0 +1,176 @@
+//! Static authorization: the roles of a realm and the permissions of a role.
+//!
+//! Owns the choice of the one permission that decides about a URI. Reading permissions from a configuration is in
+//! [`config`](crate::config).
+
+use crate::router::pattern_index::PatternIndex;
+use crate::uri::MatchPolicy;
+
+/// What a session asks to do with a URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Call,
+    Register,
+    Publish,
+    Subscribe,
+}
+
+impl Action {
+    /// The name in configurations, and in sentences: `call`, `register`, `publish`, `subscribe`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Register => "register",
+            Self::Publish => "publish",
+            Self::Subscribe => "subscribe",
+        }
+    }
+}
+
+/// The actions that a permission allows. Default none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allow {
+    pub call: bool,
+    pub register: bool,
+    pub publish: bool,
+    pub subscribe: bool,
+}
+
+/// Whose identity a permission reveals without being asked. Default nobody's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Disclose {
+    pub caller: bool,
+    pub publisher: bool,
+}
+
+/// One rule of a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permission {
+    /// The URI or pattern that the rule is about.
+    pub uri: String,
+    pub match_policy: MatchPolicy,
+    pub allow: Allow,
+    pub disclose: Disclose,
+}
+
+/// The answer about one action on one URI.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    pub allow: bool,
+    /// Reveal the caller or publisher without being asked.
+    pub disclose: bool,
+}
+
+/// A named set of permissions.
+///
+/// Exactly one permission decides about a URI: the exact one; else, of the patterns that match, the one with most
+/// literal characters (a wildcard before a prefix where they are equal). It decides alone: no other rule is asked when
+/// it denies. No matching permission denies.
+#[derive(Clone, Debug)]
+pub struct Role {
+    name: String,
+    permissions: Vec<Permission>,
+    /// Positions in `permissions`.
+    index: PatternIndex,
+}
+
+impl Role {
+    /// A role with these permissions; of two with the same URI and match policy the later one holds.
+    pub fn new(name: impl Into<String>, permissions: Vec<Permission>) -> Self {
+        let mut index = PatternIndex::new(0);
+        for (position, permission) in (0..).zip(&permissions) {
+            index.insert(&permission.uri, permission.match_policy, position);
+        }
+        Self { name: name.into(), permissions, index }
+    }
+
+    /// A role that may do everything.
+    pub fn allow_all(name: impl Into<String>) -> Self {
+        let allow = Allow { call: true, register: true, publish: true, subscribe: true };
+        let everything = Permission {
+            uri: String::new(),
+            match_policy: MatchPolicy::Prefix,
+            allow,
+            disclose: Disclose::default(),
+        };
+        Self::new(name, vec![everything])
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The permissions, in the order in which they were given.
+    pub fn permissions(&self) -> &[Permission] {
+        &self.permissions
+    }
+
+    /// Decides about `action` on `uri`. The pattern of a pattern-based subscription or registration is authorized by
+    /// its own text.
+    pub fn authorize(&self, uri: &str, action: Action) -> Decision {
+        let mut best: Option<(usize, MatchPolicy, &Permission)> = None;
+        self.index.for_each_match(uri, |policy, position| {
+            let permission = &self.permissions[position as usize];
+            let literal = match policy {
+                MatchPolicy::Exact => usize::MAX,
+                MatchPolicy::Prefix | MatchPolicy::Wildcard => permission.uri.len(),
+            };
+            if best.is_none_or(|(most, by, _)| (literal, policy) > (most, by)) {
+                best = Some((literal, policy, permission));
+            }
+        });
+        let Some((_, _, permission)) = best else { return Decision::default() };
+        let Allow { call, register, publish, subscribe } = permission.allow;
+        match action {
+            Action::Call => Decision { allow: call, disclose: permission.disclose.caller },
+            Action::Register => Decision { allow: register, disclose: false },
+            Action::Publish => Decision { allow: publish, disclose: permission.disclose.publisher },
+            Action::Subscribe => Decision { allow: subscribe, disclose: false },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(uri: &str, match_policy: MatchPolicy, publish: bool) -> Permission {
+        let allow = Allow { publish, ..Allow::default() };
+        Permission { uri: uri.into(), match_policy, allow, disclose: Disclose::default() }
+    }
+
+    #[test]
+    fn the_most_specific_permission_decides_alone() {
+        let role = Role::new(
+            "anonymous",
+            vec![
+                rule("com.", MatchPolicy::Prefix, true),
+                rule("com.example.", MatchPolicy::Prefix, false),
+                rule("com.example.open", MatchPolicy::Exact, true),
+                rule("com..open.door", MatchPolicy::Wildcard, true),
+                rule(".secret", MatchPolicy::Wildcard, false),
+            ],
+        );
+        for (uri, allowed) in [
+            ("com.foobar", true),
+            ("com.example.x", false),
+            ("com.example.open", true),
+            ("com.example.open.door", true),
+            ("org.example", false),
+            ("com.secret", false),
+        ] {
+            assert_eq!(role.authorize(uri, Action::Publish).allow, allowed, "{uri}");
+            assert!(!role.authorize(uri, Action::Call).allow, "{uri} call");
+        }
+    }
+
+    #[test]
+    fn an_exact_permission_does_not_hide_a_prefix_for_longer_uris() {
+        let role = Role::new(
+            "anonymous",
+            vec![rule("com.foo", MatchPolicy::Exact, false), rule("com.", MatchPolicy::Prefix, true)],
+        );
+        assert!(role.authorize("com.foobar", Action::Publish).allow);
+    }
+}

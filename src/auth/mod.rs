@@ -1,0 +1,5 @@
+//! Authentication and authorization: decisions, never messages.
+//!
+//! Owns who may join as whom and who may do what. Never calls the router: it answers, and the router acts.
+
+pub mod authorizer;

@@ -1,0 +1,474 @@
+//! RPC routing of one realm: which callee answers a call, and which answer ends it.
+//!
+//! Owns registrations and invocations. Every call ends in [`Dealer::finish`], so it is answered once. Never sees
+//! sockets or clocks; deadlines are timers of the router. Matching itself is in
+//! [`pattern_index`](super::pattern_index). [wamp: basic/remote_procedure_call, advanced/rpc_*]
+
+use foldhash::fast::FixedState;
+use slab::Slab;
+
+use super::context::{Context, Random};
+use super::fault::{self, Fault, Refusal, refuse};
+use super::pattern_index::{PatternIndex, SeededMap, sorted};
+use super::session::{Joined, Sessions};
+use super::timers::{Timer, TimerId};
+use crate::id::{RegistrationId, RequestId, SessionKey};
+use crate::message::{
+    CallOptions, CancelMode, InvocationDetails, InvokePolicy, Message, MessageType, Passthru,
+    RegisterOptions, ResultDetails, YieldOptions,
+};
+use crate::payload::Payload;
+use crate::uri::MatchPolicy;
+
+/// The registrations and open invocations of one realm.
+#[derive(Debug)]
+pub(crate) struct Dealer {
+    index: PatternIndex,
+    registrations: SeededMap<RegistrationId, Registration>,
+    last_id: RegistrationId,
+    invocations: Slab<Invocation>,
+    /// Position of the realm in the router, for the timers of calls.
+    realm: usize,
+}
+
+/// One procedure or pattern and those who answer it.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    pub uri: Box<str>,
+    pub policy: MatchPolicy,
+    pub invoke: InvokePolicy,
+    /// In the order of registration.
+    pub callees: Vec<Callee>,
+    /// Whose turn it is under `roundrobin`.
+    next: usize,
+}
+
+/// One session's share in a registration.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Callee {
+    pub key: SessionKey,
+    disclose_caller: bool,
+    forward_timeout: bool,
+}
+
+/// A call under way.
+#[derive(Debug)]
+struct Invocation {
+    caller: SessionKey,
+    /// Of the CALL.
+    call: RequestId,
+    callee: SessionKey,
+    /// Of the INVOCATION.
+    request: RequestId,
+    wants_progress: bool,
+    /// The strongest CANCEL so far: `kill` waits for the callee.
+    killed: bool,
+    timeout_ms: u64,
+    timer: Option<TimerId>,
+}
+
+/// How a call ends.
+pub(crate) enum Ending<'a, P> {
+    /// The callee's final YIELD.
+    Result { passthru: Passthru<'a>, payload: P },
+    /// The callee's ERROR.
+    Error { details: Passthru<'a>, error: &'a str, payload: P },
+    /// The router's own ERROR.
+    Refusal(Refusal),
+}
+
+/// A CALL as it came.
+pub(crate) struct Call<'a, P> {
+    pub caller: SessionKey,
+    pub request: RequestId,
+    pub options: CallOptions<'a>,
+    pub procedure: &'a str,
+    pub payload: P,
+    /// Reveal the caller because it asked, or because its role says so.
+    pub disclose: bool,
+}
+
+impl Dealer {
+    pub(crate) fn new(realm: usize, seed: u64) -> Self {
+        Self {
+            index: PatternIndex::new(seed),
+            registrations: SeededMap::with_hasher(FixedState::with_seed(seed)),
+            last_id: RegistrationId(0),
+            invocations: Slab::new(),
+            realm,
+        }
+    }
+
+    /// Adds a callee, to the registration of its URI and match policy if there is one.
+    pub(crate) fn register(
+        &mut self,
+        key: SessionKey,
+        uri: &str,
+        options: &RegisterOptions,
+    ) -> Result<RegistrationId, Refusal> {
+        let callee = Callee {
+            key,
+            disclose_caller: options.disclose_caller,
+            forward_timeout: options.forward_timeout,
+        };
+        let Some(id) = self.index.get(uri, options.match_policy).map(RegistrationId) else {
+            self.last_id = RegistrationId(self.last_id.0 + 1);
+            let id = self.last_id;
+            self.index.insert(uri, options.match_policy, id.0);
+            let registration = Registration {
+                uri: uri.into(),
+                policy: options.match_policy,
+                invoke: options.invoke,
+                callees: vec![callee],
+                next: 0,
+            };
+            self.registrations.insert(id, registration);
+            return Ok(id);
+        };
+        let registration = self.registrations.get_mut(&id).expect("an indexed registration exists");
+        if registration.invoke == InvokePolicy::Single && options.invoke == InvokePolicy::Single {
+            return Err(Refusal::new(
+                fault::PROCEDURE_ALREADY_EXISTS,
+                format!("the procedure '{uri}' is already registered"),
+            ));
+        }
+        if registration.invoke != options.invoke {
+            return Err(Refusal::new(
+                fault::DIFFERENT_INVOCATION_POLICY,
+                format!(
+                    "the procedure '{uri}' is registered with the invocation policy '{}', not '{}'",
+                    registration.invoke.as_str(),
+                    options.invoke.as_str()
+                ),
+            ));
+        }
+        if !registration.callees.iter().any(|callee| callee.key == key) {
+            registration.callees.push(callee);
+        }
+        Ok(id)
+    }
+
+    /// Takes a callee away, and the registration with its last one. False if it did not hold it. Its open invocations
+    /// go on.
+    pub(crate) fn unregister(&mut self, id: RegistrationId, key: SessionKey) -> bool {
+        let Some(registration) = self.registrations.get_mut(&id) else { return false };
+        let Some(position) = registration.callees.iter().position(|callee| callee.key == key) else {
+            return false;
+        };
+        registration.callees.remove(position);
+        if registration.callees.is_empty() {
+            self.index.remove(&registration.uri, registration.policy);
+            self.registrations.remove(&id);
+        } else if position < registration.next {
+            registration.next -= 1;
+        }
+        true
+    }
+
+    /// Every registration, sorted by id.
+    pub(crate) fn registrations(&self) -> impl Iterator<Item = (RegistrationId, &Registration)> {
+        let ids = sorted(self.registrations.keys().map(|id| id.0)).into_iter().map(RegistrationId);
+        ids.map(|id| (id, &self.registrations[&id]))
+    }
+
+    /// Sends the INVOCATION of a call to the callee that its registration chooses.
+    pub(crate) fn call<P: Payload>(
+        &mut self,
+        cx: &mut Context<'_, P>,
+        call: Call<'_, P>,
+    ) -> Result<(), Fault> {
+        let Call { caller, request, options, procedure, payload, disclose } = call;
+        let Some((policy, id)) = self.index.best_match(procedure) else {
+            return Err(refuse(
+                fault::NO_SUCH_PROCEDURE,
+                format!("no callee has registered the procedure '{procedure}'"),
+            ));
+        };
+        let id = RegistrationId(id);
+        let (_, joined) = cx.sessions.joined(caller).expect("only a joined session calls");
+        if joined.calls.contains_key(&request) {
+            return Err(Fault::Violation(format!(
+                "CALL.Request|id: {request} is in use by a call under way"
+            )));
+        }
+        if joined.calls.len() >= cx.limits.calls {
+            return Err(refuse(
+                fault::LIMIT_EXCEEDED,
+                format!("{} calls of this session wait for their result, the most that may", cx.limits.calls),
+            ));
+        }
+        let registration = self.registrations.get_mut(&id).expect("an indexed registration exists");
+        let callee = registration.choose(cx.random);
+        let (transport, answering) = cx.sessions.joined(callee.key).expect("a callee has joined");
+        let serializer = transport.serializer;
+        let announced = answering.announced;
+        let payload = payload.for_serializer(serializer).map_err(|error| {
+            refuse(fault::INVALID_ARGUMENT, format!("the callee cannot take the arguments: {error}"))
+        })?;
+        let disclosed = (disclose || callee.disclose_caller)
+            .then(|| (joined.id, joined.authid.clone(), joined.authrole.clone()));
+        let wants_progress = options.receive_progress && announced.callee_progressive_call_results;
+        let forward_timeout = callee.forward_timeout && announced.callee_call_timeout;
+
+        let slot = self.invocations.vacant_key();
+        let (_, joined) = cx.sessions.joined_mut(caller).expect("only a joined session calls");
+        joined.calls.insert(request, slot);
+        let (_, answering) = cx.sessions.joined_mut(callee.key).expect("a callee has joined");
+        answering.last_invocation = answering.last_invocation.next();
+        let invocation = answering.last_invocation;
+        answering.invocations.insert(invocation, slot);
+        let timeout_ms = if forward_timeout { 0 } else { options.timeout };
+        self.invocations.insert(Invocation {
+            caller,
+            call: request,
+            callee: callee.key,
+            request: invocation,
+            wants_progress,
+            killed: false,
+            timeout_ms,
+            timer: None,
+        });
+        self.restart_timer(cx, slot);
+
+        let (caller_id, caller_authid, caller_authrole) = match &disclosed {
+            Some((id, authid, authrole)) => (Some(*id), Some((&**authid).into()), Some((&**authrole).into())),
+            None => (None, None, None),
+        };
+        let message = Message::Invocation {
+            request: invocation,
+            registration: id,
+            details: InvocationDetails {
+                caller: caller_id,
+                caller_authid,
+                caller_authrole,
+                procedure: (policy != MatchPolicy::Exact).then(|| procedure.into()),
+                receive_progress: wants_progress,
+                progress: false,
+                timeout: (forward_timeout && options.timeout > 0).then_some(options.timeout),
+                trustlevel: None,
+                passthru: options.passthru,
+            },
+            payload,
+        };
+        cx.outbox.send(callee.key, serializer, &message);
+        Ok(())
+    }
+
+    /// Passes a YIELD on: a piece of a progressive result, or the end of the call.
+    pub(crate) fn answer<P: Payload>(
+        &mut self,
+        cx: &mut Context<'_, P>,
+        key: SessionKey,
+        request: RequestId,
+        options: YieldOptions<'_>,
+        payload: P,
+    ) -> Result<(), Fault> {
+        let Some(slot) = open_invocation(cx.sessions, key, request, "YIELD")? else { return Ok(()) };
+        if !options.progress {
+            self.finish(cx, slot, Ending::Result { passthru: options.passthru, payload });
+            return Ok(());
+        }
+        let invocation = &self.invocations[slot];
+        let (caller, call) = (invocation.caller, invocation.call);
+        // A caller that did not ask for progress gets none of it, only the final result.
+        if !invocation.wants_progress {
+            return Ok(());
+        }
+        self.restart_timer(cx, slot);
+        let (transport, _) = cx.sessions.joined(caller).expect("a caller that left has no open invocation");
+        let serializer = transport.serializer;
+        if let Ok(payload) = payload.for_serializer(serializer) {
+            let details = ResultDetails { progress: true, passthru: options.passthru };
+            cx.outbox.send(caller, serializer, &Message::Result { request: call, details, payload });
+        }
+        Ok(())
+    }
+
+    /// Passes a callee's ERROR on.
+    pub(crate) fn fail<P: Payload>(
+        &mut self,
+        cx: &mut Context<'_, P>,
+        key: SessionKey,
+        request: RequestId,
+        details: Passthru<'_>,
+        error: &str,
+        payload: P,
+    ) -> Result<(), Fault> {
+        if let Some(slot) = open_invocation(cx.sessions, key, request, "ERROR")? {
+            self.finish(cx, slot, Ending::Error { details, error, payload });
+        }
+        Ok(())
+    }
+
+    /// Ends a call by its caller's wish. A call that is over already is no mistake: the two messages crossed.
+    pub(crate) fn cancel<P: Payload>(
+        &mut self,
+        cx: &mut Context<'_, P>,
+        key: SessionKey,
+        request: RequestId,
+        mode: CancelMode,
+    ) {
+        let (_, joined) = cx.sessions.joined(key).expect("only a joined session cancels");
+        let Some(slot) = joined.calls.get(&request).copied() else { return };
+        let invocation = &mut self.invocations[slot];
+        let interruptible = cx
+            .sessions
+            .joined(invocation.callee)
+            .is_some_and(|(_, callee)| callee.announced.callee_call_canceling);
+        // [advanced/rpc_call_canceling] a callee that cannot be interrupted makes every mode a skip.
+        let mode = if interruptible { mode } else { CancelMode::Skip };
+        let interrupted = invocation.killed;
+        invocation.killed |= mode != CancelMode::Skip;
+        if mode != CancelMode::Skip && !interrupted {
+            interrupt(cx, invocation.callee, invocation.request, mode);
+        }
+        if mode != CancelMode::Kill {
+            self.finish(
+                cx,
+                slot,
+                Ending::Refusal(Refusal::new(fault::CANCELED, "the caller canceled the call")),
+            );
+        }
+    }
+
+    /// Ends a call whose time is over.
+    pub(crate) fn time_out<P: Payload>(&mut self, cx: &mut Context<'_, P>, slot: usize) {
+        let Some(invocation) = self.invocations.get_mut(slot) else { return };
+        invocation.timer = None;
+        let (callee, request, ms) = (invocation.callee, invocation.request, invocation.timeout_ms);
+        if !invocation.killed {
+            interrupt(cx, callee, request, CancelMode::KillNoWait);
+        }
+        let text = format!("the call had no result within {ms} ms");
+        self.finish(cx, slot, Ending::Refusal(Refusal::new(fault::TIMEOUT, text)));
+    }
+
+    /// Forgets a session that left: its registrations, the calls it waits for, and the calls that wait for it.
+    pub(crate) fn leave<P: Payload>(&mut self, cx: &mut Context<'_, P>, key: SessionKey, joined: &Joined) {
+        for id in &joined.registrations {
+            self.unregister(*id, key);
+        }
+        for slot in in_order(&joined.calls) {
+            let invocation = self.invocations.remove(slot);
+            stop_timer(cx, &invocation);
+            if let Some((_, callee)) = cx.sessions.joined_mut(invocation.callee) {
+                callee.invocations.remove(&invocation.request);
+                if !invocation.killed {
+                    interrupt(cx, invocation.callee, invocation.request, CancelMode::KillNoWait);
+                }
+            }
+        }
+        for slot in in_order(&joined.invocations) {
+            // A session that called itself: gone with its calls.
+            if self.invocations.contains(slot) {
+                self.finish(cx, slot, Ending::Refusal(Refusal::new(fault::CANCELED, "the callee left")));
+            }
+        }
+    }
+
+    /// The one place where a call ends: forgets the invocation and answers the caller.
+    fn finish<P: Payload>(&mut self, cx: &mut Context<'_, P>, slot: usize, ending: Ending<'_, P>) {
+        let invocation = self.invocations.remove(slot);
+        stop_timer(cx, &invocation);
+        if let Some((_, callee)) = cx.sessions.joined_mut(invocation.callee) {
+            callee.invocations.remove(&invocation.request);
+        }
+        let Some((transport, caller)) = cx.sessions.joined_mut(invocation.caller) else { return };
+        let serializer = transport.serializer;
+        caller.calls.remove(&invocation.call);
+        let request = invocation.call;
+        let message = match ending {
+            Ending::Result { passthru, payload } => payload.for_serializer(serializer).map(|payload| {
+                let details = ResultDetails { progress: false, passthru };
+                Message::Result { request, details, payload }
+            }),
+            Ending::Error { details, error, payload } => payload.for_serializer(serializer).map(|payload| {
+                let request_type = MessageType::Call;
+                Message::Error { request_type, request, details, error: error.into(), payload }
+            }),
+            Ending::Refusal(refusal) => {
+                cx.send_error(invocation.caller, MessageType::Call, request, &refusal);
+                return;
+            }
+        };
+        match message {
+            Ok(message) => cx.outbox.send(invocation.caller, serializer, &message),
+            Err(error) => {
+                let text = format!("the caller cannot take the callee's answer: {error}");
+                let refusal = Refusal::new(fault::INVALID_ARGUMENT, text);
+                cx.send_error(invocation.caller, MessageType::Call, request, &refusal);
+            }
+        }
+    }
+
+    /// Starts the timer of a call with a timeout, or starts it anew: the limit is between results.
+    fn restart_timer<P: Payload>(&mut self, cx: &mut Context<'_, P>, slot: usize) {
+        let invocation = &mut self.invocations[slot];
+        if let Some(timer) = invocation.timer.take() {
+            cx.timers.stop(timer);
+        }
+        if invocation.timeout_ms > 0 {
+            let deadline = cx.now.mono_ms.saturating_add(invocation.timeout_ms);
+            let timer = Timer::Call { realm: self.realm, invocation: slot };
+            invocation.timer = Some(cx.timers.start(deadline, timer));
+        }
+    }
+}
+
+impl Registration {
+    /// The callee for one call, by the registration's policy. [wamp: advanced/rpc_shared_registration]
+    fn choose(&mut self, random: &mut Random) -> Callee {
+        let last = self.callees.len() - 1;
+        let position = match self.invoke {
+            InvokePolicy::Single | InvokePolicy::First => 0,
+            InvokePolicy::Last => last,
+            InvokePolicy::RoundRobin => {
+                let position = self.next.min(last);
+                self.next = if position == last { 0 } else { position + 1 };
+                position
+            }
+            InvokePolicy::Random => random.below(self.callees.len()),
+        };
+        self.callees[position]
+    }
+}
+
+/// The slot of an invocation that this callee may answer; `None` if it ended before the answer came.
+fn open_invocation(
+    sessions: &Sessions,
+    key: SessionKey,
+    request: RequestId,
+    message: &str,
+) -> Result<Option<usize>, Fault> {
+    let (_, callee) = sessions.joined(key).expect("only a joined session answers");
+    if let Some(slot) = callee.invocations.get(&request) {
+        return Ok(Some(*slot));
+    }
+    // Invocation ids of a session are counted from 1: a larger one than the last was never given out.
+    if request > callee.last_invocation {
+        return Err(Fault::Violation(format!(
+            "{message}: this session was never sent the invocation {request}"
+        )));
+    }
+    Ok(None)
+}
+
+/// Sends INTERRUPT, to a callee that announced that it understands it.
+fn interrupt<P: Payload>(cx: &mut Context<'_, P>, callee: SessionKey, request: RequestId, mode: CancelMode) {
+    let Some((transport, joined)) = cx.sessions.joined(callee) else { return };
+    if joined.announced.callee_call_canceling {
+        let message = Message::Interrupt { request, mode: Some(mode), reason: None };
+        cx.outbox.send(callee, transport.serializer, &message);
+    }
+}
+
+fn stop_timer<P: Payload>(cx: &mut Context<'_, P>, invocation: &Invocation) {
+    if let Some(timer) = invocation.timer {
+        cx.timers.stop(timer);
+    }
+}
+
+/// The slots in the order of their requests.
+fn in_order(slots: &SeededMap<RequestId, usize>) -> impl Iterator<Item = usize> {
+    sorted(slots.keys().map(|request| request.0)).into_iter().map(|request| slots[&RequestId(request)])
+}

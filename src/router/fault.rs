@@ -1,0 +1,58 @@
+//! What a request can meet, sorted by what the router does next, and the predefined error URIs.
+//! [wamp: uri_reference, advanced/uris]
+
+/// A request that was not carried out.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The peer broke the protocol: ABORT `wamp.error.protocol_violation`, and its transport is closed.
+    Violation(String),
+    /// ERROR for this request; the session lives on.
+    Refusal(Refusal),
+}
+
+/// An ERROR: its URI and the sentence that stands in its first argument.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub error: &'static str,
+    pub text: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(error: &'static str, text: impl Into<String>) -> Self {
+        Self { error, text: text.into() }
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
+    }
+}
+
+/// A refusal as a fault.
+pub(crate) fn refuse(error: &'static str, text: impl Into<String>) -> Fault {
+    Fault::Refusal(Refusal::new(error, text))
+}
+
+pub(crate) const CLOSE_GOODBYE_AND_OUT: &str = "wamp.close.goodbye_and_out";
+pub(crate) const CLOSE_KILLED: &str = "wamp.close.killed";
+pub(crate) const CLOSE_SYSTEM_SHUTDOWN: &str = "wamp.close.system_shutdown";
+pub(crate) const CANCELED: &str = "wamp.error.canceled";
+pub(crate) const INVALID_ARGUMENT: &str = "wamp.error.invalid_argument";
+pub(crate) const INVALID_URI: &str = "wamp.error.invalid_uri";
+pub(crate) const NO_MATCHING_AUTH_METHOD: &str = "wamp.error.no_matching_auth_method";
+pub(crate) const NO_SUCH_PROCEDURE: &str = "wamp.error.no_such_procedure";
+pub(crate) const NO_SUCH_REALM: &str = "wamp.error.no_such_realm";
+pub(crate) const NO_SUCH_REGISTRATION: &str = "wamp.error.no_such_registration";
+pub(crate) const NO_SUCH_ROLE: &str = "wamp.error.no_such_role";
+pub(crate) const NO_SUCH_SESSION: &str = "wamp.error.no_such_session";
+pub(crate) const NO_SUCH_SUBSCRIPTION: &str = "wamp.error.no_such_subscription";
+pub(crate) const NOT_AUTHORIZED: &str = "wamp.error.not_authorized";
+pub(crate) const PROCEDURE_ALREADY_EXISTS: &str = "wamp.error.procedure_already_exists";
+/// Crossbar.io's name; the specification has none for it.
+pub(crate) const DIFFERENT_INVOCATION_POLICY: &str =
+    "wamp.error.procedure_exists_with_different_invocation_policy";
+pub(crate) const PROTOCOL_VIOLATION: &str = "wamp.error.protocol_violation";
+pub(crate) const TIMEOUT: &str = "wamp.error.timeout";
+/// Ours: a limit of the configuration was reached. The specification has no URI for it.
+pub(crate) const LIMIT_EXCEEDED: &str = "wamplet.error.limit_exceeded";

@@ -1,0 +1,180 @@
+//! The handshake: from HELLO to WELCOME or ABORT.
+//!
+//! Owns who may join and what it is told. [wamp: basic/sessions]
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::fault::{self, Fault};
+use super::outbox::{Close, Outbox};
+use super::pattern_index::{SeededMap, SeededSet};
+use super::session::{Announced, Joined, State, session_details};
+use super::{Now, Router, meta_api};
+use crate::config::RealmConfig;
+use crate::id::{RequestId, SessionId, SessionKey};
+use crate::message::{Dict, Message};
+use crate::payload::Payload;
+use crate::uri;
+
+/// The role of a session that did not authenticate.
+const ANONYMOUS: &str = "anonymous";
+
+impl<P: Payload> Router<P> {
+    /// Handles a message of a transport without a session: HELLO, or ABORT, or else it is a violation.
+    pub(super) fn handle_handshake(
+        &mut self,
+        key: SessionKey,
+        message: Message<'_, P>,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) -> Result<(), Fault> {
+        match message {
+            Message::Hello { realm, details } => {
+                let announced = Announced::from_hello(&details).map_err(Fault::Violation)?;
+                match self.admit(realm.as_deref(), &details) {
+                    Ok((realm, role)) => self.join(key, realm, role, announced, details, now, outbox),
+                    Err(refusal) => self.abort(key, refusal.error, &refusal.text, Close::Normal, now, outbox),
+                }
+                Ok(())
+            }
+            Message::Abort { .. } => {
+                self.close(key, Close::Normal, outbox);
+                Ok(())
+            }
+            other => Err(Fault::Violation(format!("expected HELLO, found {}", other.message_type().name()))),
+        }
+    }
+
+    /// The realm and the position of the role for a HELLO.
+    fn admit(&mut self, realm: Option<&str>, details: &Dict) -> Result<(usize, usize), fault::Refusal> {
+        let refuse = |error, text: &str| fault::Refusal::new(error, text);
+        if self.shutting_down {
+            return Err(refuse(fault::CLOSE_SYSTEM_SHUTDOWN, "the router is shutting down"));
+        }
+        let Some(name) = realm else {
+            return Err(refuse(
+                fault::NO_SUCH_REALM,
+                "HELLO names no realm, and this router does not choose one",
+            ));
+        };
+        if name.len() > self.limits.uri_length || !uri::is_valid(name, uri::UriCheck::Loose) {
+            return Err(refuse(
+                fault::INVALID_URI,
+                "HELLO.Realm|uri: expected a URI without white space and '#'",
+            ));
+        }
+        let anonymous = match details.get("authmethods") {
+            None | Some(Value::Null) => true,
+            Some(Value::Array(methods)) => {
+                methods.is_empty() || methods.iter().any(|method| method.as_str() == Some(ANONYMOUS))
+            }
+            Some(_) => false,
+        };
+        if !anonymous {
+            let text =
+                "this router authenticates by 'anonymous', which HELLO.Details.authmethods does not offer";
+            return Err(refuse(fault::NO_MATCHING_AUTH_METHOD, text));
+        }
+        let index = match self.realm_names.get(name) {
+            Some(index) => *index as usize,
+            None if !self.any_realm => {
+                return Err(refuse(fault::NO_SUCH_REALM, &format!("this router has no realm '{name}'")));
+            }
+            None if self.realms.len() >= self.limits.realms => {
+                let text =
+                    format!("this router has {} realms, the most that it may have", self.limits.realms);
+                return Err(refuse(fault::NO_SUCH_REALM, &text));
+            }
+            None => self.add_realm(RealmConfig::open(name), true),
+        };
+        let roles = &self.realms[index].config.roles;
+        let role = roles.iter().position(|role| role.name() == ANONYMOUS);
+        let text = || format!("the realm '{name}' has no role '{ANONYMOUS}'");
+        Ok((index, role.ok_or_else(|| refuse(fault::NO_SUCH_ROLE, &text()))?))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one HELLO, each used once")]
+    fn join(
+        &mut self,
+        key: SessionKey,
+        realm_index: usize,
+        role: usize,
+        announced: Announced,
+        mut hello: Dict,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) {
+        let realm = &mut self.realms[realm_index];
+        let id = loop {
+            let id = SessionId(self.random.id());
+            if !realm.sessions.contains_key(&id) {
+                break id;
+            }
+        };
+        let authid = self.random.authid();
+        let session = self.sessions.get_mut(key).expect("the transport that said HELLO is open");
+        // What a client says of itself is told to others as it came; nothing else is known of an anonymous session.
+        let authextra = hello.remove("authextra").filter(Value::is_object).unwrap_or_else(|| json!({}));
+        let details =
+            session_details(id, &realm.config.name, &authid, ANONYMOUS, &authextra, &session.transport);
+        let details = Arc::new(details);
+        realm.sessions.insert(id, key);
+        let hasher = || foldhash::fast::FixedState::with_seed(id.0);
+        let joined = Joined {
+            id,
+            realm: realm_index,
+            authid: authid.as_str().into(),
+            authrole: ANONYMOUS.into(),
+            role,
+            details: Arc::clone(&details),
+            announced,
+            last_request: Some(RequestId(0)),
+            last_invocation: RequestId(0),
+            subscriptions: SeededSet::with_hasher(hasher()),
+            registrations: SeededSet::with_hasher(hasher()),
+            calls: SeededMap::with_hasher(hasher()),
+            invocations: SeededMap::with_hasher(hasher()),
+        };
+        let welcome = json!({
+            "agent": concat!("wamplet-", env!("CARGO_PKG_VERSION")),
+            "realm": realm.config.name,
+            "authid": authid,
+            "authrole": ANONYMOUS,
+            "authmethod": ANONYMOUS,
+            "authprovider": "static",
+            "authextra": authextra,
+            "roles": router_roles(),
+        });
+        let Value::Object(welcome) = welcome else { unreachable!("a json! object is an object") };
+        let serializer = session.transport.serializer;
+        let opened = std::mem::replace(&mut session.state, State::Joined(Box::new(joined)));
+        self.stop_state_timer(&opened);
+        outbox.send(key, serializer, &Message::Welcome { session: id, details: welcome });
+        for topic in [meta_api::ON_JOIN, meta_api::OLD_ON_JOIN] {
+            self.publish_meta(realm_index, topic, || meta_api::details(&details), now, outbox);
+        }
+    }
+}
+
+/// What WELCOME announces: exactly what works.
+fn router_roles() -> Value {
+    json!({
+        "broker": { "features": {
+            "pattern_based_subscription": true,
+            "publisher_exclusion": true,
+            "publisher_identification": true,
+            "session_meta_api": true,
+            "subscriber_blackwhite_listing": true,
+        } },
+        "dealer": { "features": {
+            "call_canceling": true,
+            "call_timeout": true,
+            "caller_identification": true,
+            "pattern_based_registration": true,
+            "progressive_call_results": true,
+            "session_meta_api": true,
+            "shared_registration": true,
+        } },
+    })
+}

@@ -1,0 +1,422 @@
+//! The router: messages of many transports in, actions out.
+//!
+//! Owns transports, sessions and realms, and decides what each message causes. Never reads a clock, draws entropy,
+//! opens a socket or spawns: time comes with every input, chance from one seed, and what must be done goes into the
+//! caller's [`Outbox`]. Publishing is in [`broker`], calling in [`dealer`], the router's own procedures in
+//! [`meta_api`].
+//!
+//! Its methods are of two kinds: `handle_*` takes an input in, and never fails, since what a peer does wrong ends in an
+//! answer to that peer; `next_timeout` says when [`handle_timeout`](Router::handle_timeout) wants to be called.
+
+mod broker;
+mod context;
+mod dealer;
+mod fault;
+mod handshake;
+mod meta_api;
+mod outbox;
+pub mod pattern_index;
+mod realm;
+mod request;
+mod session;
+mod timers;
+
+use bytes::Bytes;
+use foldhash::fast::FixedState;
+use serde_json::{Value, json};
+use slab::Slab;
+
+pub use self::context::Now;
+use self::context::{Context, Random, own_payload};
+use self::fault::Fault;
+pub use self::outbox::{Action, Close, Outbox};
+use self::pattern_index::SeededMap;
+use self::realm::Realm;
+pub use self::session::Transport;
+use self::session::{Joined, Session, Sessions, State};
+use self::timers::{Timer, Timers};
+use crate::codec::{self, DecodeError};
+use crate::config::{Config, Limits, RealmConfig, Realms};
+use crate::id::{PublicationId, SessionKey};
+use crate::message::{Audience, Dict, Message, Passthru};
+use crate::payload::{EncodedPayload, Payload, Values};
+
+/// A WAMP router without I/O.
+///
+/// ```
+/// use wamplet::config::Config;
+/// use wamplet::payload::EncodedPayload;
+/// use wamplet::router::{Action, Now, Outbox, Router, Transport};
+///
+/// let mut router: Router<EncodedPayload> = Router::new(Config::default(), [7; 32]);
+/// let mut outbox = Outbox::new();
+/// let now = Now { mono_ms: 0, unix_ns: 0 };
+///
+/// let alice = router.handle_open(Transport::default(), now).expect("far from the limit of transports");
+/// let hello = r#"[1,"realm1",{"roles":{"caller":{}}}]"#;
+/// router.handle(alice, hello.into(), now, &mut outbox);
+/// for (key, action) in outbox.drain() {
+///     let Action::Send { head, payload } = action else { panic!("nobody closes") };
+///     assert_eq!(key, alice);
+///     assert!(head.starts_with(b"[2,"), "a WELCOME");
+///     assert!(payload.bytes.is_empty());
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Router<P> {
+    limits: Limits,
+    /// Whether a HELLO may bring a realm into being.
+    any_realm: bool,
+    sessions: Sessions,
+    realms: Slab<Realm>,
+    realm_names: SeededMap<Box<str>, u64>,
+    timers: Timers,
+    random: Random,
+    shutting_down: bool,
+    payload: std::marker::PhantomData<P>,
+}
+
+/// Why a transport was not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenRefused {
+    /// [`Limits::transports`] are open.
+    #[error("the router has {0} open transports, the most that it may have")]
+    Full(usize),
+    /// After [`Router::handle_shutdown`].
+    #[error("the router is shutting down")]
+    ShuttingDown,
+}
+
+impl Router<EncodedPayload> {
+    /// Handles a frame in the serializer of its transport. A frame of a transport that was closed is ignored.
+    pub fn handle(&mut self, key: SessionKey, frame: Bytes, now: Now, outbox: &mut Outbox<EncodedPayload>) {
+        let Some(session) = self.sessions.get(key) else { return };
+        let serializer = session.transport.serializer;
+        if frame.len() > self.limits.message_length {
+            self.handle_oversized(key, frame.len(), now, outbox);
+            return;
+        }
+        let decoded = codec::decode(serializer, &frame, &self.limits.decode()).map(|(message, tail)| {
+            message.map_payload(|()| EncodedPayload {
+                bytes: frame.slice(tail.start..tail.end),
+                elements: tail.elements,
+                serializer,
+            })
+        });
+        self.handle_message(key, decoded, now, outbox);
+    }
+}
+
+impl<P: Payload> Router<P> {
+    /// A router for `config`. The same seed, configuration and inputs give the same outputs in the same order.
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        let mut random = Random::new(seed);
+        let mut router = Self {
+            limits: config.limits,
+            any_realm: matches!(config.realms, Realms::Any),
+            sessions: Sessions::default(),
+            realms: Slab::new(),
+            realm_names: SeededMap::with_hasher(FixedState::with_seed(random.next_u64())),
+            timers: Timers::new(random.next_u64()),
+            random,
+            shutting_down: false,
+            payload: std::marker::PhantomData,
+        };
+        if let Realms::Named(realms) = config.realms {
+            for realm in realms {
+                router.add_realm(realm, false);
+            }
+        }
+        router
+    }
+
+    /// Lets a transport in; it has [`Limits::hello_timeout_ms`] to say HELLO.
+    pub fn handle_open(&mut self, transport: Transport, now: Now) -> Result<SessionKey, OpenRefused> {
+        if self.shutting_down {
+            return Err(OpenRefused::ShuttingDown);
+        }
+        if self.sessions.len() >= self.limits.transports {
+            return Err(OpenRefused::Full(self.limits.transports));
+        }
+        let key = self.sessions.next_key();
+        let state = self.open_state(key, now);
+        self.sessions.insert(Session { key, transport, state });
+        Ok(key)
+    }
+
+    /// Handles a message whose frame the driver decoded, or could not decode. A message of a transport that was closed
+    /// is ignored.
+    pub fn handle_message(
+        &mut self,
+        key: SessionKey,
+        decoded: Result<Message<'_, P>, DecodeError>,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) {
+        let Some(session) = self.sessions.get(key) else { return };
+        let handled = match (&session.state, decoded) {
+            (State::Closing { .. }, Ok(Message::Goodbye { .. } | Message::Abort { .. })) => {
+                self.close(key, Close::Normal, outbox);
+                Ok(())
+            }
+            // [wamp: basic/sessions] after its GOODBYE the router discards all but the answer.
+            (State::Closing { .. }, _) => Ok(()),
+            (_, Err(error)) => Err(Fault::Violation(error.to_string())),
+            (State::Open { .. }, Ok(message)) => self.handle_handshake(key, message, now, outbox),
+            (State::Joined(_), Ok(message)) => self.handle_joined(key, message, now, outbox),
+        };
+        if let Err(Fault::Violation(text)) = handled {
+            self.abort(key, fault::PROTOCOL_VIOLATION, &text, Close::ProtocolViolation, now, outbox);
+        }
+    }
+
+    /// Answers a frame that is too long to be read: a protocol violation.
+    pub fn handle_oversized(&mut self, key: SessionKey, length: usize, now: Now, outbox: &mut Outbox<P>) {
+        let limit = self.limits.message_length;
+        let text = format!("expected a message of at most {limit} bytes, found {length}");
+        self.abort(key, fault::PROTOCOL_VIOLATION, &text, Close::ProtocolViolation, now, outbox);
+    }
+
+    /// Cleans up after a transport that was lost, as after a GOODBYE.
+    pub fn handle_closed(&mut self, key: SessionKey, now: Now, outbox: &mut Outbox<P>) {
+        self.leave(key, true, now, outbox);
+        if let Some(session) = self.sessions.remove(key) {
+            self.stop_state_timer(&session.state);
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Now, outbox: &mut Outbox<P>) {
+        while let Some(timer) = self.timers.pop_due(now.mono_ms) {
+            match timer {
+                Timer::Hello(key) | Timer::Goodbye(key) => self.close(key, Close::Timeout, outbox),
+                Timer::Call { realm, invocation } => {
+                    let (realms, mut cx) = self.split(now, outbox);
+                    realms[realm].dealer.time_out(&mut cx, invocation);
+                }
+            }
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do next, in the milliseconds of
+    /// [`Now::mono_ms`].
+    pub fn next_timeout(&self) -> Option<u64> {
+        self.timers.next_deadline_ms()
+    }
+
+    /// Says GOODBYE `wamp.close.system_shutdown` to all sessions, closes the transports that have none, and lets nobody
+    /// in any more. The driver goes on until the sessions have answered or [`Limits::goodbye_timeout_ms`] are over.
+    pub fn handle_shutdown(&mut self, now: Now, outbox: &mut Outbox<P>) {
+        self.shutting_down = true;
+        let keys: Vec<SessionKey> = self.sessions.iter().map(|session| session.key).collect();
+        for key in keys {
+            match self.sessions.get(key).map(|session| &session.state) {
+                Some(State::Joined(_)) => {
+                    // No meta events: everybody leaves.
+                    self.say_goodbye(key, fault::CLOSE_SYSTEM_SHUTDOWN, Dict::new(), false, now, outbox);
+                }
+                Some(State::Open { .. }) => self.close(key, Close::Normal, outbox),
+                _ => {}
+            }
+        }
+    }
+
+    /// How many transports are open.
+    pub fn transports(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// What this router does for whom, as plain data for people: realms with their sessions, subscriptions and
+    /// registrations.
+    pub fn inspect(&self) -> Value {
+        let realms = self.realms.iter().map(|(_, realm)| {
+            let ids = |key: &SessionKey| self.sessions.joined(*key).map(|(_, joined)| joined.id.0);
+            let sessions = realm.sessions().filter_map(|key| self.sessions.joined(key));
+            let subscriptions = realm.broker.subscriptions().map(|(id, subscription)| {
+                let subscribers: Vec<_> = subscription.subscribers.keys().filter_map(ids).collect();
+                json!({
+                    "id": id.0,
+                    "uri": &*subscription.uri,
+                    "match": subscription.policy.as_str(),
+                    "subscribers": subscribers,
+                })
+            });
+            let registrations = realm.dealer.registrations().map(|(id, registration)| {
+                let callees: Vec<_> =
+                    registration.callees.iter().filter_map(|callee| ids(&callee.key)).collect();
+                json!({
+                    "id": id.0,
+                    "uri": &*registration.uri,
+                    "match": registration.policy.as_str(),
+                    "invoke": registration.invoke.as_str(),
+                    "callees": callees,
+                })
+            });
+            json!({
+                "name": realm.config.name,
+                "sessions": sessions.map(|(_, joined)| Value::clone(&joined.details)).collect::<Vec<_>>(),
+                "subscriptions": subscriptions.collect::<Vec<_>>(),
+                "registrations": registrations.collect::<Vec<_>>(),
+            })
+        });
+        json!({ "transports": self.sessions.len(), "realms": realms.collect::<Vec<_>>() })
+    }
+
+    /// Ends sessions from the router's side: GOODBYE, and out of the realm at once.
+    fn kill(&mut self, kill: meta_api::Kill, now: Now, outbox: &mut Outbox<P>) {
+        for key in kill.sessions {
+            let mut details = Dict::new();
+            if let Some(message) = &kill.message {
+                details.insert("message".into(), message.as_str().into());
+            }
+            self.say_goodbye(key, &kill.reason, details, kill.announce, now, outbox);
+        }
+    }
+
+    fn say_goodbye(
+        &mut self,
+        key: SessionKey,
+        reason: &str,
+        details: Dict,
+        announce: bool,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) {
+        let Some(session) = self.sessions.get(key) else { return };
+        let serializer = session.transport.serializer;
+        outbox.send(key, serializer, &Message::Goodbye { details, reason: reason.into() });
+        let deadline = now.mono_ms.saturating_add(self.limits.goodbye_timeout_ms);
+        let timer = self.timers.start(deadline, Timer::Goodbye(key));
+        self.leave_for(key, State::Closing { timer }, announce, now, outbox);
+    }
+
+    /// Answers what is no WAMP, or comes at the wrong time, and closes the transport.
+    fn abort(
+        &mut self,
+        key: SessionKey,
+        reason: &str,
+        text: &str,
+        close: Close,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) {
+        let Some(session) = self.sessions.get(key) else { return };
+        let serializer = session.transport.serializer;
+        let mut details = Dict::new();
+        details.insert("message".into(), text.into());
+        let message = Message::Abort { details, reason: reason.into(), payload: P::default() };
+        outbox.send(key, serializer, &message);
+        self.leave(key, true, now, outbox);
+        self.close(key, close, outbox);
+    }
+
+    /// Forgets a transport without a session and has it closed.
+    fn close(&mut self, key: SessionKey, close: Close, outbox: &mut Outbox<P>) {
+        if let Some(session) = self.sessions.remove(key) {
+            self.stop_state_timer(&session.state);
+            outbox.close(key, close);
+        }
+    }
+
+    /// Ends the session on a transport, which may then have another.
+    fn leave(&mut self, key: SessionKey, announce: bool, now: Now, outbox: &mut Outbox<P>) {
+        if self.sessions.joined(key).is_some() {
+            let state = self.open_state(key, now);
+            self.leave_for(key, state, announce, now, outbox);
+        }
+    }
+
+    /// Ends a session, in this order: out of the tables; its calls; its subscriptions and registrations; the news of
+    /// it, unless `announce` is false.
+    fn leave_for(&mut self, key: SessionKey, next: State, announce: bool, now: Now, outbox: &mut Outbox<P>) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let State::Joined(joined) = std::mem::replace(&mut session.state, next) else { return };
+        let (realms, mut cx) = self.split(now, outbox);
+        let realm = &mut realms[joined.realm];
+        realm.sessions.remove(&joined.id);
+        realm.dealer.leave(&mut cx, key, &joined);
+        for subscription in &joined.subscriptions {
+            realm.broker.unsubscribe(*subscription, key);
+        }
+        if announce {
+            let style = realm.config.on_leave;
+            self.publish_meta(
+                joined.realm,
+                meta_api::ON_LEAVE,
+                || meta_api::on_leave(&joined, style),
+                now,
+                outbox,
+            );
+            let details = || meta_api::details(&joined.details);
+            self.publish_meta(joined.realm, meta_api::OLD_ON_LEAVE, details, now, outbox);
+        }
+        self.drop_empty_realm(&joined);
+    }
+
+    /// Publishes an event of the router itself; nothing is made where nobody listens.
+    fn publish_meta(
+        &mut self,
+        realm: usize,
+        topic: &str,
+        values: impl FnOnce() -> Values,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) {
+        let (realms, cx) = self.split(now, outbox);
+        let broker = &mut realms[realm].broker;
+        if !broker.has_subscription(topic) {
+            return;
+        }
+        let publication = broker::Publication {
+            id: PublicationId(cx.random.id()),
+            topic,
+            excluded: None,
+            eligible: &Audience::default(),
+            exclude: &Audience::default(),
+            disclosed: None,
+            passthru: Passthru::default(),
+            payload: own_payload(&values(), codec::Serializer::default()),
+        };
+        broker.publish(publication, cx.sessions, cx.outbox);
+    }
+
+    fn add_realm(&mut self, config: RealmConfig, transient: bool) -> usize {
+        let index = self.realms.vacant_key();
+        self.realm_names.insert(config.name.as_str().into(), index as u64);
+        let realm = Realm::new(config, transient, index, &mut self.random);
+        self.realms.insert(realm)
+    }
+
+    fn drop_empty_realm(&mut self, joined: &Joined) {
+        let realm = &self.realms[joined.realm];
+        if realm.transient && realm.sessions.is_empty() {
+            let realm = self.realms.remove(joined.realm);
+            self.realm_names.remove(realm.config.name.as_str());
+        }
+    }
+
+    fn open_state(&mut self, key: SessionKey, now: Now) -> State {
+        let deadline = now.mono_ms.saturating_add(self.limits.hello_timeout_ms);
+        State::Open { timer: self.timers.start(deadline, Timer::Hello(key)) }
+    }
+
+    fn stop_state_timer(&mut self, state: &State) {
+        match state {
+            State::Open { timer } | State::Closing { timer } => self.timers.stop(*timer),
+            State::Joined(_) => {}
+        }
+    }
+
+    /// The realms on one side, what they need from the router on the other.
+    fn split<'a>(&'a mut self, now: Now, outbox: &'a mut Outbox<P>) -> (&'a mut Slab<Realm>, Context<'a, P>) {
+        let context = Context {
+            sessions: &mut self.sessions,
+            timers: &mut self.timers,
+            random: &mut self.random,
+            limits: &self.limits,
+            now,
+            outbox,
+        };
+        (&mut self.realms, context)
+    }
+}

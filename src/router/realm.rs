@@ -1,0 +1,42 @@
+//! A realm: its roles, its sessions, and the broker and dealer that serve them.
+//!
+//! Owns who has joined. What a session's messages cause is in [`router`](super), [`broker`](super::broker) and
+//! [`dealer`](super::dealer).
+
+use foldhash::fast::FixedState;
+
+use super::broker::Broker;
+use super::context::Random;
+use super::dealer::Dealer;
+use super::pattern_index::{SeededMap, sorted};
+use crate::config::RealmConfig;
+use crate::id::{SessionId, SessionKey};
+
+/// A realm that serves sessions.
+#[derive(Debug)]
+pub(crate) struct Realm {
+    pub config: RealmConfig,
+    /// Came into being with a HELLO, and goes with its last session.
+    pub transient: bool,
+    pub sessions: SeededMap<SessionId, SessionKey>,
+    pub broker: Broker,
+    pub dealer: Dealer,
+}
+
+impl Realm {
+    /// An empty realm at position `index` of the router.
+    pub(crate) fn new(config: RealmConfig, transient: bool, index: usize, random: &mut Random) -> Self {
+        Self {
+            config,
+            transient,
+            sessions: SeededMap::with_hasher(FixedState::with_seed(random.next_u64())),
+            broker: Broker::new(random.next_u64()),
+            dealer: Dealer::new(index, random.next_u64()),
+        }
+    }
+
+    /// The sessions, sorted by id.
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = SessionKey> {
+        sorted(self.sessions.keys().map(|id| id.0)).into_iter().map(|id| self.sessions[&SessionId(id)])
+    }
+}

@@ -1,0 +1,400 @@
+//! The messages of a joined session: checked, authorized, and handed to broker, dealer or meta API.
+//!
+//! Owns the checks that a request must pass before anybody acts on it. [wamp: basic/publish_subscribe,
+//! basic/remote_procedure_call, basic/building_blocks (protocol errors)]
+
+use super::broker::Publication;
+use super::context::own_payload;
+use super::dealer::Call;
+use super::fault::{self, Fault, refuse};
+use super::meta_api;
+use super::outbox::Outbox;
+use super::session::Joined;
+use super::{Now, Router};
+use crate::auth::authorizer::{Action, Decision};
+use crate::id::{PublicationId, RegistrationId, RequestId, SessionKey, SubscriptionId};
+use crate::message::{
+    CallOptions, CancelMode, Dict, Message, MessageType, PublishOptions, RegisterOptions, ResultDetails,
+    SubscribeOptions,
+};
+use crate::payload::Payload;
+use crate::uri::{self, MatchPolicy};
+
+impl<P: Payload> Router<P> {
+    /// Handles a message of a joined session. What comes back is a violation; refusals were answered.
+    pub(super) fn handle_joined(
+        &mut self,
+        key: SessionKey,
+        message: Message<'_, P>,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) -> Result<(), Fault> {
+        let message_type = message.message_type();
+        let (request, answered) = match message {
+            Message::Goodbye { .. } => {
+                self.answer_goodbye(key, now, outbox);
+                return Ok(());
+            }
+            Message::Abort { .. } => {
+                self.leave(key, true, now, outbox);
+                self.close(key, super::Close::Normal, outbox);
+                return Ok(());
+            }
+            Message::Yield { request, options, payload } => {
+                self.demand_role(key, |joined| joined.announced.callee, message_type)?;
+                let (realm, mut cx) = self.realm_of(key, now, outbox);
+                return realm.dealer.answer(&mut cx, key, request, options, payload);
+            }
+            Message::Error { request_type, request, details, error, payload } => {
+                if request_type != MessageType::Invocation {
+                    let name = request_type.name();
+                    return Err(Fault::Violation(format!(
+                        "ERROR.Request.Type: expected INVOCATION, found {name}"
+                    )));
+                }
+                self.demand_role(key, |joined| joined.announced.callee, message_type)?;
+                let (realm, mut cx) = self.realm_of(key, now, outbox);
+                return realm.dealer.fail(&mut cx, key, request, details, &error, payload);
+            }
+            Message::Cancel { request, mode } => {
+                // The specification names no default; what Autobahn does is the mildest.
+                let mode = mode.unwrap_or(CancelMode::Skip);
+                let (realm, mut cx) = self.realm_of(key, now, outbox);
+                realm.dealer.cancel(&mut cx, key, request, mode);
+                return Ok(());
+            }
+            // Its sender announced acknowledged event delivery, which this router does not: nothing waits for it.
+            Message::EventReceived { .. } => return Ok(()),
+            Message::Subscribe { request, options, topic } => {
+                self.check_request(key, request, message_type)?;
+                (request, self.subscribe(key, request, &options, &topic, now, outbox))
+            }
+            Message::Unsubscribe { request, subscription } => {
+                self.check_request(key, request, message_type)?;
+                (request, self.unsubscribe(key, request, subscription, now, outbox))
+            }
+            Message::Publish { request, options, topic, payload } => {
+                self.check_request(key, request, message_type)?;
+                let acknowledge = options.acknowledge;
+                let published = self.publish(key, request, options, &topic, payload, now, outbox);
+                if let (false, Err(Fault::Refusal(_))) = (acknowledge, &published) {
+                    return Ok(());
+                }
+                (request, published)
+            }
+            Message::Register { request, options, procedure } => {
+                self.check_request(key, request, message_type)?;
+                (request, self.register(key, request, &options, &procedure, now, outbox))
+            }
+            Message::Unregister { request, registration } => {
+                self.check_request(key, request, message_type)?;
+                (request, self.unregister(key, request, registration, now, outbox))
+            }
+            Message::Call { request, options, procedure, payload } => {
+                self.check_request(key, request, message_type)?;
+                (request, self.call(key, request, options, &procedure, payload, now, outbox))
+            }
+            Message::Hello { .. } => {
+                return Err(Fault::Violation("HELLO: this session has joined a realm already".into()));
+            }
+            _ => {
+                let text = format!("{}: a client does not send this message", message_type.name());
+                return Err(Fault::Violation(text));
+            }
+        };
+        match answered {
+            Err(Fault::Refusal(refusal)) => {
+                let (_, mut cx) = self.split(now, outbox);
+                cx.send_error(key, message_type, request, &refusal);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn answer_goodbye(&mut self, key: SessionKey, now: Now, outbox: &mut Outbox<P>) {
+        let serializer =
+            self.sessions.get(key).expect("the transport that said GOODBYE is open").transport.serializer;
+        let reason = fault::CLOSE_GOODBYE_AND_OUT.into();
+        outbox.send(key, serializer, &Message::Goodbye { details: Dict::new(), reason });
+        self.leave(key, true, now, outbox);
+    }
+
+    fn subscribe(
+        &mut self,
+        key: SessionKey,
+        request: RequestId,
+        options: &SubscribeOptions,
+        topic: &str,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) -> Result<(), Fault> {
+        self.demand_role(key, |joined| joined.announced.subscriber, MessageType::Subscribe)?;
+        self.check_uri(key, topic, options.match_policy)?;
+        self.authorize(key, topic, Action::Subscribe)?;
+        let most = self.limits.subscriptions;
+        let (realm, cx) = self.realm_of(key, now, outbox);
+        let (transport, joined) = cx.sessions.joined_mut(key).expect("it has joined");
+        if joined.subscriptions.len() >= most {
+            return Err(limit_exceeded("subscriptions", most));
+        }
+        let serializer = transport.serializer;
+        let subscription = realm.broker.subscribe(topic, options.match_policy, key, serializer);
+        joined.subscriptions.insert(subscription);
+        cx.outbox.send(key, serializer, &Message::Subscribed { request, subscription });
+        Ok(())
+    }
+
+    fn unsubscribe(
+        &mut self,
+        key: SessionKey,
+        request: RequestId,
+        subscription: SubscriptionId,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) -> Result<(), Fault> {
+        let (realm, cx) = self.realm_of(key, now, outbox);
+        let (transport, joined) = cx.sessions.joined_mut(key).expect("it has joined");
+        if !joined.subscriptions.remove(&subscription) {
+            let text = format!("this session does not hold the subscription {subscription}");
+            return Err(refuse(fault::NO_SUCH_SUBSCRIPTION, text));
+        }
+        realm.broker.unsubscribe(subscription, key);
+        cx.outbox.send(key, transport.serializer, &Message::Unsubscribed { request, details: None });
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one PUBLISH, each used once")]
+    fn publish(
+        &mut self,
+        key: SessionKey,
+        request: RequestId,
+        options: PublishOptions<'_>,
+        topic: &str,
+        payload: P,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) -> Result<(), Fault> {
+        self.demand_role(key, |joined| joined.announced.publisher, MessageType::Publish)?;
+        self.check_uri(key, topic, MatchPolicy::Exact)?;
+        refuse_reserved(topic)?;
+        let decision = self.authorize(key, topic, Action::Publish)?;
+        let (realm, cx) = self.realm_of(key, now, outbox);
+        let id = PublicationId(cx.random.id());
+        let (transport, publisher) = cx.sessions.joined(key).expect("it has joined");
+        if options.acknowledge {
+            let message = Message::Published { request, publication: id };
+            cx.outbox.send(key, transport.serializer, &message);
+        }
+        let publication = Publication {
+            id,
+            topic,
+            excluded: options.exclude_me.then_some(key),
+            eligible: &options.eligible,
+            exclude: &options.exclude,
+            disclosed: (options.disclose_me || decision.disclose).then_some(publisher),
+            passthru: options.passthru.clone(),
+            payload,
+        };
+        realm.broker.publish(publication, cx.sessions, cx.outbox);
+        Ok(())
+    }
+
+    fn register(
+        &mut self,
+        key: SessionKey,
+        request: RequestId,
+        options: &RegisterOptions,
+        procedure: &str,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) -> Result<(), Fault> {
+        self.demand_role(key, |joined| joined.announced.callee, MessageType::Register)?;
+        self.check_uri(key, procedure, options.match_policy)?;
+        refuse_reserved(procedure)?;
+        self.authorize(key, procedure, Action::Register)?;
+        let most = self.limits.registrations;
+        let (realm, cx) = self.realm_of(key, now, outbox);
+        let (transport, joined) = cx.sessions.joined_mut(key).expect("it has joined");
+        if joined.registrations.len() >= most {
+            return Err(limit_exceeded("registrations", most));
+        }
+        let registration = realm.dealer.register(key, procedure, options)?;
+        joined.registrations.insert(registration);
+        cx.outbox.send(key, transport.serializer, &Message::Registered { request, registration });
+        Ok(())
+    }
+
+    fn unregister(
+        &mut self,
+        key: SessionKey,
+        request: RequestId,
+        registration: RegistrationId,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) -> Result<(), Fault> {
+        let (realm, cx) = self.realm_of(key, now, outbox);
+        let (transport, joined) = cx.sessions.joined_mut(key).expect("it has joined");
+        if !joined.registrations.remove(&registration) {
+            let text = format!("this session does not hold the registration {registration}");
+            return Err(refuse(fault::NO_SUCH_REGISTRATION, text));
+        }
+        realm.dealer.unregister(registration, key);
+        cx.outbox.send(key, transport.serializer, &Message::Unregistered { request, details: None });
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one CALL, each used once")]
+    fn call(
+        &mut self,
+        key: SessionKey,
+        request: RequestId,
+        options: CallOptions<'_>,
+        procedure: &str,
+        payload: P,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) -> Result<(), Fault> {
+        self.demand_role(key, |joined| joined.announced.caller, MessageType::Call)?;
+        self.check_uri(key, procedure, MatchPolicy::Exact)?;
+        if options.progress {
+            // [advanced/rpc_progressive_call_invocations] not announced by this router.
+            let text = "CALL.Options.progress: this router does not announce progressive_call_invocations";
+            return Err(Fault::Violation(text.into()));
+        }
+        let decision = self.authorize(key, procedure, Action::Call)?;
+        if meta_api::is_procedure(procedure) {
+            return self.call_meta(key, request, procedure, &payload, now, outbox);
+        }
+        // A catch-all registration does not answer in the router's name.
+        if uri::is_reserved(procedure) {
+            return Err(refuse(
+                fault::NO_SUCH_PROCEDURE,
+                format!("this router has no procedure '{procedure}'"),
+            ));
+        }
+        let disclose = options.disclose_me || decision.disclose;
+        let (realm, mut cx) = self.realm_of(key, now, outbox);
+        realm.dealer.call(&mut cx, Call { caller: key, request, options, procedure, payload, disclose })
+    }
+
+    fn call_meta(
+        &mut self,
+        key: SessionKey,
+        request: RequestId,
+        procedure: &str,
+        payload: &P,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) -> Result<(), Fault> {
+        let values = payload
+            .to_values()
+            .map_err(|error| refuse(fault::INVALID_ARGUMENT, format!("{procedure}: {error}")))?;
+        let (realm, cx) = self.realm_of(key, now, outbox);
+        let answer = meta_api::call(procedure, &values, key, realm, cx.sessions)?;
+        let serializer = cx.sessions.get(key).expect("it has joined").transport.serializer;
+        let payload = own_payload(&answer.values, serializer);
+        cx.outbox.send(
+            key,
+            serializer,
+            &Message::Result { request, details: ResultDetails::default(), payload },
+        );
+        if let Some(kill) = answer.kill {
+            self.kill(kill, now, outbox);
+        }
+        Ok(())
+    }
+
+    /// [wamp: basic/building_blocks, IDs] requests of a session count from 1. A client whose first id is another one
+    /// counts in its own way, and is let be.
+    fn check_request(
+        &mut self,
+        key: SessionKey,
+        request: RequestId,
+        message_type: MessageType,
+    ) -> Result<(), Fault> {
+        let (_, joined) = self.sessions.joined_mut(key).expect("it has joined");
+        let Some(last) = joined.last_request else { return Ok(()) };
+        if request == last.next() {
+            joined.last_request = Some(request);
+            return Ok(());
+        }
+        if last == RequestId(0) {
+            joined.last_request = None;
+            return Ok(());
+        }
+        let name = message_type.name();
+        let text =
+            format!("{name}.Request|id: expected {}, the next of this session, found {request}", last.next());
+        Err(Fault::Violation(text))
+    }
+
+    fn check_uri(&self, key: SessionKey, uri: &str, policy: MatchPolicy) -> Result<(), Fault> {
+        let (_, joined) = self.sessions.joined(key).expect("it has joined");
+        let check = self.realms[joined.realm].config.uri_check;
+        if uri.len() > self.limits.uri_length {
+            let text =
+                format!("expected a URI of at most {} bytes, found {}", self.limits.uri_length, uri.len());
+            return Err(refuse(fault::INVALID_URI, text));
+        }
+        if !uri::is_valid_pattern(uri, policy, check) {
+            return Err(refuse(
+                fault::INVALID_URI,
+                format!("'{uri}' is no valid URI (match: {})", policy.as_str()),
+            ));
+        }
+        Ok(())
+    }
+
+    fn authorize(&self, key: SessionKey, uri: &str, action: Action) -> Result<Decision, Fault> {
+        let (_, joined) = self.sessions.joined(key).expect("it has joined");
+        let role = &self.realms[joined.realm].config.roles[joined.role];
+        let decision = role.authorize(uri, action);
+        if !decision.allow {
+            let text = format!("the role '{}' may not {} '{uri}'", role.name(), action.name());
+            return Err(refuse(fault::NOT_AUTHORIZED, text));
+        }
+        Ok(decision)
+    }
+
+    fn demand_role(
+        &self,
+        key: SessionKey,
+        announced: impl Fn(&Joined) -> bool,
+        message_type: MessageType,
+    ) -> Result<(), Fault> {
+        let (_, joined) = self.sessions.joined(key).expect("it has joined");
+        if announced(joined) {
+            return Ok(());
+        }
+        let text =
+            format!("{}: HELLO did not announce the role that sends this message", message_type.name());
+        Err(Fault::Violation(text))
+    }
+
+    /// The realm of a joined session, and the rest of the router.
+    fn realm_of<'a>(
+        &'a mut self,
+        key: SessionKey,
+        now: Now,
+        outbox: &'a mut Outbox<P>,
+    ) -> (&'a mut super::Realm, super::Context<'a, P>) {
+        let (_, joined) = self.sessions.joined(key).expect("it has joined");
+        let index = joined.realm;
+        let (realms, cx) = self.split(now, outbox);
+        (&mut realms[index], cx)
+    }
+}
+
+/// [wamp: basic/building_blocks, URIs] the first component `wamp` belongs to the router.
+fn refuse_reserved(uri: &str) -> Result<(), Fault> {
+    if uri::is_reserved(uri) {
+        let text = format!("'{uri}' is reserved: URIs that begin with 'wamp' belong to the router");
+        return Err(refuse(fault::INVALID_URI, text));
+    }
+    Ok(())
+}
+
+fn limit_exceeded(what: &str, most: usize) -> Fault {
+    refuse(fault::LIMIT_EXCEEDED, format!("this session has {most} {what}, the most that it may have"))
+}

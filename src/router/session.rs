@@ -1,0 +1,234 @@
+//! Sessions: what the router knows of a transport and of the session on it.
+//!
+//! Owns the slots and the states. Who is in which realm is in [`realm`](super::realm); what a state allows is decided
+//! in [`router`](super).
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use slab::Slab;
+
+use super::pattern_index::{SeededMap, SeededSet};
+use super::timers::TimerId;
+use crate::codec::Serializer;
+use crate::id::{RegistrationId, RequestId, SessionId, SessionKey, SubscriptionId};
+use crate::message::Dict;
+
+/// A transport as its driver describes it; what other sessions learn of it through the session meta API.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Transport {
+    /// `websocket`, `rawsocket`, `messageport`, ...
+    pub kind: String,
+    /// `wamp.2.json` and so on.
+    pub protocol: String,
+    /// The other end, in a form that people read: `tcp4:127.0.0.1:51234`, `port:7`.
+    pub peer: String,
+    /// What frames are encoded in.
+    pub serializer: Serializer,
+    /// More that the driver knows; appears beside the above in the session details, or instead of it.
+    pub extra: Dict,
+}
+
+impl Transport {
+    /// The `transport` dictionary of the session details.
+    pub(crate) fn details(&self) -> Value {
+        let mut details = Dict::new();
+        details.insert("type".into(), self.kind.as_str().into());
+        details.insert("protocol".into(), self.protocol.as_str().into());
+        details.insert("peer".into(), self.peer.as_str().into());
+        details.insert("channel_serializer".into(), self.serializer.name().into());
+        details.extend(self.extra.clone());
+        Value::Object(details)
+    }
+}
+
+/// The roles and features that a client announced. [wamp: basic/sessions, HELLO]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Announced {
+    pub publisher: bool,
+    pub subscriber: bool,
+    pub caller: bool,
+    pub callee: bool,
+    pub callee_call_canceling: bool,
+    pub callee_call_timeout: bool,
+    pub callee_progressive_call_results: bool,
+}
+
+impl Announced {
+    /// Reads `HELLO.Details.roles`; what is wrong with it as a sentence.
+    pub(crate) fn from_hello(details: &Dict) -> Result<Self, String> {
+        let Some(roles) = details.get("roles") else {
+            return Err(
+                "HELLO.Details.roles: expected a dictionary of the client's roles, found nothing".into()
+            );
+        };
+        let Value::Object(roles) = roles else {
+            return Err("HELLO.Details.roles: expected a dictionary of the client's roles".into());
+        };
+        let mut announced = Self::default();
+        for (name, role) in roles {
+            let features = match role {
+                Value::Object(role) => match role.get("features") {
+                    None | Some(Value::Null) => None,
+                    Some(Value::Object(features)) => Some(features),
+                    Some(_) => {
+                        return Err(format!("HELLO.Details.roles.{name}.features: expected a dictionary"));
+                    }
+                },
+                _ => return Err(format!("HELLO.Details.roles.{name}: expected a dictionary")),
+            };
+            let has = |feature: &str| {
+                features
+                    .and_then(|features| features.get(feature))
+                    .is_some_and(|value| value == &Value::Bool(true))
+            };
+            match name.as_str() {
+                "publisher" => announced.publisher = true,
+                "subscriber" => announced.subscriber = true,
+                "caller" => announced.caller = true,
+                "callee" => {
+                    announced.callee = true;
+                    announced.callee_call_canceling = has("call_canceling");
+                    announced.callee_call_timeout = has("call_timeout");
+                    announced.callee_progressive_call_results = has("progressive_call_results");
+                }
+                _ => {}
+            }
+        }
+        if !(announced.publisher || announced.subscriber || announced.caller || announced.callee) {
+            return Err(
+                "HELLO.Details.roles: expected at least one of publisher, subscriber, caller and callee, \
+                        found none"
+                    .into(),
+            );
+        }
+        Ok(announced)
+    }
+}
+
+/// A session that has joined a realm.
+#[derive(Debug)]
+pub(crate) struct Joined {
+    pub id: SessionId,
+    pub realm: usize,
+    pub authid: Arc<str>,
+    pub authrole: Arc<str>,
+    /// Position in the roles of the realm.
+    pub role: usize,
+    /// What `wamp.session.get` answers.
+    pub details: Arc<Value>,
+    pub announced: Announced,
+    /// The last request id of the client, where it counts from 1 as the specification says; `None` where its first
+    /// id was another, and no sequence is checked.
+    pub last_request: Option<RequestId>,
+    /// The last id given to an INVOCATION of this callee.
+    pub last_invocation: RequestId,
+    pub subscriptions: SeededSet<SubscriptionId>,
+    pub registrations: SeededSet<RegistrationId>,
+    /// Calls that wait for their result: request -> slot of the invocation.
+    pub calls: SeededMap<RequestId, usize>,
+    /// Invocations that wait for their answer: invocation -> slot.
+    pub invocations: SeededMap<RequestId, usize>,
+}
+
+/// Where a transport stands. [wamp: basic/sessions, session state machine]
+#[derive(Debug)]
+pub(crate) enum State {
+    /// Waits for HELLO.
+    Open { timer: TimerId },
+    /// Has a session.
+    Joined(Box<Joined>),
+    /// GOODBYE was sent; everything but its answer is ignored.
+    Closing { timer: TimerId },
+}
+
+/// A transport and its state.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub key: SessionKey,
+    pub transport: Transport,
+    pub state: State,
+}
+
+/// All transports of a router.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    slots: Slab<Session>,
+    /// Never the same twice, so that a key of a closed transport is nobody's.
+    generation: u32,
+}
+
+impl Sessions {
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The key that [`insert`](Self::insert) will use next.
+    pub(crate) fn next_key(&mut self) -> SessionKey {
+        self.generation = self.generation.wrapping_add(1);
+        let index =
+            u32::try_from(self.slots.vacant_key()).expect("the limit of transports is far below 2^32");
+        SessionKey { index, generation: self.generation }
+    }
+
+    pub(crate) fn insert(&mut self, session: Session) {
+        self.slots.insert(session);
+    }
+
+    pub(crate) fn get(&self, key: SessionKey) -> Option<&Session> {
+        self.slots.get(key.index as usize).filter(|session| session.key == key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: SessionKey) -> Option<&mut Session> {
+        self.slots.get_mut(key.index as usize).filter(|session| session.key == key)
+    }
+
+    pub(crate) fn remove(&mut self, key: SessionKey) -> Option<Session> {
+        self.get(key)?;
+        Some(self.slots.remove(key.index as usize))
+    }
+
+    /// The joined session at `key`.
+    pub(crate) fn joined(&self, key: SessionKey) -> Option<(&Transport, &Joined)> {
+        let session = self.get(key)?;
+        match &session.state {
+            State::Joined(joined) => Some((&session.transport, joined)),
+            _ => None,
+        }
+    }
+
+    /// The joined session at `key`, to change it.
+    pub(crate) fn joined_mut(&mut self, key: SessionKey) -> Option<(&Transport, &mut Joined)> {
+        let session = self.get_mut(key)?;
+        match &mut session.state {
+            State::Joined(joined) => Some((&session.transport, joined)),
+            _ => None,
+        }
+    }
+
+    /// Every transport, in the order of their slots.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Session> {
+        self.slots.iter().map(|(_, session)| session)
+    }
+}
+
+/// The details of a joined session, as `wamp.session.on_join` and `wamp.session.get` show them.
+pub(crate) fn session_details(
+    id: SessionId,
+    realm: &str,
+    authid: &str,
+    authrole: &str,
+    authextra: &Value,
+    transport: &Transport,
+) -> Value {
+    json!({
+        "session": id.0,
+        "realm": realm,
+        "authid": authid,
+        "authrole": authrole,
+        "authmethod": "anonymous",
+        "authprovider": "static",
+        "authextra": authextra,
+        "transport": transport.details(),
+    })
+}

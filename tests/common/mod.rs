@@ -1,0 +1,218 @@
+//! Scripted peers on the pure router, in virtual time: a test body reads as the sequence diagram.
+//!
+//! Messages are written as `json!` arrays whatever the serializer of the peer; `"*"` in an expectation stands for
+//! anything.
+
+#![allow(dead_code, reason = "each test binary uses another part of this module")]
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde_json::{Value, json};
+use wamplet::codec::{self, Serializer};
+use wamplet::config::Config;
+use wamplet::id::SessionKey;
+use wamplet::payload::EncodedPayload;
+use wamplet::router::{Action, Close, Now, Outbox, Router, Transport};
+
+/// A router, its clock, and what it sent to whom.
+pub struct Wamp {
+    pub router: Router<EncodedPayload>,
+    outbox: Outbox<EncodedPayload>,
+    now: Now,
+    peers: BTreeMap<SessionKey, Inbox>,
+}
+
+/// One end of a transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    pub key: SessionKey,
+    /// The session id, zero before WELCOME.
+    pub session: u64,
+    serializer: Serializer,
+}
+
+#[derive(Default)]
+struct Inbox {
+    serializer: Serializer,
+    messages: VecDeque<Value>,
+    closed: Option<Close>,
+}
+
+/// The roles that Autobahn|JS announces.
+pub fn all_roles() -> Value {
+    json!({
+        "publisher": { "features": { "publisher_identification": true } },
+        "subscriber": { "features": { "pattern_based_subscription": true } },
+        "caller": { "features": { "call_canceling": true, "progressive_call_results": true } },
+        "callee": { "features": { "progressive_call_results": true, "call_canceling": true } },
+    })
+}
+
+impl Wamp {
+    /// A router with any realm.
+    pub fn new() -> Self {
+        Self::with_config(Config::default())
+    }
+
+    pub fn with_config(config: Config) -> Self {
+        let now = Now { mono_ms: 1_000, unix_ns: 1_700_000_000_000_000_000 };
+        Self { router: Router::new(config, [7; 32]), outbox: Outbox::new(), now, peers: BTreeMap::new() }
+    }
+
+    /// Opens a transport that speaks JSON.
+    pub fn open(&mut self) -> Peer {
+        self.open_with(Serializer::Json)
+    }
+
+    pub fn open_with(&mut self, serializer: Serializer) -> Peer {
+        let transport = Transport {
+            kind: "test".into(),
+            protocol: format!("wamp.2.{}", serializer.name()),
+            peer: "scripted".into(),
+            serializer,
+            ..Transport::default()
+        };
+        let key = self.router.handle_open(transport, self.now).expect("there is room for one more transport");
+        self.peers.insert(key, Inbox { serializer, ..Inbox::default() });
+        Peer { key, session: 0, serializer }
+    }
+
+    /// Opens transports that speak JSON, and joins the realm on each.
+    pub fn join<const N: usize>(&mut self, realm: &str) -> [Peer; N] {
+        std::array::from_fn(|_| {
+            let peer = self.open();
+            self.hello(peer, realm, all_roles())
+        })
+    }
+
+    /// Joins on an open transport; eats the WELCOME.
+    pub fn hello(&mut self, peer: Peer, realm: &str, roles: Value) -> Peer {
+        self.say(peer, json!([1, realm, { "roles": roles }]));
+        let welcome = self.hear(peer);
+        assert_eq!(welcome[0], 2, "expected a WELCOME, found {welcome}");
+        Peer { session: welcome[1].as_u64().expect("a session id"), ..peer }
+    }
+
+    /// Joins with another serializer.
+    pub fn join_with(&mut self, realm: &str, serializer: Serializer) -> Peer {
+        let peer = self.open_with(serializer);
+        self.hello(peer, realm, all_roles())
+    }
+
+    /// The peer sends a message.
+    pub fn say(&mut self, peer: Peer, message: Value) {
+        let text = message.to_string();
+        let frame = codec::transcode(text.as_bytes(), 1, Serializer::Json, peer.serializer);
+        self.say_bytes(peer, &frame.expect("a test message fits every serializer"));
+    }
+
+    /// The peer sends a frame as it is.
+    pub fn say_bytes(&mut self, peer: Peer, frame: &[u8]) {
+        self.router.handle(peer.key, frame.to_vec().into(), self.now, &mut self.outbox);
+        self.deliver();
+    }
+
+    /// The peer's transport is lost.
+    pub fn lose(&mut self, peer: Peer) {
+        self.router.handle_closed(peer.key, self.now, &mut self.outbox);
+        self.deliver();
+    }
+
+    /// Time passes, and what comes due is done when it is due.
+    pub fn advance_ms(&mut self, ms: u64) {
+        let end = self.now.mono_ms + ms;
+        while let Some(deadline) = self.router.next_timeout().filter(|deadline| *deadline <= end) {
+            self.set_mono_ms(deadline.max(self.now.mono_ms));
+            self.router.handle_timeout(self.now, &mut self.outbox);
+            self.deliver();
+        }
+        self.set_mono_ms(end);
+    }
+
+    fn set_mono_ms(&mut self, mono_ms: u64) {
+        self.now.unix_ns += (mono_ms - self.now.mono_ms) * 1_000_000;
+        self.now.mono_ms = mono_ms;
+    }
+
+    pub fn shut_down(&mut self) {
+        self.router.handle_shutdown(self.now, &mut self.outbox);
+        self.deliver();
+    }
+
+    fn deliver(&mut self) {
+        for (key, action) in self.outbox.drain() {
+            let inbox = self.peers.get_mut(&key).expect("the router acts on transports that were opened");
+            assert_eq!(inbox.closed, None, "nothing is sent to {key} after it was closed");
+            match action {
+                Action::Send { head, payload } => {
+                    let frame = [head, &payload.bytes, codec::closing(inbox.serializer)].concat();
+                    inbox.messages.push_back(to_value(&frame, inbox.serializer));
+                }
+                Action::Close(close) => inbox.closed = Some(close),
+            }
+        }
+    }
+
+    /// The next message that the peer gets.
+    pub fn hear(&mut self, peer: Peer) -> Value {
+        let inbox = self.peers.get_mut(&peer.key).expect("an opened peer");
+        inbox.messages.pop_front().expect("expected a message, found silence")
+    }
+
+    /// The next message that the peer gets is like this one; returns it.
+    #[track_caller]
+    pub fn expect(&mut self, peer: Peer, expected: Value) -> Value {
+        let heard = self.hear(peer);
+        assert!(is_like(&heard, &expected), "expected {expected}\n   found {heard}");
+        heard
+    }
+
+    /// Nobody gets anything more.
+    #[track_caller]
+    pub fn expect_silence(&self) {
+        for (key, inbox) in &self.peers {
+            assert!(inbox.messages.is_empty(), "expected silence, {key} got {:?}", inbox.messages);
+        }
+    }
+
+    /// The router closed the peer's transport, after all that the peer heard.
+    #[track_caller]
+    pub fn expect_closed(&self, peer: Peer, close: Close) {
+        let inbox = &self.peers[&peer.key];
+        assert!(inbox.messages.is_empty(), "expected nothing more, found {:?}", inbox.messages);
+        assert_eq!(inbox.closed, Some(close));
+    }
+
+    /// The peer gets ABORT `wamp.error.protocol_violation` with this text in its message, and its transport is closed.
+    #[track_caller]
+    pub fn expect_violation(&mut self, peer: Peer, text: &str) {
+        let abort = self.expect(peer, json!([3, { "message": "*" }, "wamp.error.protocol_violation"]));
+        let message = abort[1]["message"].as_str().expect("a message");
+        assert!(message.contains(text), "expected {text:?} in {message:?}");
+        self.expect_closed(peer, Close::ProtocolViolation);
+    }
+}
+
+fn to_value(frame: &[u8], serializer: Serializer) -> Value {
+    let json = codec::transcode(frame, 1, serializer, Serializer::Json)
+        .expect("the router sends well-formed frames");
+    serde_json::from_slice(&json).expect("transcoding to JSON gives JSON")
+}
+
+/// Equality, but for `"*"` in the expectation.
+pub fn is_like(value: &Value, expected: &Value) -> bool {
+    match (value, expected) {
+        (_, Value::String(any)) if any == "*" => true,
+        (Value::Array(values), Value::Array(expected)) => {
+            values.len() == expected.len()
+                && values.iter().zip(expected).all(|(value, expected)| is_like(value, expected))
+        }
+        (Value::Object(values), Value::Object(expected)) => {
+            values.len() == expected.len()
+                && expected
+                    .iter()
+                    .all(|(key, expected)| values.get(key).is_some_and(|value| is_like(value, expected)))
+        }
+        _ => value == expected,
+    }
+}
