@@ -1,0 +1,421 @@
+//! Crossbar's JSON to a [`Config`].
+//!
+//! Owns which keys there are and what their values mean. Takes a Crossbar.io node (its `workers`) and wamplet's own form
+//! (`realms` at the top), and in both the permissions of configuration versions 1 and 2 side by side. What a value is
+//! called in a complaint, and where it stands, is in `cursor`.
+//!
+//! Values:
+//! * The name of a realm is a loose URI, since a HELLO with another one is aborted; the name of a role is any text.
+//! * `null` is the same as leaving the key out, but for `realms` and `workers`: who writes one of these does not want
+//!   any realm there is.
+//! * `{}`, `[]` and `null` at a key that is not served are no reason for a warning.
+//! * `cache` has no effect: static permissions are looked up in an index, and there is nothing to cache.
+
+use serde_json::{Map, Value};
+
+use super::cursor::{Cursor, Key, Object, Report, quote};
+use super::error::ConfigError;
+use super::{Config, Limits, Loaded, OnLeave, RealmConfig, Realms};
+use crate::auth::authorizer::{Allow, Disclose, Permission, Role};
+use crate::uri::{self, MatchPolicy, UriCheck};
+
+/// Reads a whole configuration.
+pub(super) fn read(value: &Value) -> Result<Loaded, ConfigError> {
+    let mut report = Report::default();
+    let config = Cursor::root(value);
+    let config = if config.is_null() { None } else { read_config(&config, &mut report) };
+    report.finish(config.unwrap_or_default())
+}
+
+// Wherever a reader below answers `None` or goes on with a default, the report holds a problem, and no configuration
+// comes out. Reading goes on all the same, so that all problems are found in one go.
+
+fn read_config(config: &Cursor<'_>, report: &mut Report) -> Option<Config> {
+    let object = config.object(&CONFIG_KEYS, report)?;
+    let limits = match object.get("limits") {
+        Some(limits) => read_limits(&limits, report).unwrap_or_default(),
+        None => Limits::default(),
+    };
+    let version = object.get("version");
+    version.as_ref().and_then(|version| version.integer(LATEST_VERSION, report));
+    let mut reader = Reader { report, uri_length: limits.uri_length };
+    let realms = match (object.given("realms"), object.given("workers")) {
+        (Some(realms), None) => Some(reader.realms(&[realms])),
+        (None, Some(workers)) => reader.workers(&workers),
+        (Some(realms), Some(_)) => {
+            realms.problem_found("\"realms\" inside a worker", "it beside \"workers\"", report)
+        }
+        // A node without realms serves nobody; taken for zero-config it would serve everybody.
+        (None, None) if version.is_some() || object.get("controller").is_some() => {
+            config.problem_found("the key \"workers\" or \"realms\"", "neither", report)
+        }
+        (None, None) => Some(Realms::Any),
+    };
+    Some(Config { realms: realms?, limits })
+}
+
+fn read_limits(limits: &Cursor<'_>, report: &mut Report) -> Option<Limits> {
+    let object = limits.object(&LIMITS.map(|(key, ..)| (key, Key::Served)), report)?;
+    let mut limits = Limits::default();
+    for (key, most, set) in LIMITS {
+        if let Some(value) = object.get(key).and_then(|value| value.integer(most, report)) {
+            set(&mut limits, value);
+        }
+    }
+    Some(limits)
+}
+
+/// What is needed to read realms.
+struct Reader<'r> {
+    report: &'r mut Report,
+    /// [`Limits::uri_length`]
+    uri_length: usize,
+}
+
+impl Reader<'_> {
+    fn workers(&mut self, workers: &Cursor<'_>) -> Option<Realms> {
+        let elements = workers.elements(MAX_WORKERS, "workers", self.report)?;
+        let lists: Vec<_> = elements.iter().filter_map(|worker| self.realms_of_worker(worker)).collect();
+        if lists.is_empty() && !self.report.has_problems() {
+            return workers.problem_found("a worker of type \"router\" with \"realms\"", "none", self.report);
+        }
+        Some(self.realms(&lists))
+    }
+
+    fn realms_of_worker<'a>(&mut self, worker: &Cursor<'a>) -> Option<Cursor<'a>> {
+        let object = worker.any_object(self.report)?;
+        match object.required("type").choice(&WORKER_TYPES, self.report)? {
+            Key::NotServed(message) => {
+                self.report.warn(worker.path(), message);
+                None
+            }
+            Key::Served | Key::Refused(_) => {
+                object.check_keys(&ROUTER_KEYS, self.report);
+                object.get("realms")
+            }
+        }
+    }
+
+    fn realms(&mut self, lists: &[Cursor<'_>]) -> Realms {
+        let mut names = Paths::new();
+        let realms = lists.iter().filter_map(|list| self.realms_in(list, &mut names));
+        Realms::Named(realms.flatten().collect())
+    }
+
+    fn realms_in(&mut self, list: &Cursor<'_>, names: &mut Paths) -> Option<Vec<RealmConfig>> {
+        let elements = list.elements(MAX_REALMS, "realms", self.report)?;
+        if elements.is_empty() {
+            return list.problem_found("at least one realm", "none", self.report);
+        }
+        Some(elements.iter().filter_map(|realm| self.realm(realm, names)).collect())
+    }
+
+    fn realm(&mut self, realm: &Cursor<'_>, names: &mut Paths) -> Option<RealmConfig> {
+        let object = realm.object(&REALM_KEYS, self.report)?;
+        let name =
+            self.name(&object, names, "realm", REALM_NAME, |name| uri::is_valid(name, UriCheck::Loose));
+        let options = match object.get("options") {
+            Some(options) => self.realm_options(&options),
+            None => Some(Default::default()),
+        };
+        let roles = self.roles(&object.required("roles"));
+        let (uri_check, on_leave) = options?;
+        Some(RealmConfig { name: name?, roles: roles?, uri_check, on_leave })
+    }
+
+    fn realm_options(&mut self, options: &Cursor<'_>) -> Option<(UriCheck, OnLeave)> {
+        let object = options.object(&REALM_OPTION_KEYS, self.report)?;
+        for (key, served, message) in FIXED_OPTIONS {
+            let Some(value) = object.get(key) else { continue };
+            if value.boolean(self.report).is_some_and(|wanted| wanted != served) {
+                self.report.warn(value.path(), message);
+            }
+        }
+        let uri_check = object.get("uri_check").and_then(|value| value.choice(&URI_CHECKS, self.report));
+        let on_leave = object.get("session_on_leave").and_then(|value| value.choice(&ON_LEAVE, self.report));
+        Some((uri_check.unwrap_or_default(), on_leave.unwrap_or_default()))
+    }
+
+    fn roles(&mut self, list: &Cursor<'_>) -> Option<Vec<Role>> {
+        let mut names = Paths::new();
+        let elements = list.elements(MAX_ROLES, "roles", self.report)?;
+        Some(elements.iter().filter_map(|role| self.role(role, &mut names)).collect())
+    }
+
+    fn role(&mut self, role: &Cursor<'_>, names: &mut Paths) -> Option<Role> {
+        let object = role.object(&ROLE_KEYS, self.report)?;
+        let name = self.name(&object, names, "role", ROLE_NAME, |name| !name.is_empty() && name != TRUSTED);
+        if object.get("authorizer").is_some() {
+            return None;
+        }
+        let permissions = self.permissions(&object.required("permissions"));
+        Some(Role::new(name?, permissions?))
+    }
+
+    /// The name of a realm or role, unless another one has it.
+    fn name(
+        &mut self,
+        object: &Object<'_>,
+        names: &mut Paths,
+        what: &str,
+        expected: &str,
+        is_valid: fn(&str) -> bool,
+    ) -> Option<String> {
+        let value = object.required("name");
+        let name = value.string(expected, self.report)?;
+        if !is_valid(name) {
+            return value.problem(expected, self.report);
+        }
+        self.check_length(&value, name)?;
+        if let Some(other) = names.insert(name.to_owned(), value.path().into()) {
+            let found = format!("{}, the same as {}", quote(name), other.as_str().unwrap_or_default());
+            return value.problem_found(format!("a name that no other {what} has"), found, self.report);
+        }
+        Some(name.to_owned())
+    }
+
+    fn check_length(&mut self, value: &Cursor<'_>, text: &str) -> Option<()> {
+        if text.len() <= self.uri_length {
+            return Some(());
+        }
+        let expected = format!("at most {} bytes (limits.uri_length)", self.uri_length);
+        value.problem_found(expected, format!("{} bytes", text.len()), self.report)
+    }
+
+    fn permissions(&mut self, list: &Cursor<'_>) -> Option<Vec<Permission>> {
+        let mut permissions = Vec::new();
+        let mut paths = Paths::new();
+        for element in list.elements(MAX_PERMISSIONS, "permissions", self.report)? {
+            let Some(permission) = self.permission(&element) else { continue };
+            let pattern = format!("{} {}", permission.match_policy.as_str(), permission.uri);
+            if let Some(earlier) = paths.insert(pattern, element.path().into()) {
+                self.report.warn(
+                    element.path(),
+                    format!(
+                        "replaces {}, which has the same URI and the same match policy",
+                        earlier.as_str().unwrap_or_default()
+                    ),
+                );
+            }
+            permissions.push(permission);
+        }
+        Some(permissions)
+    }
+
+    fn permission(&mut self, permission: &Cursor<'_>) -> Option<Permission> {
+        let object = permission.object(&PERMISSION_KEYS, self.report)?;
+        let pattern = self.pattern(&object);
+        let flat = self.allow(&object);
+        let has_flat = ALLOW_KEYS.iter().any(|(key, _)| object.get(key).is_some());
+        let allow = match object.get("allow") {
+            Some(allow) if has_flat => allow.problem_found(ONE_STYLE, "both", self.report),
+            Some(allow) => allow.object(&ALLOW_KEYS, self.report).map(|object| self.allow(&object)),
+            None => Some(flat),
+        };
+        let disclose = match object.get("disclose") {
+            Some(disclose) => self.disclose(&disclose),
+            None => Some(Disclose::default()),
+        };
+        self.flag(&object, "cache");
+        let (uri, match_policy) = pattern?;
+        Some(Permission { uri, match_policy, allow: allow?, disclose: disclose? })
+    }
+
+    fn allow(&mut self, object: &Object<'_>) -> Allow {
+        Allow {
+            call: self.flag(object, "call"),
+            register: self.flag(object, "register"),
+            publish: self.flag(object, "publish"),
+            subscribe: self.flag(object, "subscribe"),
+        }
+    }
+
+    fn disclose(&mut self, disclose: &Cursor<'_>) -> Option<Disclose> {
+        let object = disclose.object(&DISCLOSE_KEYS, self.report)?;
+        Some(Disclose { caller: self.flag(&object, "caller"), publisher: self.flag(&object, "publisher") })
+    }
+
+    fn flag(&mut self, object: &Object<'_>, key: &str) -> bool {
+        object.get(key).and_then(|value| value.boolean(self.report)).unwrap_or_default()
+    }
+
+    /// The URI and match policy of a permission. Without `match`, stars in the URI say what may vary.
+    fn pattern(&mut self, object: &Object<'_>) -> Option<(String, MatchPolicy)> {
+        let policy = object.get("match").map(|value| value.choice(&MATCH_POLICIES, self.report));
+        let value = object.required("uri");
+        let text = value.string("a URI", self.report)?;
+        self.check_length(&value, text)?;
+        let is_starred = policy.is_none();
+        let (uri, policy) = match policy {
+            Some(policy) => (text.to_owned(), policy?),
+            None => starred(text),
+        };
+        if !uri::is_valid_pattern(&uri, policy, UriCheck::Loose) {
+            let expected = match policy {
+                MatchPolicy::Exact if is_starred => URI_OR_STARRED,
+                MatchPolicy::Exact => URI,
+                MatchPolicy::Prefix => URI_PREFIX,
+                MatchPolicy::Wildcard => URI_WILDCARD,
+            };
+            return value.problem(expected, self.report);
+        }
+        if !is_starred && text.contains('*') {
+            self.report.warn(value.path(), "beside \"match\" a \"*\" is an ordinary character");
+        }
+        let is_half_starred = |component: &str| component.contains('*') && component != "*";
+        if is_starred && policy == MatchPolicy::Wildcard && text.split('.').any(is_half_starred) {
+            let message = format!("a \"*\" is for a whole component: this is the wildcard {}", quote(&uri));
+            self.report.warn(value.path(), message);
+        }
+        Some((uri, policy))
+    }
+}
+
+/// name of a realm or role, or pattern of a permission -> path
+///
+/// The JSON map is in the binary anyway; a map of strings would be a few more kilobytes for the tab to load.
+type Paths = Map<String, Value>;
+
+/// The pattern that a URI with stars means: one at the very end makes a prefix; others stand for a component each.
+fn starred(text: &str) -> (String, MatchPolicy) {
+    match (text.matches('*').count(), text.strip_suffix('*')) {
+        (0, _) => (text.to_owned(), MatchPolicy::Exact),
+        (1, Some(prefix)) => (prefix.to_owned(), MatchPolicy::Prefix),
+        _ => (text.replace('*', ""), MatchPolicy::Wildcard),
+    }
+}
+
+/// The versions of Crossbar's format are 1 (flat booleans) and 2 (`allow`); each may hold permissions of both.
+const LATEST_VERSION: u64 = 2;
+
+// What one configuration may hold. Each is far beyond what a router in a tab, or an operator's file, has; more is a
+// mistake (a generator run wild), and is refused rather than indexed.
+const MAX_WORKERS: usize = 1_000;
+const MAX_REALMS: usize = 1_000;
+const MAX_ROLES: usize = 1_000;
+const MAX_PERMISSIONS: usize = 10_000;
+
+/// The role of the router's own sessions in Crossbar.io: it may do everything.
+const TRUSTED: &str = "trusted";
+
+const REALM_NAME: &str = "the name of a realm: a URI without white space, \"#\" and empty components";
+const ROLE_NAME: &str = "the name of a role: any text but \"\" and \"trusted\"";
+const ONE_STYLE: &str = "either \"allow\" or flat \"call\", \"register\", \"publish\" and \"subscribe\"";
+const URI: &str = "a URI without white space, \"#\" and empty components";
+const URI_OR_STARRED: &str =
+    "a URI without white space, \"#\" and empty components (a pattern needs a \"*\", or \"match\" beside it)";
+const URI_PREFIX: &str = "a prefix without white space, \"#\" and empty components but the last";
+const URI_WILDCARD: &str = "a wildcard without white space and \"#\"";
+
+const CONFIG_KEYS: [(&str, Key); 6] = [
+    ("$schema", Key::Served),
+    ("version", Key::Served),
+    ("controller", Key::NotServed("there is no controller: one router runs in one process")),
+    ("workers", Key::Served),
+    ("realms", Key::Served),
+    ("limits", Key::Served),
+];
+
+const WORKER_TYPES: [(&str, Key); 7] = [
+    ("router", Key::Served),
+    ("container", Key::NotServed("components are not started yet: let them join as clients")),
+    ("guest", Key::NotServed("guest processes are not started yet: start them by other means")),
+    ("proxy", Key::NotServed("proxies are not served")),
+    ("hostmonitor", Key::NotServed("hosts are not monitored")),
+    ("websocket-testee", Key::NotServed("testees are not served")),
+    ("xbrmm", Key::NotServed("markets are not served")),
+];
+
+const ROUTER_KEYS: [(&str, Key); 8] = [
+    ("type", Key::Served),
+    ("id", Key::Served),
+    ("options", Key::NotServed("these are for Crossbar.io's Python processes and have no effect")),
+    ("manhole", Key::NotServed("there is no manhole")),
+    ("realms", Key::Served),
+    (
+        "transports",
+        Key::NotServed(
+            "no transport is opened yet, and no \"auth\" in one is asked: all join as \"anonymous\"",
+        ),
+    ),
+    ("components", Key::NotServed("components are not started yet: let them join as clients")),
+    ("connections", Key::NotServed("no connections are made to databases")),
+];
+
+const REALM_KEYS: [(&str, Key); 7] = [
+    ("name", Key::Served),
+    ("id", Key::Served),
+    ("roles", Key::Served),
+    ("options", Key::Served),
+    ("stats", Key::NotServed("session statistics are not served yet")),
+    ("store", Key::NotServed("events are not stored yet")),
+    ("inventory", Key::NotServed("payloads are not validated")),
+];
+
+const REALM_OPTION_KEYS: [(&str, Key); 5] = [
+    ("uri_check", Key::Served),
+    ("session_on_leave", Key::Served),
+    ("enable_meta_api", Key::Served),
+    ("bridge_meta_api", Key::Served),
+    ("event_dispatching_chunk_size", Key::NotServed("has no effect: events are not dispatched in chunks")),
+];
+
+/// Options that have one value here, and what to say of the other.
+const FIXED_OPTIONS: [(&str, bool, &str); 2] = [
+    ("enable_meta_api", true, "the meta API is always there: it is for the permissions of a role to hide it"),
+    ("bridge_meta_api", false, "the meta API is not bridged: there is no management realm"),
+];
+
+const URI_CHECKS: [(&str, UriCheck); 2] = [("loose", UriCheck::Loose), ("strict", UriCheck::Strict)];
+
+/// wamplet's own option, named after the positional arguments that it is about.
+const ON_LEAVE: [(&str, OnLeave); 2] =
+    [("session", OnLeave::Session), ("session_authid_authrole", OnLeave::SessionAuthidAuthrole)];
+
+const ROLE_KEYS: [(&str, Key); 4] = [
+    ("name", Key::Served),
+    ("id", Key::Served),
+    ("permissions", Key::Served),
+    // Not a warning: without its authorizer the role could do other things than with it.
+    ("authorizer", Key::Refused("\"permissions\" in its place (dynamic authorizers are not served yet)")),
+];
+
+const PERMISSION_KEYS: [(&str, Key); 10] = [
+    ("uri", Key::Served),
+    ("match", Key::Served),
+    ("allow", Key::Served),
+    ("disclose", Key::Served),
+    ("cache", Key::Served),
+    ("validate", Key::NotServed("payloads are not validated")),
+    ("call", Key::Served),
+    ("register", Key::Served),
+    ("publish", Key::Served),
+    ("subscribe", Key::Served),
+];
+
+const ALLOW_KEYS: [(&str, Key); 4] =
+    [("call", Key::Served), ("register", Key::Served), ("publish", Key::Served), ("subscribe", Key::Served)];
+
+const DISCLOSE_KEYS: [(&str, Key); 2] = [("caller", Key::Served), ("publisher", Key::Served)];
+
+const MATCH_POLICIES: [(&str, MatchPolicy); 3] =
+    [("exact", MatchPolicy::Exact), ("prefix", MatchPolicy::Prefix), ("wildcard", MatchPolicy::Wildcard)];
+
+type SetLimit = fn(&mut Limits, u64);
+
+/// Key, maximum, and where the value goes. The maxima fit into the 32 bits of wasm.
+const LIMITS: [(&str, u64, SetLimit); 10] = [
+    ("transports", 1_000_000, |limits, value| limits.transports = value as usize),
+    ("realms", 1_000_000, |limits, value| limits.realms = value as usize),
+    // The walk over a message keeps its place in a stack of this depth.
+    ("message_depth", 1_024, |limits, value| limits.message_depth = value as usize),
+    ("message_length", 1 << 30, |limits, value| limits.message_length = value as usize),
+    // The index of wildcards recurses once for each component, which may be empty: twice this fits a stack of 1 MiB.
+    ("uri_length", 2_048, |limits, value| limits.uri_length = value as usize),
+    ("subscriptions", 1_000_000, |limits, value| limits.subscriptions = value as usize),
+    ("registrations", 1_000_000, |limits, value| limits.registrations = value as usize),
+    ("calls", 1_000_000, |limits, value| limits.calls = value as usize),
+    // A day. Whoever wants none at all does not want a limit.
+    ("hello_timeout_ms", 86_400_000, |limits, value| limits.hello_timeout_ms = value),
+    ("goodbye_timeout_ms", 86_400_000, |limits, value| limits.goodbye_timeout_ms = value),
+];

@@ -1,0 +1,296 @@
+//! A JSON value that knows where it stands, so that whoever reads it can say what is wrong with it.
+//!
+//! Every reader here reports to a [`Report`] and answers `None` when the value is not what it must be; reading goes on,
+//! and all problems come out together. Knows nothing of Crossbar: what is expected is in
+//! [`crossbar`](super::crossbar).
+
+use serde_json::{Map, Value};
+
+use super::error::{ConfigError, Problem, SHOWN, Warning};
+use super::{Config, Loaded};
+
+/// A value, or the lack of one, and its path.
+pub(super) struct Cursor<'a> {
+    value: Option<&'a Value>,
+    path: String,
+}
+
+impl<'a> Cursor<'a> {
+    pub fn root(value: &'a Value) -> Self {
+        Self { value: Some(value), path: String::new() }
+    }
+
+    /// The path in sentences.
+    pub fn path(&self) -> String {
+        shown_path(&self.path)
+    }
+
+    pub fn is_null(&self) -> bool {
+        matches!(self.value, None | Some(Value::Null))
+    }
+
+    /// The value as an object, whatever keys it has.
+    pub fn any_object(&self, report: &mut Report) -> Option<Object<'a>> {
+        let Some(Value::Object(map)) = self.value else { return self.problem("an object", report) };
+        Some(Object { map, path: self.path.clone() })
+    }
+
+    /// The value as an object whose keys are all in `keys`.
+    pub fn object(&self, keys: &[(&str, Key)], report: &mut Report) -> Option<Object<'a>> {
+        let object = self.any_object(report)?;
+        object.check_keys(keys, report);
+        Some(object)
+    }
+
+    /// The elements of the array, at most `most`; `what` names them.
+    pub fn elements(&self, most: usize, what: &str, report: &mut Report) -> Option<Vec<Self>> {
+        let Some(Value::Array(values)) = self.value else {
+            return self.problem(format!("an array of {what}"), report);
+        };
+        if values.len() > most {
+            let found = values.len().to_string();
+            return self.problem_found(format!("at most {most} {what}"), found, report);
+        }
+        let element =
+            |(position, value)| Self { value: Some(value), path: format!("{}[{position}]", self.path) };
+        Some(values.iter().enumerate().map(element).collect())
+    }
+
+    pub fn string(&self, expected: &str, report: &mut Report) -> Option<&'a str> {
+        let Some(Value::String(text)) = self.value else { return self.problem(expected, report) };
+        Some(text)
+    }
+
+    pub fn boolean(&self, report: &mut Report) -> Option<bool> {
+        let Some(Value::Bool(value)) = self.value else { return self.problem("true or false", report) };
+        Some(*value)
+    }
+
+    /// An integer from 1 to `most`; a float without a fraction is one, since JavaScript knows no other.
+    pub fn integer(&self, most: u64, report: &mut Report) -> Option<u64> {
+        let number = self.value.and_then(|value| value.as_u64().or_else(|| integral(value.as_f64()?)));
+        match number {
+            Some(number) if (1..=most).contains(&number) => Some(number),
+            _ => self.problem(format!("an integer from 1 to {most}"), report),
+        }
+    }
+
+    /// What the string stands for.
+    pub fn choice<T: Copy>(&self, choices: &[(&str, T)], report: &mut Report) -> Option<T> {
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        self.word(&words, report).map(|position| choices[position].1)
+    }
+
+    fn word(&self, words: &[&str], report: &mut Report) -> Option<usize> {
+        let Some(Value::String(text)) = self.value else { return self.problem(one_of(words), report) };
+        let position = words.iter().position(|word| word == text);
+        if position.is_none() {
+            report.problem(self.path.clone(), one_of(words), quote(text), nearest(text, words));
+        }
+        position
+    }
+
+    /// Reports that something else is expected here; always `None`.
+    pub fn problem<T>(&self, expected: impl Into<String>, report: &mut Report) -> Option<T> {
+        self.problem_found(expected, describe(self.value), report)
+    }
+
+    /// The same, with what to say about what stands here.
+    pub fn problem_found<T>(
+        &self,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+        report: &mut Report,
+    ) -> Option<T> {
+        report.problem(self.path.clone(), expected.into(), found.into(), None);
+        None
+    }
+}
+
+/// An object, and its path.
+pub(super) struct Object<'a> {
+    map: &'a Map<String, Value>,
+    path: String,
+}
+
+impl<'a> Object<'a> {
+    /// Reports the keys that are not in `keys`, and warns of those that are not served.
+    pub fn check_keys(&self, keys: &[(&str, Key)], report: &mut Report) {
+        for (key, value) in self.map {
+            let path = child_path(&self.path, key);
+            match keys.iter().find(|(known, _)| known == key) {
+                Some((_, Key::Served)) => {}
+                Some((_, Key::NotServed(message))) => {
+                    if !asks_for_nothing(value) {
+                        report.warn(shown_path(&path), *message);
+                    }
+                }
+                Some((_, Key::Refused(expected))) => {
+                    if !value.is_null() {
+                        report.problem(path, (*expected).to_owned(), describe(Some(value)), None);
+                    }
+                }
+                None => {
+                    let known: Vec<&str> = keys.iter().map(|(known, _)| *known).collect();
+                    let did_you_mean = nearest(key, &known);
+                    let expected = match did_you_mean {
+                        Some(_) => "a known key".to_owned(),
+                        None => format!("one of the keys {}", one_of(&served(keys))),
+                    };
+                    report.problem(path, expected, quote(key), did_you_mean);
+                }
+            }
+        }
+    }
+
+    /// The value at a key that may be left out; `null` (JavaScript's `undefined`) leaves it out.
+    pub fn get(&self, key: &str) -> Option<Cursor<'a>> {
+        Some(self.required(key)).filter(|value| !value.is_null())
+    }
+
+    /// The value at a key that may be left out, `null` too.
+    pub fn given(&self, key: &str) -> Option<Cursor<'a>> {
+        Some(self.required(key)).filter(|value| value.value.is_some())
+    }
+
+    /// The value at a key that must be there: its reader reports its absence.
+    pub fn required(&self, key: &str) -> Cursor<'a> {
+        Cursor { value: self.map.get(key), path: child_path(&self.path, key) }
+    }
+}
+
+/// What becomes of a known key.
+#[derive(Clone, Copy)]
+pub(super) enum Key {
+    /// It is read, or names something that needs no reading.
+    Served,
+    /// It is not served: a warning with this sentence, if there is anything in it.
+    NotServed(&'static str),
+    /// It must not be there: a problem that says what is expected in its place.
+    Refused(&'static str),
+}
+
+/// What has come up so far.
+#[derive(Default)]
+pub(super) struct Report {
+    problems: Vec<Problem>,
+    more_problems: usize,
+    warnings: Vec<Warning>,
+    more_warnings: usize,
+}
+
+impl Report {
+    fn problem(&mut self, path: String, expected: String, found: String, did_you_mean: Option<String>) {
+        if self.problems.len() < SHOWN {
+            self.problems.push(Problem { path: shown_path(&path), expected, found, did_you_mean });
+        } else {
+            self.more_problems += 1;
+        }
+    }
+
+    pub fn warn(&mut self, path: String, message: impl Into<String>) {
+        if self.warnings.len() < SHOWN {
+            self.warnings.push(Warning { path, message: message.into() });
+        } else {
+            self.more_warnings += 1;
+        }
+    }
+
+    pub fn has_problems(&self) -> bool {
+        !self.problems.is_empty()
+    }
+
+    /// The configuration, unless there was a problem.
+    pub fn finish(mut self, config: Config) -> Result<Loaded, ConfigError> {
+        if self.has_problems() {
+            return Err(ConfigError::Invalid { problems: self.problems, more: self.more_problems });
+        }
+        if self.more_warnings > 0 {
+            let message = format!("{} more warnings are not listed", self.more_warnings);
+            self.warnings.push(Warning { path: shown_path(""), message });
+        }
+        Ok(Loaded { config, warnings: self.warnings })
+    }
+}
+
+/// The text as JSON, cut off where it gets long.
+pub(super) fn quote(text: &str) -> String {
+    let mut shown: String = text.chars().take(QUOTED).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    Value::from(shown).to_string()
+}
+
+fn describe(value: Option<&Value>) -> String {
+    match value {
+        None => "nothing".to_owned(),
+        Some(Value::String(text)) => quote(text),
+        Some(Value::Array(_)) => "an array".to_owned(),
+        Some(Value::Object(_)) => "an object".to_owned(),
+        Some(value @ (Value::Null | Value::Bool(_) | Value::Number(_))) => value.to_string(),
+    }
+}
+
+fn asks_for_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(values) => values.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn served<'k>(keys: &[(&'k str, Key)]) -> Vec<&'k str> {
+    keys.iter().filter(|(_, key)| matches!(key, Key::Served)).map(|(known, _)| *known).collect()
+}
+
+fn integral(number: f64) -> Option<u64> {
+    // 2^53: up to there a float is the integer that was written.
+    (number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&number)).then_some(number as u64)
+}
+
+fn child_path(path: &str, key: &str) -> String {
+    let is_plain = !key.is_empty()
+        && key.len() <= QUOTED
+        && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'$'));
+    match (path, is_plain) {
+        ("", true) => key.to_owned(),
+        (_, true) => format!("{path}.{key}"),
+        (_, false) => format!("{path}[{}]", quote(key)),
+    }
+}
+
+fn shown_path(path: &str) -> String {
+    let shown = if path.is_empty() { "config" } else { path };
+    shown.to_owned()
+}
+
+/// `"a", "b" or "c"`.
+fn one_of(words: &[&str]) -> String {
+    let mut text = String::new();
+    for (position, word) in words.iter().enumerate() {
+        let separator = match position {
+            0 => "",
+            _ if position + 1 == words.len() => " or ",
+            _ => ", ",
+        };
+        text.push_str(separator);
+        text.push_str(&quote(word));
+    }
+    text
+}
+
+/// The word that was probably meant: at most a third of its letters differ.
+fn nearest(text: &str, words: &[&str]) -> Option<String> {
+    if text.len() > QUOTED {
+        return None;
+    }
+    let text = text.to_ascii_lowercase();
+    let distances = words.iter().map(|word| (strsim::osa_distance(&text, word), *word));
+    let (distance, word) = distances.min_by_key(|(distance, _)| *distance)?;
+    (distance * 3 <= word.len()).then(|| word.to_owned())
+}
+
+/// Characters of a string of the configuration that a sentence shows.
+const QUOTED: usize = 60;

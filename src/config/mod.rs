@@ -1,0 +1,143 @@
+//! Configuration: what a router serves, typed and already valid.
+//!
+//! Owns realms, limits and their defaults. Reading Crossbar's JSON is in [`crossbar`]; roles and permissions are in
+//! [`authorizer`](crate::auth::authorizer).
+
+pub mod crossbar;
+mod cursor;
+mod error;
+mod json;
+
+use serde_json::Value;
+
+use crate::auth::authorizer::Role;
+use crate::codec::DecodeLimits;
+use crate::uri::UriCheck;
+
+pub use error::{ConfigError, Problem, SHOWN, Warning};
+
+/// What a router serves.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// The realms a session may join.
+    pub realms: Realms,
+    /// What a peer may use up.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// Reads wamplet's own object (`realms`, `limits`) or a whole Crossbar.io node (`workers`). `null` and `{}` are the
+    /// default: any realm, and everything allowed.
+    pub fn from_value(value: &Value) -> Result<Loaded, ConfigError> {
+        crossbar::read(value)
+    }
+
+    /// The same from JSON text.
+    pub fn from_json(text: &str) -> Result<Loaded, ConfigError> {
+        Self::from_value(&json::parse(text)?)
+    }
+}
+
+/// A valid configuration, and what is to be said about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What is served.
+    pub config: Config,
+    /// What was asked for and is not served.
+    pub warnings: Vec<Warning>,
+}
+
+/// The realms of a router.
+#[derive(Clone, Debug, Default)]
+pub enum Realms {
+    /// Any realm named in a HELLO comes into being, with one role `anonymous` that may do everything, and goes with
+    /// its last session. The default.
+    #[default]
+    Any,
+    /// These realms and no others.
+    Named(Vec<RealmConfig>),
+}
+
+/// One realm.
+#[derive(Clone, Debug)]
+pub struct RealmConfig {
+    /// The name that a HELLO gives.
+    pub name: String,
+    /// Who may do what.
+    pub roles: Vec<Role>,
+    /// `options.uri_check`. Default loose.
+    pub uri_check: UriCheck,
+    /// `options.session_on_leave`. Default the session id alone.
+    pub on_leave: OnLeave,
+}
+
+impl RealmConfig {
+    /// A realm whose one role, `anonymous`, may do everything.
+    pub fn open(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            roles: vec![Role::allow_all("anonymous")],
+            uri_check: UriCheck::default(),
+            on_leave: OnLeave::default(),
+        }
+    }
+}
+
+/// The positional arguments of the event `wamp.session.on_leave`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnLeave {
+    /// `"session"`: `[session]`, what Crossbar.io sends and its clients' handlers take. The default.
+    #[default]
+    Session,
+    /// `"session_authid_authrole"`: `[session, authid, authrole]`, what the specification says.
+    SessionAuthidAuthrole,
+}
+
+/// What a peer may use up before it is refused. Each has a default that no ordinary application meets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Open transports. Default 10 000; one more is refused.
+    pub transports: usize,
+    /// Realms that come into being by themselves ([`Realms::Any`]). Default 1 000; a HELLO for one more is aborted.
+    pub realms: usize,
+    /// Deepest nesting of a message. Default 128; a deeper one is a protocol violation.
+    pub message_depth: usize,
+    /// Bytes of a message. Default 16 MiB; a longer one is a protocol violation.
+    pub message_length: usize,
+    /// Bytes of a URI. Default 1 024; a longer one is an invalid URI.
+    pub uri_length: usize,
+    /// Subscriptions of one session. Default 10 000; one more is refused.
+    pub subscriptions: usize,
+    /// Registrations of one session. Default 10 000; one more is refused.
+    pub registrations: usize,
+    /// Calls of one session that wait for their result. Default 10 000; one more is refused.
+    pub calls: usize,
+    /// Milliseconds in which a transport must say HELLO (again, after a GOODBYE). Default 10 000, then it is closed.
+    pub hello_timeout_ms: u64,
+    /// Milliseconds in which a session must answer the router's GOODBYE. Default 5 000, then it is closed.
+    pub goodbye_timeout_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            transports: 10_000,
+            realms: 1_000,
+            message_depth: 128,
+            message_length: 16 << 20,
+            uri_length: 1_024,
+            subscriptions: 10_000,
+            registrations: 10_000,
+            calls: 10_000,
+            hello_timeout_ms: 10_000,
+            goodbye_timeout_ms: 5_000,
+        }
+    }
+}
+
+impl Limits {
+    /// The part of the limits that the codecs keep.
+    pub fn decode(&self) -> DecodeLimits {
+        DecodeLimits { depth: self.message_depth }
+    }
+}

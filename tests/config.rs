@@ -1,0 +1,390 @@
+//! Configurations: what loads, what it means, and what is said about what does not.
+//!
+//! Every `configs/broken/NAME.json` has the exact text of its error in `NAME.error.txt`, every `configs/good/NAME.json`
+//! the exact text of its warnings in `NAME.warnings.txt` (no file: no warnings). `WAMPLET_BLESS=1 cargo test --test
+//! config` writes the texts anew; read the difference before you commit it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use wamplet::auth::authorizer::{Action, Allow, Disclose, Permission, Role};
+use wamplet::config::{Config, ConfigError, Limits, Loaded, OnLeave, RealmConfig, Realms, SHOWN};
+use wamplet::uri::{MatchPolicy, UriCheck, is_valid, is_valid_pattern};
+
+#[test]
+fn every_broken_file_is_refused_with_its_sentences() {
+    let files = json_files("broken");
+    assert!(files.len() >= 25, "only {} broken files", files.len());
+    for file in files {
+        let error = match Config::from_json(&read(&file)) {
+            Ok(_) => panic!("{} was taken for a good configuration", file.display()),
+            Err(error) => error.to_string(),
+        };
+        assert_text(&file.with_extension("error.txt"), &error);
+    }
+}
+
+#[test]
+fn every_good_file_loads_with_its_warnings() {
+    for file in json_files("good") {
+        let Loaded { warnings, .. } = match Config::from_json(&read(&file)) {
+            Ok(loaded) => loaded,
+            Err(error) => panic!("{}: {error}", file.display()),
+        };
+        let warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+        assert_text(&file.with_extension("warnings.txt"), &warnings.join("\n"));
+    }
+}
+
+#[test]
+fn no_text_is_left_without_its_file() {
+    for folder in ["broken", "good"] {
+        for file in files(folder).filter(|file| file.extension().is_some_and(|ending| ending == "txt")) {
+            let json = file.with_extension("").with_extension("json");
+            assert!(json.exists(), "{} belongs to no configuration", file.display());
+        }
+    }
+}
+
+#[test]
+fn nothing_configured_is_any_realm_and_the_default_limits() {
+    for nothing in ["null", "{}", r#"{"$schema": "wamplet.json"}"#, r#"{"limits": {}}"#] {
+        let Loaded { config, warnings } = Config::from_json(nothing).expect(nothing);
+        assert!(matches!(config.realms, Realms::Any), "{nothing}");
+        assert_eq!(config.limits, Limits::default(), "{nothing}");
+        assert_eq!(warnings, [], "{nothing}");
+    }
+}
+
+#[test]
+fn a_node_of_version_1_keeps_its_flat_permissions() {
+    let [realm] = good("session-monitor");
+    assert_eq!(
+        (realm.name.as_str(), realm.uri_check, realm.on_leave),
+        ("realm1", UriCheck::Loose, OnLeave::Session)
+    );
+    let [anonymous, monitor] = &realm.roles[..] else { panic!("two roles") };
+    assert_eq!(anonymous.name(), "anonymous");
+    assert_eq!(
+        anonymous.permissions(),
+        [prefix("com.example.", Allow { publish: true, subscribe: true, call: true, register: true })]
+    );
+    assert_eq!(monitor.name(), "monitor");
+    let subscribe = Allow { subscribe: true, ..Allow::default() };
+    assert_eq!(monitor.permissions(), [prefix("wamp.metaevent.session.", subscribe)]);
+
+    assert!(monitor.authorize("wamp.metaevent.session.on_join", Action::Subscribe).allow);
+    assert!(!monitor.authorize("wamp.metaevent.session.on_join", Action::Publish).allow);
+    assert!(!anonymous.authorize("wamp.session.on_join", Action::Subscribe).allow);
+    assert!(!anonymous.authorize("com.example", Action::Call).allow);
+}
+
+#[test]
+fn a_node_of_version_2_keeps_its_realms_of_all_router_workers() {
+    let [first, second] = good("version-2-node");
+    assert_eq!((first.name.as_str(), second.name.as_str()), ("realm1", "com.example.second"));
+    assert_eq!(first.roles[0].permissions(), [prefix("", ALL)]);
+    assert_eq!((second.uri_check, second.on_leave), (UriCheck::Strict, OnLeave::SessionAuthidAuthrole));
+    assert!(second.roles.is_empty());
+}
+
+#[test]
+fn permissions_of_both_styles_stand_side_by_side() {
+    let [realm] = good("both-styles");
+    let call = Allow { call: true, ..Allow::default() };
+    let rule = |uri: &str, match_policy, allow| Permission {
+        uri: uri.into(),
+        match_policy,
+        allow,
+        disclose: Disclose::default(),
+    };
+    let expected = [
+        rule("com.example.add", MatchPolicy::Exact, call),
+        rule("com.example.", MatchPolicy::Prefix, call),
+        rule("com.exam", MatchPolicy::Prefix, Allow::default()),
+        rule("", MatchPolicy::Prefix, Allow { subscribe: true, ..Allow::default() }),
+        rule("com..update.", MatchPolicy::Wildcard, call),
+        rule(".update", MatchPolicy::Wildcard, call),
+        rule("com.*.literal", MatchPolicy::Exact, call),
+        rule("com..door", MatchPolicy::Wildcard, Allow { register: true, publish: true, ..Allow::default() }),
+        Permission {
+            disclose: Disclose { caller: true, publisher: false },
+            ..rule(
+                "com.example.who",
+                MatchPolicy::Exact,
+                Allow { call: true, register: true, ..Allow::default() },
+            )
+        },
+    ];
+    assert_eq!(realm.roles[0].permissions(), expected);
+}
+
+#[test]
+fn every_limit_can_be_set() {
+    let text = read(&configs("good").join("limits.json"));
+    let Loaded { config, .. } = Config::from_json(&text).expect("a good file");
+    let expected = Limits {
+        transports: 1,
+        realms: 2,
+        message_depth: 3,
+        message_length: 4,
+        uri_length: 5,
+        subscriptions: 6,
+        registrations: 7,
+        calls: 8,
+        hello_timeout_ms: 9,
+        goodbye_timeout_ms: 10_000,
+    };
+    assert_eq!(config.limits, expected);
+    assert!(matches!(config.realms, Realms::Any));
+}
+
+#[test]
+fn a_number_of_realms_that_no_file_has_is_refused() {
+    let realms: Vec<_> = (0..1_001).map(|n| json!({ "name": format!("realm{n}"), "roles": [] })).collect();
+    let error = Config::from_value(&json!({ "realms": realms })).expect_err("too many realms");
+    assert_eq!(error.to_string(), "realms: expected at most 1000 realms, found 1001");
+    let permissions = vec![json!({ "uri": "*" }); 10_001];
+    let role = json!({ "name": "anonymous", "permissions": permissions });
+    let error = Config::from_value(&json!({ "realms": [{ "name": "realm1", "roles": [role] }] }))
+        .expect_err("too many permissions");
+    assert_eq!(
+        error.to_string(),
+        "realms[0].roles[0].permissions: expected at most 10000 permissions, found 10001"
+    );
+}
+
+#[test]
+fn a_flood_of_problems_and_warnings_is_counted_not_listed() {
+    let with = |permission: Value| {
+        let role = json!({ "name": "anonymous", "permissions": vec![permission; SHOWN + 7] });
+        Config::from_value(&json!({ "realms": [{ "name": "realm1", "roles": [role] }] }))
+    };
+    let error = with(json!({ "uri": 1 })).expect_err("no URI");
+    assert!(matches!(&error, ConfigError::Invalid { problems, more: 7 } if problems.len() == SHOWN));
+    let text = error.to_string();
+    assert_eq!((text.lines().count(), text.lines().last()), (SHOWN + 1, Some("and 7 more")));
+
+    let Loaded { warnings, .. } =
+        with(json!({ "uri": "*", "validate": { "call": "x" } })).expect("warnings only");
+    assert_eq!(warnings.len(), SHOWN + 1);
+    // Each one has a warning about `validate`; all but the first replace the one before.
+    assert_eq!(warnings[SHOWN].to_string(), format!("config: {} more warnings are not listed", SHOWN + 13));
+}
+
+#[test]
+fn the_longest_wildcard_fits_on_a_small_stack() {
+    let dots = ".".repeat(2_048);
+    let load = move || {
+        let role = json!({ "name": "anonymous", "permissions": [{ "uri": dots, "match": "wildcard", "call": true }] });
+        let config =
+            json!({ "limits": { "uri_length": 2_048 }, "realms": [{ "name": "realm1", "roles": [role] }] });
+        let Loaded { config, .. } = Config::from_value(&config).expect("a good configuration");
+        let copy = config.clone();
+        let Realms::Named(realms) = &copy.realms else { panic!("named realms") };
+        realms[0].roles[0].authorize(&format!("a{}", ".a".repeat(2_048)), Action::Call).allow
+    };
+    // What wasm32 has.
+    let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(load).expect("a thread");
+    assert!(thread.join().expect("no overflow"));
+}
+
+#[test]
+fn text_nested_without_end_is_a_syntax_error() {
+    let text = "[".repeat(1_000_000);
+    let error = Config::from_json(&text).expect_err("too deep");
+    assert_eq!(error.to_string(), "line 1, column 128: recursion limit exceeded");
+}
+
+#[test]
+fn a_file_reads_the_same_as_text_and_as_value() {
+    for file in json_files("broken") {
+        let text = read(&file);
+        let Err(error @ ConfigError::Invalid { .. }) = Config::from_json(&text) else { continue };
+        let value: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(Config::from_value(&value).expect_err("broken"), error, "{}", file.display());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_value_makes_the_loader_panic_and_what_loads_is_valid(value in values()) {
+        check(&value);
+    }
+
+    #[test]
+    fn no_damage_to_a_good_file_makes_the_loader_panic(
+        file in prop::sample::select(json_files("good")),
+        place in any::<prop::sample::Index>(),
+        damage in values(),
+    ) {
+        let mut value: Value = serde_json::from_str(&read(&file)).expect("JSON");
+        let places = count(&value);
+        replace(&mut value, &mut place.index(places), damage);
+        check(&value);
+    }
+
+    #[test]
+    fn no_text_makes_the_loader_panic(text in ".{0,40}") {
+        let _ = Config::from_json(&text);
+    }
+}
+
+/// JSON of known and unknown words, so that random values get past the first key.
+fn values() -> impl Strategy<Value = Value> {
+    const WORDS: [&str; 40] = [
+        "workers",
+        "realms",
+        "limits",
+        "version",
+        "controller",
+        "type",
+        "router",
+        "container",
+        "transports",
+        "options",
+        "name",
+        "roles",
+        "permissions",
+        "authorizer",
+        "uri",
+        "match",
+        "allow",
+        "disclose",
+        "cache",
+        "validate",
+        "call",
+        "register",
+        "publish",
+        "subscribe",
+        "caller",
+        "publisher",
+        "exact",
+        "prefix",
+        "wildcard",
+        "trusted",
+        "realm1",
+        "anonymous",
+        "com.example.*",
+        "com.*.x.*",
+        "*",
+        "",
+        "uri_check",
+        "strict",
+        "calls",
+        "uri_length",
+    ];
+    let word = prop_oneof![4 => prop::sample::select(&WORDS[..]).prop_map(str::to_owned), 1 => ".{0,8}"];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        (0_u32..20).prop_map(Value::from),
+        word.clone().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(7, 64, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((word.clone(), inner), 0..6)
+                .prop_map(|entries| Value::Object(entries.into_iter().collect())),
+        ]
+    })
+}
+
+fn check(value: &Value) {
+    let config = match Config::from_value(value) {
+        Ok(loaded) => loaded.config,
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            return;
+        }
+    };
+    let Realms::Named(realms) = config.realms else { return };
+    assert!(!realms.is_empty());
+    let names: BTreeSet<_> = realms.iter().map(|realm| &realm.name).collect();
+    assert_eq!(names.len(), realms.len(), "realms share a name");
+    for realm in &realms {
+        assert!(is_valid(&realm.name, UriCheck::Loose));
+        let names: BTreeSet<_> = realm.roles.iter().map(Role::name).collect();
+        assert_eq!(names.len(), realm.roles.len(), "roles share a name");
+        assert!(!names.contains("trusted") && !names.contains(""));
+        for permission in realm.roles.iter().flat_map(Role::permissions) {
+            assert!(is_valid_pattern(&permission.uri, permission.match_policy, UriCheck::Loose));
+        }
+    }
+}
+
+/// The value and all values in it.
+fn count(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(values) => values.iter().map(count).sum(),
+        Value::Object(map) => map.values().map(count).sum(),
+        _ => 0,
+    }
+}
+
+/// Puts `damage` at the place that is `left` steps of a walk away.
+fn replace(value: &mut Value, left: &mut usize, damage: Value) -> bool {
+    if *left == 0 {
+        *value = damage;
+        return true;
+    }
+    *left -= 1;
+    match value {
+        Value::Array(values) => values.iter_mut().any(|value| replace(value, left, damage.clone())),
+        Value::Object(map) => map.values_mut().any(|value| replace(value, left, damage.clone())),
+        _ => false,
+    }
+}
+
+const ALL: Allow = Allow { call: true, register: true, publish: true, subscribe: true };
+
+fn prefix(uri: &str, allow: Allow) -> Permission {
+    Permission { uri: uri.into(), match_policy: MatchPolicy::Prefix, allow, disclose: Disclose::default() }
+}
+
+/// The realms of a good file.
+fn good<const N: usize>(name: &str) -> [RealmConfig; N] {
+    let text = read(&configs("good").join(name).with_extension("json"));
+    match Config::from_json(&text).expect(name).config.realms {
+        Realms::Named(realms) => realms.try_into().expect("this number of realms"),
+        Realms::Any => panic!("{name} names no realms"),
+    }
+}
+
+fn configs(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configs").join(folder)
+}
+
+fn files(folder: &str) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(configs(folder)).expect("the folder is there");
+    entries.map(|entry| entry.expect("a readable folder").path())
+}
+
+fn json_files(folder: &str) -> Vec<PathBuf> {
+    let mut found: Vec<_> =
+        files(folder).filter(|file| file.extension().is_some_and(|ending| ending == "json")).collect();
+    found.sort();
+    found
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// Compares with the file; a missing file is an empty text.
+fn assert_text(file: &Path, text: &str) {
+    if std::env::var_os("WAMPLET_BLESS").is_some() && !text.is_empty() {
+        fs::write(file, format!("{text}\n")).expect("a writable folder");
+    }
+    let expected = if file.exists() { read(file) } else { String::new() };
+    assert_eq!(text, expected.trim_end_matches('\n'), "{}", file.display());
+}
