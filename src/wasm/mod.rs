@@ -1,0 +1,273 @@
+//! The surface that `www/lib` drives: heads in, actions out.
+//!
+//! Owns the crossing between JavaScript and the router, and this build's only clock. Decides nothing. A message comes
+//! and goes as the JSON text of its head and, beside it, its tail as an opaque JavaScript value; see [`payload`].
+
+mod payload;
+
+use foldhash::fast::FixedState;
+use js_sys::{Array, Function, JsString, Object, Reflect};
+use serde::Serialize;
+use serde_json::Value;
+use wasm_bindgen::prelude::*;
+
+use self::payload::JsPayload;
+use crate::codec::{self, DecodeLimits, Serializer};
+use crate::config::Config;
+use crate::id::SessionKey;
+use crate::message::Dict;
+use crate::router::pattern_index::SeededMap;
+use crate::router::{Action, Close, Now, Outbox, Router, Transport};
+
+#[wasm_bindgen]
+extern "C" {
+    /// Milliseconds since the worker or page began; every engine that runs WebAssembly has it, Node too.
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    fn performance_now() -> f64;
+}
+
+/// A router, with its outbox and its clock.
+#[wasm_bindgen]
+pub struct WasmRouter {
+    router: Router<JsPayload>,
+    outbox: Outbox<JsPayload>,
+    limits: DecodeLimits,
+    message_length: usize,
+    /// The transports that send and get whole frames of another serializer than JSON.
+    binary: SeededMap<SessionKey, Serializer>,
+    clock: Option<Function>,
+}
+
+#[wasm_bindgen]
+impl WasmRouter {
+    /// A router for a configuration object (`undefined`: any realm, everything allowed) and 32 bytes of chance.
+    ///
+    /// `clock`, a function that answers milliseconds, replaces the real time: tests pass one. Throws an `Error` whose
+    /// message names each problem of the configuration.
+    #[wasm_bindgen(constructor)]
+    pub fn new(config: JsValue, seed: &[u8], clock: Option<Function>) -> Result<WasmRouter, JsError> {
+        console_error_panic_hook::set_once();
+        let seed: [u8; 32] = seed
+            .try_into()
+            .map_err(|_| JsError::new(&format!("seed: expected 32 bytes, found {}", seed.len())))?;
+        let config = plain("config", &config)?;
+        let loaded = Config::from_value(&config).map_err(|error| JsError::new(&error.to_string()))?;
+        for warning in &loaded.warnings {
+            web_sys::console::warn_1(&format!("wamplet: {warning}").into());
+        }
+        Ok(Self {
+            limits: loaded.config.limits.decode(),
+            message_length: loaded.config.limits.message_length,
+            router: Router::new(loaded.config, seed),
+            outbox: Outbox::new(),
+            binary: SeededMap::with_hasher(FixedState::default()),
+            clock,
+        })
+    }
+
+    /// Bytes that a message may have, from the configuration.
+    #[wasm_bindgen(getter, js_name = messageLength)]
+    pub fn message_length(&self) -> usize {
+        self.message_length
+    }
+
+    /// Lets a transport in and answers its key. `transport` has `type`, `protocol`, `peer` and `serializer`; whatever
+    /// else it has appears in the session details. Throws when the router takes no more.
+    pub fn open(&mut self, transport: JsValue) -> Result<f64, JsError> {
+        let Value::Object(mut extra) = plain("transport", &transport)? else {
+            return Err(JsError::new("transport: expected an object"));
+        };
+        let mut text = |name: &str| match extra.remove(name) {
+            Some(Value::String(text)) => Ok(text),
+            _ => Err(JsError::new(&format!("transport.{name}: expected a string"))),
+        };
+        let (kind, protocol, peer, serializer) =
+            (text("type")?, text("protocol")?, text("peer")?, text("serializer")?);
+        let serializer = serializer_named(&serializer)?;
+        let mut details = Dict::new();
+        details.insert("channel_type".into(), "memory".into());
+        details.insert("channel_framing".into(), "native".into());
+        details.insert("channel_serializer".into(), serializer.name().into());
+        details.extend(extra);
+        // To the router everybody speaks JSON; binary frames are translated here.
+        let transport = Transport { kind, protocol, peer, serializer: Serializer::Json, extra: details };
+        let key = self
+            .router
+            .handle_open(transport, self.now())
+            .map_err(|refused| JsError::new(&refused.to_string()))?;
+        if serializer != Serializer::Json {
+            self.binary.insert(key, serializer);
+        }
+        Ok(key_to_number(key))
+    }
+
+    /// Handles a batch of messages: heads joined by newlines, and as many tails.
+    pub fn handle(&mut self, key: f64, heads: &str, tails: &Array) {
+        let key = key_from_number(key);
+        let now = self.now();
+        for (index, head) in (0..).zip(heads.split('\n')) {
+            if head.len() > self.message_length {
+                self.router.handle_oversized(key, head.len(), now, &mut self.outbox);
+                return;
+            }
+            let tail = JsPayload::new(tails.get(index));
+            let decoded = codec::decode_head(head.as_bytes(), &self.limits);
+            let decoded = decoded.map(|message| message.map_payload(|()| tail));
+            self.router.handle_message(key, decoded, now, &mut self.outbox);
+        }
+    }
+
+    /// Handles a whole frame of a transport that was opened with `msgpack` or `cbor`.
+    #[wasm_bindgen(js_name = handleBytes)]
+    pub fn handle_bytes(&mut self, key: f64, frame: &[u8]) {
+        let key = key_from_number(key);
+        let now = self.now();
+        let Some(serializer) = self.binary.get(&key).copied() else { return };
+        if frame.len() > self.message_length {
+            self.router.handle_oversized(key, frame.len(), now, &mut self.outbox);
+            return;
+        }
+        let decoded = codec::decode(serializer, frame, &self.limits).and_then(|(message, tail)| {
+            let json = match tail.elements {
+                0 => JsPayload::default(),
+                elements => {
+                    let tail = &frame[tail.start..tail.end];
+                    let json = codec::transcode(tail, elements, serializer, Serializer::Json)?;
+                    JsPayload::text(text(&json))
+                }
+            };
+            Ok(message.map_payload(|()| json))
+        });
+        self.router.handle_message(key, decoded, now, &mut self.outbox);
+    }
+
+    /// Cleans up after a transport that was lost.
+    pub fn closed(&mut self, key: f64) {
+        let key = key_from_number(key);
+        self.binary.remove(&key);
+        let now = self.now();
+        self.router.handle_closed(key, now, &mut self.outbox);
+    }
+
+    /// Does what is due.
+    pub fn timeout(&mut self) {
+        let now = self.now();
+        self.router.handle_timeout(now, &mut self.outbox);
+    }
+
+    /// Milliseconds until [`timeout`](Self::timeout) has something to do, if it has.
+    #[wasm_bindgen(js_name = nextTimeout)]
+    pub fn next_timeout(&self) -> Option<f64> {
+        let now = self.now().mono_ms;
+        self.router.next_timeout().map(|deadline| deadline.saturating_sub(now) as f64)
+    }
+
+    /// Says GOODBYE to all.
+    pub fn shutdown(&mut self) {
+        let now = self.now();
+        self.router.handle_shutdown(now, &mut self.outbox);
+    }
+
+    /// Takes out what must be done, as `[key, head, tail, key, head, tail, ...]`: a head that is a string is sent with
+    /// its tail; `null` closes the transport, with `{code, reason}` in the place of the tail.
+    pub fn drain(&mut self) -> Array {
+        let actions = Array::new();
+        for (key, action) in self.outbox.drain() {
+            actions.push(&key_to_number(key).into());
+            match action {
+                Action::Send { head, payload } => {
+                    actions.push(&text(head).into());
+                    actions.push(&payload.into_tail());
+                }
+                Action::Close(close) => {
+                    self.binary.remove(&key);
+                    actions.push(&JsValue::NULL);
+                    actions.push(&close_record(close));
+                }
+            }
+        }
+        actions
+    }
+
+    /// A complete message as JSON text to a frame of another serializer.
+    #[wasm_bindgen(js_name = encodeFrame)]
+    pub fn encode_frame(&self, serializer: &str, message: &str) -> Result<Vec<u8>, JsError> {
+        let serializer = serializer_named(serializer)?;
+        codec::transcode(message.as_bytes(), 1, Serializer::Json, serializer)
+            .map_err(|error| JsError::new(&error.to_string()))
+    }
+
+    /// Realms with their sessions, subscriptions and registrations, as plain data.
+    pub fn inspect(&self) -> Result<JsValue, JsError> {
+        let plain = serde_wasm_bindgen::Serializer::json_compatible();
+        Ok(self.router.inspect().serialize(&plain)?)
+    }
+}
+
+impl WasmRouter {
+    fn now(&self) -> Now {
+        match &self.clock {
+            None => {
+                Now { mono_ms: performance_now() as u64, unix_ns: js_sys::Date::now() as u64 * 1_000_000 }
+            }
+            Some(clock) => {
+                let ms = clock.call0(&JsValue::UNDEFINED).ok().and_then(|ms| ms.as_f64()).unwrap_or_default()
+                    as u64;
+                Now { mono_ms: ms, unix_ns: ms * 1_000_000 }
+            }
+        }
+    }
+}
+
+/// 2^20: the index of a transport stands below it, the generation above, so that a key is one exact number (2^52 at
+/// most). A configuration allows no more transports than that.
+const GENERATION: f64 = 1_048_576.0;
+
+fn key_to_number(key: SessionKey) -> f64 {
+    f64::from(key.generation) * GENERATION + f64::from(key.index)
+}
+
+fn key_from_number(number: f64) -> SessionKey {
+    let generation = (number / GENERATION).trunc();
+    SessionKey { index: (number - generation * GENERATION) as u32, generation: generation as u32 }
+}
+
+/// A JavaScript value as the data that its JSON text says; nothing for `undefined`.
+fn plain(name: &str, value: &JsValue) -> Result<Value, JsError> {
+    if value.is_undefined() {
+        return Ok(Value::Null);
+    }
+    let refuse =
+        |reason: &str| JsError::new(&format!("{name}: expected plain data, as JSON has it ({reason})"));
+    let text = js_sys::JSON::stringify(value).map_err(|_| refuse("JSON.stringify threw"))?;
+    let text = text.as_string().ok_or_else(|| refuse("JSON.stringify gave nothing"))?;
+    let mut values = codec::decode_values(format!("[{text}]").as_bytes(), 1, Serializer::Json)
+        .map_err(|error| refuse(&error.to_string()))?;
+    Ok(values.args.pop().unwrap_or_default())
+}
+
+fn serializer_named(name: &str) -> Result<Serializer, JsError> {
+    Serializer::ALL
+        .into_iter()
+        .find(|serializer| serializer.name() == name)
+        .ok_or_else(|| JsError::new(&format!("serializer: expected json, msgpack or cbor, found {name}")))
+}
+
+fn text(json: &[u8]) -> JsString {
+    std::str::from_utf8(json).expect("the JSON codec writes UTF-8").into()
+}
+
+/// Close codes as WebSocket has them (RFC 6455, 7.4.1), for the transports that show them.
+fn close_record(close: Close) -> JsValue {
+    let (code, reason) = match close {
+        Close::Normal => (1000, ""),
+        Close::ProtocolViolation => (1002, "protocol violation"),
+        Close::Timeout => (1008, "timeout"),
+    };
+    let record = Object::new();
+    for (name, value) in [("code", JsValue::from(code)), ("reason", JsValue::from(reason))] {
+        // Setting a property of a fresh plain object cannot fail.
+        let _ = Reflect::set(&record, &name.into(), &value);
+    }
+    record.into()
+}

@@ -1,0 +1,74 @@
+//! Tails that are JavaScript values: they go through the router and never into it.
+//!
+//! A tail is the JSON text of the elements without the brackets of the message (`["a"]` or `["a"],{"k":1}`), or, where
+//! it holds binary, an array of the elements for structured clone. No tail is `''` or `undefined`.
+
+use js_sys::JsString;
+use wasm_bindgen::{JsCast, JsValue};
+
+use crate::codec::{self, Serializer, TranscodeError};
+use crate::payload::{Payload, Values};
+
+/// A tail; a clone is another reference to the same JavaScript value.
+#[derive(Clone, Debug)]
+pub(super) struct JsPayload {
+    tail: JsValue,
+    empty: bool,
+}
+
+impl JsPayload {
+    /// What stood beside a head.
+    pub(super) fn new(tail: JsValue) -> Self {
+        let empty = tail.is_falsy();
+        Self { tail, empty }
+    }
+
+    /// JSON text.
+    pub(super) fn text(tail: JsString) -> Self {
+        Self::new(tail.into())
+    }
+
+    /// What must stand beside a head: the empty text where there is no tail.
+    pub(super) fn into_tail(self) -> JsValue {
+        if self.empty { JsValue::from_str("") } else { self.tail }
+    }
+}
+
+impl Default for JsPayload {
+    fn default() -> Self {
+        Self { tail: JsValue::UNDEFINED, empty: true }
+    }
+}
+
+impl Payload for JsPayload {
+    /// Whether there are kwargs is not known, and a JSON head does not say.
+    fn elements(&self) -> u8 {
+        u8::from(!self.empty)
+    }
+
+    fn encoded_len(&self) -> usize {
+        self.tail.dyn_ref::<JsString>().map_or(0, |text| text.length() as usize)
+    }
+
+    /// Where a tail has to become bytes, the driver makes them, at the edge.
+    fn for_serializer(&self, _serializer: Serializer) -> Result<Self, TranscodeError> {
+        Ok(self.clone())
+    }
+
+    fn from_values(values: &Values) -> Self {
+        let (json, _) = codec::encode_values(values, Serializer::Json);
+        Self::text(super::text(&json))
+    }
+
+    fn to_values(&self) -> Result<Values, TranscodeError> {
+        if self.empty {
+            return Ok(Values::default());
+        }
+        let text = self.tail.as_string().ok_or_else(|| {
+            TranscodeError::new("the arguments hold binary data, which this procedure does not take")
+        })?;
+        // How many elements there are stands nowhere but in the text.
+        codec::decode_values(text.as_bytes(), 1, Serializer::Json)
+            .or_else(|_| codec::decode_values(text.as_bytes(), 2, Serializer::Json))
+    }
+}
