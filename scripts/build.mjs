@@ -1,0 +1,127 @@
+// Builds the npm package into pkg/: Rust to wasm, its bindings, the JavaScript bundles. Unchanged parts are skipped.
+//
+//   node scripts/build.mjs         pkg/
+//   node scripts/build.mjs demo    pkg/ and www/demo/dist/
+
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { npmTool, root, run, Stop, script, step } from './steps.mjs';
+import { target, wasmBindgen, wasmBindgenVersion, wasmToolchain } from './toolchain.mjs';
+
+const goal = process.argv[2];
+
+const pkg = join(root, 'pkg');
+const bindings = join(root, 'target/wasm-bindgen');
+// Apart from the native build's directory: each would otherwise throw out the other's work.
+const wasmTarget = join(root, 'target/wasm');
+const compiled = join(wasmTarget, target, 'wasm/wamplet.wasm');
+
+await script(async () => {
+  if (goal !== undefined && goal !== 'demo') {
+    throw new Stop(`There is no build of "${goal}": leave it out, or say "demo".`);
+  }
+  mkdirSync(pkg, { recursive: true });
+  await step('Rust to wasm', compile);
+  await step('bindings', bind);
+  await step('bundles', bundle);
+  await step('types', checkTypes);
+  if (goal === 'demo') await step('demo', bundleDemo);
+}, 'Build');
+
+async function compile(say) {
+  const toolchain = await wasmToolchain();
+  if (toolchain === undefined) throw new Stop('The wasm toolchain is missing: run `node scripts/setup.mjs`.');
+  const args = ['build', '--profile', 'wasm', '--no-default-features', '--features', 'wasm'];
+  if (!existsSync(compiled)) say('cargo build: the first time takes a minute or two');
+  await run(toolchain.cargo, [...args, '--target', target, '--target-dir', wasmTarget, ...toolchain.args], {
+    env: { ...toolchain.env, CARGO_ENCODED_RUSTFLAGS: withoutPaths() },
+    orStop: 'The Rust sources do not build for wasm: the compiler says why above.',
+  });
+  return `compiled by ${toolchain.name}`;
+}
+
+/** Panic messages name source files; this keeps the folders of the machine that builds out of the package. */
+function withoutPaths() {
+  const cargoHome = process.env.CARGO_HOME ?? join(homedir(), '.cargo');
+  return [`--remap-path-prefix=${root}=`, `--remap-path-prefix=${join(cargoHome, 'registry/src')}=`].join('\x1f');
+}
+
+async function bind() {
+  const wasm = join(pkg, 'wamplet.wasm');
+  const stamp = join(bindings, 'stamp');
+  const input = createHash('sha256').update(readFileSync(compiled)).update(wasmBindgenVersion()).digest('hex');
+  if (existsSync(wasm) && existsSync(stamp) && readFileSync(stamp, 'utf8') === input) return 'up to date';
+
+  const program = await wasmBindgen();
+  if (program === undefined) throw new Stop('The wasm-bindgen command is missing: run `node scripts/setup.mjs`.');
+  // The library says where the wasm file is; a second place in the glue would confuse bundlers.
+  const flags = ['--target', 'web', '--omit-default-module-path'];
+  await run(program, [...flags, '--out-dir', bindings, '--out-name', 'wamplet', compiled], {
+    orStop: 'wasm-bindgen could not read the compiled module: it says why above.',
+  });
+  // No feature flags: wasm-opt reads the module's own list of features.
+  const optimize = ['-Oz', '--strip-debug', '--strip-producers', join(bindings, 'wamplet_bg.wasm'), '-o', wasm];
+  await run(...npmTool('binaryen/bin/wasm-opt', ...optimize), {
+    orStop: 'wasm-opt could not shrink the module: it says why above.',
+  });
+  writeFileSync(stamp, input);
+  return sizes('wamplet.wasm');
+}
+
+async function bundle() {
+  const { build } = await import('esbuild');
+  const options = {
+    absWorkingDir: root,
+    bundle: true,
+    outdir: pkg,
+    // The oldest engines whose wasm has the features that the Rust compiler uses.
+    target: ['chrome96', 'firefox79', 'safari15.4', 'node20'],
+    legalComments: 'none',
+    logLevel: 'silent',
+  };
+  try {
+    await build({
+      ...options,
+      entryPoints: ['www/lib/index.ts', 'www/lib/worker.ts'],
+      format: 'esm',
+      external: ['node:*'],
+    });
+    await build({
+      ...options,
+      // Users' bundlers shrink the modules; nothing comes after this one.
+      minify: true,
+      entryPoints: { 'wamplet.global': 'www/lib/global.ts' },
+      format: 'iife',
+      globalName: 'wamplet',
+      inject: ['scripts/script-url.js'],
+      define: { 'import.meta.url': 'scriptUrl' },
+      external: ['node:*'],
+    });
+  } catch (error) {
+    throw new Stop(`The library in www/lib could not be bundled:\n${error.message}`);
+  }
+  copyFileSync(join(root, 'www/lib/index.d.ts'), join(pkg, 'index.d.ts'));
+  return sizes('index.js', 'worker.js', 'wamplet.global.js');
+}
+
+async function checkTypes() {
+  await run(...npmTool('typescript/bin/tsc'), { orStop: 'The TypeScript in www/lib has type errors: see above.' });
+  return 'checked';
+}
+
+async function bundleDemo() {
+  await run(...npmTool('webpack-cli/bin/cli.js'), { orStop: 'webpack could not build the demo: it says why above.' });
+  return 'www/demo/dist';
+}
+
+/** "index 7.9, worker 7.2 KB gzipped": the files of pkg/ as they travel. */
+function sizes(...files) {
+  const one = (file) => {
+    const kilobytes = gzipSync(readFileSync(join(pkg, file))).length / 1024;
+    return `${file.replace(/^wamplet\.|\.js$/g, '')} ${kilobytes.toFixed(1)}`;
+  };
+  return `${files.map(one).join(', ')} KB gzipped`;
+}

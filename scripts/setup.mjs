@@ -1,0 +1,133 @@
+// Installs what the project needs and this machine lacks. Safe to run again: a step that finds its thing does nothing.
+//
+//   node scripts/setup.mjs         for `npm run build` and `npm start`
+//   node scripts/setup.mjs test    the same, and a browser for the tests
+//   node scripts/setup.mjs lint    only what the linters need
+
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { findChromium } from './chromium.mjs';
+import { npm, root, run, Stop, script, step } from './steps.mjs';
+import { target, toolsDir, version, wasmBindgen, wasmBindgenVersion, wasmToolchain } from './toolchain.mjs';
+
+const goal = process.argv[2] ?? 'build';
+
+await script(async () => {
+  if (!['lint', 'build', 'test'].includes(goal)) {
+    throw new Stop(`There is no set-up for "${goal}": leave it out, or say "test" or "lint".`);
+  }
+  await step('Node', nodeVersion);
+  await step('Rust', rustVersion);
+  await step('npm packages', npmPackages);
+  if (goal === 'lint') return;
+  await step('wasm toolchain', installWasmToolchain);
+  await step('wasm-bindgen', installWasmBindgen);
+  if (goal === 'test') await step('browser', installBrowser);
+}, 'Set-up');
+
+function nodeVersion() {
+  const wanted = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).engines.node.replace('>=', '');
+  if (isOlder(process.versions.node, wanted)) {
+    throw new Stop(
+      `This is Node ${process.versions.node}, and the build and the tests need ${wanted} or later: get it from https://nodejs.org.`,
+    );
+  }
+  return process.version;
+}
+
+async function rustVersion() {
+  const wanted = /^rust-version = "(.+)"/m.exec(readFileSync(join(root, 'Cargo.toml'), 'utf8'))[1];
+  const found = (await version('cargo')) && (await version('rustc'));
+  if (found === undefined) {
+    throw new Stop('The router is written in Rust, and `cargo` cannot be run: install Rust from https://rustup.rs.');
+  }
+  if (isOlder(found.split(' ')[1], wanted)) {
+    throw new Stop(`This is ${found}, and the router needs ${wanted} or later: run \`rustup update stable\`.`);
+  }
+  return found;
+}
+
+async function npmPackages(say) {
+  const installed = join(root, 'node_modules/.package-lock.json');
+  const fresh =
+    existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs;
+  if (fresh) return 'up to date';
+  say('npm ci: bundler, linter and the WAMP clients of the tests');
+  await run(...npm('ci', '--no-fund', '--no-audit'), {
+    orStop:
+      'The npm packages could not be installed, and the build needs them: look at the lines above, and try `npm ci`.',
+  });
+  return 'installed';
+}
+
+async function installWasmToolchain(say) {
+  let toolchain = await wasmToolchain();
+  if (toolchain === undefined && (await version('rustup'))) {
+    say(`rustup target add ${target}`);
+    // Without a network rustup retries for long; Debian's packages may still be within reach.
+    const { ok } = await run('rustup', ['target', 'add', target], { limitSeconds: 120 });
+    if (!ok) say('rustup could not download it');
+    toolchain = await wasmToolchain();
+  }
+  if (toolchain === undefined) {
+    await aptInstall(say, ['rustc-web', 'cargo-web', 'rust-web-src', 'lld']);
+    toolchain = await wasmToolchain();
+  }
+  if (toolchain === undefined) {
+    throw new Stop(
+      `Rust's target ${target} is missing, and the router runs in the browser only when built for it: ` +
+        `run \`rustup target add ${target}\` with a working network.`,
+    );
+  }
+  return toolchain.name;
+}
+
+async function installWasmBindgen(say) {
+  const wanted = wasmBindgenVersion();
+  if (!(await wasmBindgen())) {
+    say(`cargo install wasm-bindgen-cli ${wanted}: about 3 minutes on 2 cores, once`);
+    const args = ['install', 'wasm-bindgen-cli', '--version', `=${wanted}`, '--root', toolsDir];
+    // A registry mirror may lag behind the versions that the tool's own lock file names: then any that fit must do.
+    const { ok } = await run('cargo', [...args, '--locked']);
+    if (!ok) {
+      await run('cargo', args, {
+        orStop:
+          `The command wasm-bindgen ${wanted}, which writes the JavaScript side of the wasm module, could not be ` +
+          `installed: look at the lines above, and try \`cargo install wasm-bindgen-cli --version =${wanted}\`.`,
+      });
+    }
+  }
+  return wanted;
+}
+
+async function installBrowser(say) {
+  if (!findChromium()) await aptInstall(say, ['chromium']);
+  const found = findChromium();
+  if (found === undefined) {
+    throw new Stop(
+      'The browser tests need Chromium, Chrome or Edge, and none was found (`npm start` does without): ' +
+        'install one, or set the variable CHROMIUM to the path of its program.',
+    );
+  }
+  return found;
+}
+
+/** Installs Debian packages where that can be done without asking; says nothing otherwise: the caller looks again. */
+async function aptInstall(say, packages) {
+  if (!existsSync('/usr/bin/apt-get')) return;
+  const isRoot = process.getuid() === 0;
+  if (!isRoot && !(await run('sudo', ['-n', 'true'])).ok) return;
+  const apt = (...args) => {
+    const command = [...(isRoot ? [] : ['sudo', '-n']), 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args];
+    return run(command[0], command.slice(1));
+  };
+  say(`apt-get install ${packages.join(' ')}`);
+  await apt('update');
+  const { ok, output } = await apt('install', '-y', '--no-install-recommends', ...packages);
+  if (!ok) say(`apt-get: ${output.split('\n').at(-1)}`);
+}
+
+/** Compares the numbers of two versions such as "1.95.0" and "1.88". */
+function isOlder(version, wanted) {
+  return version.localeCompare(wanted, 'en', { numeric: true }) < 0;
+}

@@ -1,0 +1,66 @@
+// What `npm pack` puts into the package, and that package managers and type checkers understand it.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { npm, npmTool, root, run } from '../../scripts/steps.mjs';
+
+const folder = mkdtempSync(join(tmpdir(), 'wamplet-pack-'));
+let packed;
+
+before(async () => {
+  const { ok, output } = await run(...npm('pack', '--json', '--loglevel=error', '--pack-destination', folder));
+  assert.ok(ok, output);
+  [packed] = JSON.parse(output);
+});
+after(() => rmSync(folder, { recursive: true }));
+
+test('the_package_holds_exactly_what_ships', () => {
+  assert.deepEqual(packed.files.map((file) => file.path).sort(), [
+    'CHANGELOG.md',
+    'LICENSE-APACHE',
+    'LICENSE-MIT',
+    'README.md',
+    'package.json',
+    'pkg/index.d.ts',
+    'pkg/index.js',
+    'pkg/wamplet.global.js',
+    'pkg/wamplet.wasm',
+    'pkg/worker.js',
+  ]);
+});
+
+test('wasm_and_shim_together_stay_within_110_KB_gzipped', () => {
+  const sizes = ['wamplet.wasm', 'worker.js', 'index.js'].map((file) => gzippedSize(join(root, 'pkg', file)));
+  const total = sizes.reduce((sum, size) => sum + size);
+  assert.ok(total <= 110 * 1024, `${total} bytes: wasm, worker and library are ${sizes.join(' + ')}`);
+});
+
+test('package_json_leads_every_kind_of_consumer_to_its_files', async () => {
+  const { ok, output } = await run(...npmTool('publint/src/cli.js', '--strict', join(folder, packed.filename)));
+  assert.ok(ok, output);
+});
+
+test('type_checkers_find_the_declarations', async () => {
+  const tarball = join(folder, packed.filename);
+  // Only "." is imported as code; the other entries are files that a page, a worker or a bundler loads.
+  const args = [tarball, '--profile', 'esm-only', '--entrypoints', '.', '--format', 'ascii', '--no-emoji'];
+  const { ok, output } = await run(...npmTool('@arethetypeswrong/cli/dist/index.js', ...args));
+  assert.ok(ok, output);
+});
+
+test('no_file_names_a_folder_of_the_machine_it_was_built_on', () => {
+  for (const file of ['index.js', 'worker.js', 'wamplet.global.js', 'wamplet.wasm']) {
+    const content = readFileSync(join(root, 'pkg', file), 'latin1');
+    const path = /[\w/.-]*\/(home|root|Users)\/[\w/.-]*/.exec(content)?.[0];
+    assert.equal(path, undefined, `pkg/${file}`);
+    assert.ok(!content.includes(root), `pkg/${file} names ${root}`);
+  }
+});
+
+function gzippedSize(path) {
+  return gzipSync(readFileSync(path), { level: 9 }).length;
+}

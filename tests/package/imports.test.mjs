@@ -1,0 +1,37 @@
+// The package as code: importing it does nothing by itself, and bundlers see its worker and its wasm file.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { root, run } from '../../scripts/steps.mjs';
+
+test('importing_the_package_where_there_is_no_browser_does_nothing', async () => {
+  // Server-side rendering: importing must not touch what only a browser has, define globals or keep the process alive.
+  const program = `
+    for (const name of ['fetch', 'navigator', 'MessageChannel', 'BroadcastChannel', 'WebSocket', 'crypto', 'performance']) {
+      delete globalThis[name];
+    }
+    const before = new Set(Object.getOwnPropertyNames(globalThis));
+    await import('wamplet');
+    const added = Object.getOwnPropertyNames(globalThis).filter((name) => !before.has(name));
+    if (added.length > 0) throw new Error('the import defined ' + added.join(', '));`;
+  const { ok, output } = await run(process.execPath, ['--input-type=module', '--eval', program], { limitSeconds: 20 });
+  assert.ok(ok, output || 'the process did not end by itself');
+});
+
+test('bundlers_see_where_the_worker_and_the_wasm_file_are', () => {
+  const library = readFileSync(join(root, 'pkg/index.js'), 'utf8');
+  assert.match(library, /new SharedWorker\(new URL\("\.\/worker\.js",\s?import\.meta\.url\)/);
+  assert.match(library, /new URL\("\.\/wamplet\.wasm",\s?import\.meta\.url\)/);
+  const worker = readFileSync(join(root, 'pkg/worker.js'), 'utf8');
+  assert.match(worker, /new URL\("\.\/wamplet\.wasm",\s?import\.meta\.url\)/);
+});
+
+test('the_classic_script_has_no_module_syntax', () => {
+  const script = readFileSync(join(root, 'pkg/wamplet.global.js'), 'utf8');
+  assert.match(script, /^"use strict";\s*var wamplet\s?=/);
+  // The constructor compiles a classic script without running it, and fails on anything that only a module may hold.
+  assert.doesNotThrow(() => new Function(script));
+  assert.doesNotMatch(script, /import\.meta/);
+});
