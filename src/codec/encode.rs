@@ -12,6 +12,7 @@ use crate::uri::MatchPolicy;
 
 use super::Serializer;
 use super::keys::Key;
+use super::values::write_dict;
 use super::writer::{MapStart, Writer};
 
 /// Appends the head of `message` to `out`.
@@ -44,22 +45,22 @@ impl<'o> Head<'o> {
                     Some(realm) => writer.str(realm),
                     None => writer.null(),
                 }
-                writer.dict(details);
+                write_dict(writer, details);
             }
             Message::Welcome { session, details } => {
                 let writer = self.start(kind, 2);
                 writer.uint(session.0);
-                writer.dict(details);
+                write_dict(writer, details);
             }
             Message::Abort { details, reason, .. } | Message::Goodbye { details, reason } => {
                 let writer = self.start(kind, 2);
-                writer.dict(details);
+                write_dict(writer, details);
                 writer.str(reason);
             }
             Message::Challenge { method: text, extra } | Message::Authenticate { signature: text, extra } => {
                 let writer = self.start(kind, 2);
                 writer.str(text);
-                writer.dict(extra);
+                write_dict(writer, extra);
             }
             Message::Error { request_type, request, details, error, .. } => {
                 let writer = self.start(kind, 4);

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 
+use super::number::parse_float;
 use super::reader::{Container, Found, Reader, Step, Token, expected, plain_len, too_deep};
 
 /// A [`Reader`] of JSON.
@@ -108,8 +109,7 @@ impl<'a> JsonReader<'a> {
                 _ => {}
             }
         }
-        // Anything of JSON's grammar parses; too large is infinite, as in JavaScript.
-        Ok(Token::Float(text.parse().unwrap_or(f64::NAN)))
+        Ok(Token::Float(parse_float(text)))
     }
 
     /// Leaves a string; gives its inside and whether that has escapes.

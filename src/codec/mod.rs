@@ -20,6 +20,7 @@ mod encode;
 mod json;
 mod keys;
 mod msgpack;
+mod number;
 mod options;
 mod reader;
 mod transcode;

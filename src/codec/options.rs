@@ -5,6 +5,7 @@
 //! set), booleans must be booleans. Attributes that only router-to-router links use are checked and dropped.
 
 use std::borrow::Cow;
+use std::collections::BinaryHeap;
 
 use crate::id::{RegistrationId, SessionId, SubscriptionId};
 use crate::message::{
@@ -220,7 +221,7 @@ impl<'r, 'a, R: Reader<'a> + ?Sized> Decoder<'r, 'a, R> {
         let depth = self.depth.saturating_sub(2);
         let mut seen = 0;
         // Allocates only for keys that we do not know.
-        let mut unknown: Vec<(Cow<'a, str>, usize)> = Vec::new();
+        let mut unknown: BinaryHeap<(Cow<'a, str>, usize)> = BinaryHeap::new();
         while self.reader.more(&mut map)? {
             let at = self.reader.position();
             let name = self.key()?;
@@ -240,7 +241,7 @@ impl<'r, 'a, R: Reader<'a> + ?Sized> Decoder<'r, 'a, R> {
             self.place.key = "";
         }
         // Sorted, because looking each one up among those before it would take quadratic time.
-        unknown.sort_unstable();
+        let unknown = unknown.into_sorted_vec();
         match unknown.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             Some([.., (name, at)]) => Err(duplicate_key(name, *at)),
             _ => Ok(()),

@@ -1,16 +1,12 @@
 //! Transcoding: one tail, another serializer, no values in between.
 //!
-//! Owns what has no counterpart on the other side: binary data and WAMP's JSON strings for it, integer keys, NaN,
-//! `undefined`, tags. Tokens go straight into serde's sinks, which write the bytes.
+//! Owns what has no counterpart on the other side: integer keys, NaN, `undefined`, tags. Tokens of a
+//! [`Reader`] go straight into a [`Writer`].
 
-use std::cell::RefCell;
 use std::vec;
 
-use serde::ser::{SerializeMap as _, SerializeSeq as _};
-use serde::{Serialize, Serializer as Sink};
-
-use super::reader::{Container, Fault, Found, MAX_DEPTH, Reader, Step, Token, expected, too_deep, untagged};
-use super::values::{binary_of_text, text_of_binary};
+use super::reader::{Container, Found, MAX_DEPTH, Reader, Step, Token, expected, too_deep, untagged};
+use super::writer::Writer;
 use super::{Serializer, TranscodeError, tail_reader};
 
 /// Re-encodes a well-formed tail.
@@ -20,49 +16,27 @@ pub(super) fn transcode(
     from: Serializer,
     to: Serializer,
 ) -> Result<Vec<u8>, TranscodeError> {
-    let fail = |fault: Box<Fault>| TranscodeError::new(fault.to_string());
-    let lengths = match from {
-        Serializer::Json | Serializer::Cbor => lengths(tail, elements, from).map_err(fail)?,
-        Serializer::MsgPack => Vec::new(),
+    convert(tail, elements, from, to).map_err(|fault| TranscodeError::new(fault.to_string()))
+}
+
+fn convert(tail: &[u8], elements: u8, from: Serializer, to: Serializer) -> Step<Vec<u8>> {
+    // MessagePack and CBOR say in front how many items a container has; JSON, and CBOR if it likes, do not.
+    let lengths = match (from, to) {
+        (Serializer::MsgPack, _) | (_, Serializer::Json) => Vec::new(),
+        _ => lengths(tail, elements, from)?,
     };
-    let source = RefCell::new(Source {
-        reader: tail_reader(from, tail).map_err(fail)?,
-        lengths: lengths.into_iter(),
-        fault: None,
-    });
     let mut out = Vec::with_capacity(tail.len());
+    let mut source = Source { reader: tail_reader(from, tail)?, lengths: lengths.into_iter() };
+    let mut writer = Writer::new(to, &mut out);
     let mut items = Container::open(Some(u64::from(elements)));
-    loop {
-        let has_more = source.borrow_mut().reader.more(&mut items).map_err(fail)?;
-        if !has_more {
-            break;
-        }
-        if to == Serializer::Json && !out.is_empty() {
-            out.push(b',');
-        }
-        let item = Item { source: &source, depth: MAX_DEPTH };
-        let error = match to {
-            Serializer::Json => {
-                item.serialize(&mut serde_json::Serializer::new(&mut out)).err().map(|e| e.to_string())
-            }
-            Serializer::MsgPack => {
-                item.serialize(&mut rmp_serde::Serializer::new(&mut out)).err().map(|e| e.to_string())
-            }
-            Serializer::Cbor => {
-                item.serialize(&mut minicbor_serde::Serializer::new(&mut out)).err().map(|e| e.to_string())
-            }
-        };
-        if let Some(message) = error {
-            let fault = source.borrow_mut().fault.take();
-            return Err(fault.map_or(TranscodeError::new(message), fail));
-        }
+    while source.reader.more(&mut items)? {
+        source.item(&mut writer, MAX_DEPTH)?;
     }
-    source.borrow_mut().reader.finish().map_err(fail)?;
+    source.reader.finish()?;
     Ok(out)
 }
 
-/// How many items each container of a tail has, outermost and first ones first: MessagePack and CBOR say it in front,
-/// JSON does not.
+/// How many items each container of a tail has, outermost and first ones first.
 fn lengths(tail: &[u8], elements: u8, serializer: Serializer) -> Step<Vec<usize>> {
     let mut lengths = Vec::new();
     let mut reader = tail_reader(serializer, tail)?;
@@ -86,121 +60,78 @@ fn count<'a>(reader: &mut (dyn Reader<'a> + 'a), depth: usize, lengths: &mut Vec
     while reader.more(&mut container)? {
         lengths[slot] += 1;
         if container.is_map {
-            key(reader)?;
+            reader.key()?;
         }
         count(reader, depth, lengths)?;
     }
     Ok(())
 }
 
-/// The next map key; JSON makes a decimal string of an integer.
-fn key<'a>(reader: &mut (dyn Reader<'a> + 'a)) -> Step<Token<'a>> {
-    let at = reader.position();
-    match reader.key()? {
-        key @ (Token::Str(_) | Token::Unsigned(_)) => Ok(key),
-        Token::Negative(key) if i64::try_from(key).is_ok() => Ok(Token::Negative(key)),
-        other => Err(expected("a string or an integer as key", at, Found::Kind(other.kind()))),
-    }
-}
-
 struct Source<'a> {
     reader: Box<dyn Reader<'a> + 'a>,
     lengths: vec::IntoIter<usize>,
-    /// Why the sink was told to stop; its own error type has no place for it.
-    fault: Option<Box<Fault>>,
 }
 
-impl<'a> Source<'a> {
-    /// The next item and where it is.
-    fn item(&mut self) -> Step<(Token<'a>, usize)> {
+impl Source<'_> {
+    /// Writes the next item.
+    fn item(&mut self, writer: &mut Writer<'_>, depth: usize) -> Step<()> {
         let at = self.reader.position();
-        Ok((untagged(&mut *self.reader)?, at))
-    }
-
-    /// How many items the container has that just began; `announced` is what it said itself.
-    fn length(&mut self, announced: Option<u64>) -> Option<usize> {
-        self.lengths.next().or(announced.map(|length| length as usize))
-    }
-}
-
-/// The next item of the source, whichever that is when a sink asks for it.
-struct Item<'s, 'a> {
-    source: &'s RefCell<Source<'a>>,
-    depth: usize,
-}
-
-impl<'a> Item<'_, 'a> {
-    fn fail<E: serde::ser::Error>(&self, fault: Box<Fault>) -> E {
-        self.source.borrow_mut().fault = Some(fault);
-        E::custom("the source has a fault")
-    }
-
-    fn more<E: serde::ser::Error>(&self, container: &mut Container) -> Result<bool, E> {
-        let more = self.source.borrow_mut().reader.more(container);
-        more.map_err(|fault| self.fail(fault))
-    }
-
-    /// The items of the container that begins at `at`.
-    fn inner<E: serde::ser::Error>(&self, at: usize) -> Result<Self, E> {
-        match self.depth.checked_sub(1) {
-            Some(depth) => Ok(Self { source: self.source, depth }),
-            None => Err(self.fail(too_deep(at))),
-        }
-    }
-}
-
-impl Serialize for Item<'_, '_> {
-    fn serialize<S: Sink>(&self, sink: S) -> Result<S::Ok, S::Error> {
-        let item = self.source.borrow_mut().item();
-        let (token, at) = item.map_err(|fault| self.fail(fault))?;
-        let is_json = sink.is_human_readable();
-        match token {
-            Token::Null | Token::Undefined => sink.serialize_none(),
-            Token::Bool(value) => sink.serialize_bool(value),
-            Token::Unsigned(value) => sink.serialize_u64(value),
-            Token::Negative(value) => match i64::try_from(value) {
-                Ok(value) => sink.serialize_i64(!value),
-                Err(_) => sink.serialize_f64(-1.0 - value as f64),
-            },
-            // serde_json writes null for what is not finite.
-            Token::Float(value) => sink.serialize_f64(value),
-            Token::Bytes(bytes) if is_json => sink.serialize_str(&text_of_binary(&bytes)),
-            Token::Bytes(bytes) => sink.serialize_bytes(&bytes),
-            Token::Str(text) => match binary_of_text(&text) {
-                Some(bytes) if !is_json => sink.serialize_bytes(&bytes),
-                _ => sink.serialize_str(&text),
-            },
+        let inner_depth = depth.checked_sub(1).ok_or_else(|| too_deep(at));
+        match untagged(&mut *self.reader)? {
+            Token::Null | Token::Undefined => writer.null(),
+            Token::Bool(value) => writer.bool(value),
+            Token::Unsigned(value) => writer.uint(value),
+            Token::Negative(value) => writer.negative(value),
+            Token::Float(value) => writer.float(value),
+            Token::Bytes(bytes) => writer.bytes(&bytes),
+            Token::Str(text) => writer.text(&text),
             Token::Array(items) => {
-                let inner = self.inner(at)?;
-                let length = self.source.borrow_mut().length(items);
+                let depth = inner_depth?;
+                writer.begin_array(self.length(items));
                 let mut container = Container::array(items);
-                let mut list = sink.serialize_seq(length)?;
-                while self.more(&mut container)? {
-                    list.serialize_element(&inner)?;
+                while self.reader.more(&mut container)? {
+                    self.item(writer, depth)?;
                 }
-                list.end()
+                writer.end_array();
             }
             Token::Map(pairs) => {
-                let inner = self.inner(at)?;
-                let length = self.source.borrow_mut().length(pairs);
+                let depth = inner_depth?;
+                writer.begin_map_of(self.length(pairs));
                 let mut container = Container::map(pairs);
-                let mut map = sink.serialize_map(length)?;
-                while self.more(&mut container)? {
-                    let key = key(&mut *self.source.borrow_mut().reader);
-                    match key.map_err(|fault| self.fail(fault))? {
-                        Token::Unsigned(key) => map.serialize_key(&key)?,
-                        Token::Negative(key) => map.serialize_key(&(!key as i64))?,
-                        Token::Str(key) => map.serialize_key(&*key)?,
-                        _ => unreachable!("key() gives strings and integers only"),
-                    }
-                    map.serialize_value(&inner)?;
+                while self.reader.more(&mut container)? {
+                    self.key(writer)?;
+                    self.item(writer, depth)?;
                 }
-                map.end()
+                writer.end_map_of();
             }
-            Token::Tag(_) | Token::Ext(_) | Token::Simple(_) => {
-                Err(self.fail(expected("a value that every serializer has", at, Found::token(&token))))
+            token @ (Token::Tag(_) | Token::Ext(_) | Token::Simple(_)) => {
+                return Err(expected("a value that every serializer has", at, Found::token(&token)));
             }
         }
+        Ok(())
+    }
+
+    /// Writes the next map key; JSON makes a decimal string of an integer.
+    fn key(&mut self, writer: &mut Writer<'_>) -> Step<()> {
+        let at = self.reader.position();
+        match (self.reader.key()?, writer.serializer) {
+            (Token::Str(key), _) => writer.text_key(&key),
+            (Token::Unsigned(key), Serializer::Json) => writer.text_key(&key.to_string()),
+            (Token::Negative(key), Serializer::Json) if key < u64::MAX => {
+                writer.text_key(&format!("-{}", key + 1))
+            }
+            (Token::Unsigned(key), _) => writer.uint(key),
+            (Token::Negative(key), _) if i64::try_from(key).is_ok() => writer.negative(key),
+            (other, _) => {
+                return Err(expected("a string or an integer as key", at, Found::Kind(other.kind())));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many items the container has that just began; `announced` is what it said itself, and JSON need not know.
+    fn length(&mut self, announced: Option<u64>) -> usize {
+        self.lengths.next().or(announced.map(|length| length as usize)).unwrap_or_default()
     }
 }
 

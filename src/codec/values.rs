@@ -1,11 +1,10 @@
 //! Values: dictionaries of the cold messages, and the tails that the router itself reads or makes.
 //!
 //! Owns the way between tokens and [`serde_json::Value`], with WAMP's form of binary data in JSON: a string of
-//! U+0000 and base64. [wamp: basic/building_blocks, Binary conversion of JSON strings] The sinks are serde's.
+//! U+0000 and base64. [wamp: basic/building_blocks, Binary conversion of JSON strings]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Serialize, Serializer as Sink};
 use serde_json::{Map, Number, Value};
 
 use crate::id::MAX_ID;
@@ -15,6 +14,7 @@ use crate::payload::Values;
 use super::reader::{
     Container, Found, MAX_DEPTH, Reader, Step, Token, duplicate_key, expected, too_deep, untagged,
 };
+use super::writer::Writer;
 use super::{Serializer, TranscodeError, tail_reader};
 
 /// The id in `value`. JavaScript's MessagePack and CBOR encoders write ids above 2^32 as floats.
@@ -44,14 +44,12 @@ pub(super) fn encode_values(values: &Values, serializer: Serializer) -> (Vec<u8>
     if values.args.is_empty() && values.kwargs.is_empty() {
         return (out, 0);
     }
-    write(serializer, &WireList(&values.args), &mut out);
+    let mut writer = Writer::new(serializer, &mut out);
+    write_list(&mut writer, &values.args);
     if values.kwargs.is_empty() {
         return (out, 1);
     }
-    if serializer == Serializer::Json {
-        out.push(b',');
-    }
-    write_dict(serializer, &values.kwargs, &mut out);
+    write_dict(&mut writer, &values.kwargs);
     (out, 2)
 }
 
@@ -88,12 +86,35 @@ fn read_values(tail: &[u8], elements: u8, serializer: Serializer) -> Step<Values
 }
 
 /// Appends a dictionary.
-pub(super) fn write_dict(serializer: Serializer, dict: &Dict, out: &mut Vec<u8>) {
-    match serializer {
-        _ if !dict.is_empty() => write(serializer, &WireMap(dict), out),
-        Serializer::Json => out.extend_from_slice(b"{}"),
-        Serializer::MsgPack => out.push(0x80),
-        Serializer::Cbor => out.push(0xa0),
+pub(super) fn write_dict(writer: &mut Writer<'_>, dict: &Dict) {
+    writer.begin_map_of(dict.len());
+    for (key, value) in dict {
+        writer.text_key(key);
+        write_value(writer, value);
+    }
+    writer.end_map_of();
+}
+
+fn write_list(writer: &mut Writer<'_>, list: &[Value]) {
+    writer.begin_array(list.len());
+    for value in list {
+        write_value(writer, value);
+    }
+    writer.end_array();
+}
+
+fn write_value(writer: &mut Writer<'_>, value: &Value) {
+    match value {
+        Value::Null => writer.null(),
+        Value::Bool(value) => writer.bool(*value),
+        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+            (Some(value), _) => writer.uint(value),
+            (None, Some(value)) => writer.negative(!value as u64),
+            (None, None) => writer.float(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        Value::String(text) => writer.text(text),
+        Value::Array(list) => write_list(writer, list),
+        Value::Object(dict) => write_dict(writer, dict),
     }
 }
 
@@ -160,7 +181,7 @@ fn object<'a, R: Reader<'a> + ?Sized>(
         let key = match reader.key()? {
             Token::Str(key) => key.into_owned(),
             Token::Unsigned(key) if !is_strict => key.to_string(),
-            Token::Negative(key) if !is_strict => (-1 - i128::from(key)).to_string(),
+            Token::Negative(key) if !is_strict && key < u64::MAX => format!("-{}", key + 1),
             other => return Err(expected("a string as key", key_at, Found::Kind(other.kind()))),
         };
         if is_strict && map.contains_key(&key) {
@@ -187,49 +208,6 @@ fn kind(value: &Value) -> &'static str {
         Value::Array(_) => "a list",
         Value::Object(_) => "a map",
     }
-}
-
-/// Values as MessagePack and CBOR have them: binary data as such. JSON has the strings as they are.
-struct Wire<'v>(&'v Value);
-struct WireList<'v>(&'v [Value]);
-struct WireMap<'v>(&'v Dict);
-
-impl Serialize for Wire<'_> {
-    fn serialize<S: Sink>(&self, sink: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Value::Null => sink.serialize_none(),
-            Value::Bool(value) => sink.serialize_bool(*value),
-            Value::Number(number) => number.serialize(sink),
-            Value::String(text) if sink.is_human_readable() => sink.serialize_str(text),
-            Value::String(text) => match binary_of_text(text) {
-                Some(bytes) => sink.serialize_bytes(&bytes),
-                None => sink.serialize_str(text),
-            },
-            Value::Array(list) => WireList(list).serialize(sink),
-            Value::Object(map) => WireMap(map).serialize(sink),
-        }
-    }
-}
-
-impl Serialize for WireList<'_> {
-    fn serialize<S: Sink>(&self, sink: S) -> Result<S::Ok, S::Error> {
-        sink.collect_seq(self.0.iter().map(Wire))
-    }
-}
-
-impl Serialize for WireMap<'_> {
-    fn serialize<S: Sink>(&self, sink: S) -> Result<S::Ok, S::Error> {
-        sink.collect_map(self.0.iter().map(|(key, value)| (key, Wire(value))))
-    }
-}
-
-fn write(serializer: Serializer, value: &impl Serialize, out: &mut Vec<u8>) {
-    let written = match serializer {
-        Serializer::Json => serde_json::to_writer(out, value).is_ok(),
-        Serializer::MsgPack => rmp_serde::encode::write(out, value).is_ok(),
-        Serializer::Cbor => value.serialize(&mut minicbor_serde::Serializer::new(out)).is_ok(),
-    };
-    assert!(written, "values with string keys go into any Vec");
 }
 
 #[cfg(test)]

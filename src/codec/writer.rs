@@ -1,16 +1,17 @@
-//! Writing heads: the primitives of the three serializers behind one type.
+//! Writing: the primitives of the three serializers behind one type.
 //!
-//! Owns the bytes of heads: compact JSON, shortest forms in MessagePack and CBOR. Nothing here allocates beyond the
-//! caller's buffer. Dictionaries of values are written in [`values`](super::values).
+//! Owns the bytes: compact JSON, shortest forms in MessagePack and CBOR. Nothing here allocates beyond the caller's
+//! buffer, but for binary data in JSON. What is written, and in which order, is the business of
+//! [`encode`](super::encode), [`values`](super::values) and [`transcode`](super::transcode).
 
-use crate::message::Dict;
-
+use super::Serializer;
+use super::number::write_float;
 use super::reader::plain_len;
-use super::{Serializer, values};
+use super::values::{binary_of_text, text_of_binary};
 
-/// Appends one head to a buffer.
+/// Appends items to a buffer.
 pub(super) struct Writer<'o> {
-    serializer: Serializer,
+    pub serializer: Serializer,
     out: &'o mut Vec<u8>,
 }
 
@@ -81,6 +82,37 @@ impl<'o> Writer<'o> {
             // The header outgrows the byte kept for it; PUBLISH with every option there is gets here.
             (Serializer::MsgPack, _) => drop(self.out.splice(at..=at, [0xde, 0, pairs])),
             (Serializer::Cbor, _) => drop(self.out.splice(at..=at, [0xb8, pairs])),
+        }
+    }
+
+    /// Begins a map of `pairs` pairs.
+    pub fn begin_map_of(&mut self, pairs: usize) {
+        match self.serializer {
+            Serializer::Json => {
+                self.comma();
+                self.out.push(b'{');
+            }
+            Serializer::MsgPack => match u16::try_from(pairs) {
+                Ok(pairs @ 0..=15) => self.out.push(0x80 | pairs as u8),
+                Ok(pairs) => self.msgpack(0xde, &pairs.to_be_bytes()),
+                Err(_) => self.msgpack(0xdf, &(pairs as u32).to_be_bytes()),
+            },
+            Serializer::Cbor => self.cbor(5, pairs as u64),
+        }
+    }
+
+    /// Ends what [`begin_map_of`](Self::begin_map_of) began.
+    pub fn end_map_of(&mut self) {
+        if self.serializer == Serializer::Json {
+            self.out.push(b'}');
+        }
+    }
+
+    /// Any text as the key of a map.
+    pub fn text_key(&mut self, key: &str) {
+        self.str(key);
+        if self.serializer == Serializer::Json {
+            self.out.push(b':');
         }
     }
 
@@ -158,14 +190,75 @@ impl<'o> Writer<'o> {
         }
     }
 
-    pub fn dict(&mut self, dict: &Dict) {
-        self.comma();
-        values::write_dict(self.serializer, dict, self.out);
+    /// `-1 - value`, as an integer where 64 bits with a sign hold it.
+    pub fn negative(&mut self, value: u64) {
+        let Ok(signed) = i64::try_from(value) else {
+            self.float(-1.0 - value as f64);
+            return;
+        };
+        let signed = !signed;
+        match self.serializer {
+            Serializer::Json => {
+                self.comma();
+                self.out.push(b'-');
+                self.decimal(signed.unsigned_abs());
+            }
+            Serializer::MsgPack => match signed {
+                -0x20..=-1 => self.out.push(signed as u8),
+                -0x80..=-0x21 => self.msgpack(0xd0, &[signed as u8]),
+                -0x8000..=-0x81 => self.msgpack(0xd1, &(signed as i16).to_be_bytes()),
+                -0x8000_0000..=-0x8001 => self.msgpack(0xd2, &(signed as i32).to_be_bytes()),
+                _ => self.msgpack(0xd3, &signed.to_be_bytes()),
+            },
+            Serializer::Cbor => self.cbor(1, value),
+        }
     }
 
-    /// The comma of JSON, but not behind what opens a container or ends a key.
+    /// A float; null in JSON where it is not finite, as in JavaScript.
+    pub fn float(&mut self, value: f64) {
+        match self.serializer {
+            Serializer::Json if !value.is_finite() => self.null(),
+            Serializer::Json => {
+                self.comma();
+                write_float(value, self.out);
+            }
+            Serializer::MsgPack => self.msgpack(0xcb, &value.to_be_bytes()),
+            Serializer::Cbor => {
+                self.out.push(0xfb);
+                self.out.extend_from_slice(&value.to_be_bytes());
+            }
+        }
+    }
+
+    /// Binary data; in JSON WAMP's string for it.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        match self.serializer {
+            Serializer::Json => {
+                self.str(&text_of_binary(bytes));
+                return;
+            }
+            Serializer::MsgPack => match bytes.len() {
+                len @ 0..=0xff => self.msgpack(0xc4, &[len as u8]),
+                len @ 0x100..=0xffff => self.msgpack(0xc5, &(len as u16).to_be_bytes()),
+                len => self.msgpack(0xc6, &(len as u32).to_be_bytes()),
+            },
+            Serializer::Cbor => self.cbor(2, bytes.len() as u64),
+        }
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// Text that came from JSON or goes there: what stands for binary data becomes binary data elsewhere.
+    pub fn text(&mut self, text: &str) {
+        match (self.serializer, binary_of_text(text)) {
+            (Serializer::MsgPack | Serializer::Cbor, Some(bytes)) => self.bytes(&bytes),
+            _ => self.str(text),
+        }
+    }
+
+    /// The comma of JSON, but not at the beginning, behind what opens a container, or behind a key.
     fn comma(&mut self) {
-        if self.serializer == Serializer::Json && !matches!(self.out.last(), Some(b'[' | b'{' | b':')) {
+        if self.serializer == Serializer::Json && !matches!(self.out.last(), None | Some(b'[' | b'{' | b':'))
+        {
             self.out.push(b',');
         }
     }
