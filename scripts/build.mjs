@@ -63,8 +63,11 @@ async function bind() {
     orStop: 'wasm-bindgen could not read the compiled module: it says why above.',
   });
   // No feature flags: wasm-opt reads the module's own list of features.
-  const optimize = ['-Oz', '--strip-debug', '--strip-producers', join(bindings, 'wamplet_bg.wasm'), '-o', wasm];
-  await run(...npmTool('binaryen/bin/wasm-opt', ...optimize), {
+  // What gzip makes of the module counts, not the module: it finds more to repeat where one-caller functions stay
+  // functions and common subexpressions stay where they are (4 % of the download, measured).
+  const forGzip = ['--one-caller-inline-max-function-size=30', '--always-inline-max-function-size=1'];
+  const optimize = ['-Oz', ...forGzip, '--skip-pass=local-cse', '--strip-debug', '--strip-producers'];
+  await run(...npmTool('binaryen/bin/wasm-opt', ...optimize, join(bindings, 'wamplet_bg.wasm'), '-o', wasm), {
     orStop: 'wasm-opt could not shrink the module: it says why above.',
   });
   writeFileSync(stamp, input);

@@ -15,6 +15,15 @@ use crate::uri::MatchPolicy;
 /// Binary values stand as WAMP's binary-in-JSON strings (`"\0"` + base64), whatever the serializer.
 pub type Dict = Map<String, Value>;
 
+/// A dictionary of these entries.
+pub(crate) fn dict<const N: usize>(entries: [(&str, Value); N]) -> Dict {
+    let mut dict = Dict::new();
+    for (key, value) in entries {
+        dict.insert(key.to_owned(), value);
+    }
+    dict
+}
+
 /// The message codes of the basic and advanced profiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u16)]

@@ -585,7 +585,7 @@ fn malformed_items_of_a_binary_tail_are_refused() {
 #[test]
 fn nesting_is_bounded_and_counts_the_message_array() {
     let json = |levels: usize| format!("[36,1,2,{{}},{}{}]", "[".repeat(levels), "]".repeat(levels));
-    let limits = DecodeLimits { depth: 4 };
+    let limits = DecodeLimits { depth: 4, ..DecodeLimits::default() };
     decode(Serializer::Json, json(3).as_bytes(), &limits).expect("four levels with the message");
     let error = decode(Serializer::Json, json(4).as_bytes(), &limits).expect_err("five levels");
     assert_eq!(error.to_string(), "EVENT.Args: lists and maps are nested too deep at byte 14");
@@ -629,7 +629,7 @@ fn nesting_is_bounded_and_counts_the_message_array() {
         ],
     );
     // The limit itself has a limit: reading recurses.
-    let limits = DecodeLimits { depth: usize::MAX };
+    let limits = DecodeLimits { depth: usize::MAX, ..DecodeLimits::default() };
     decode(Serializer::Json, json(500).as_bytes(), &limits).expect("500 levels");
     let error = decode(Serializer::Json, json(100_000).as_bytes(), &limits).expect_err("100000 levels");
     assert_eq!(error.to_string(), "EVENT.Args: lists and maps are nested too deep at byte 522");

@@ -238,8 +238,8 @@ fn value() -> impl Strategy<Value = Value> {
         any::<f64>().prop_map(Value::from),
         text().prop_map(Value::from),
         vec(any::<u8>(), 0..40).prop_map(|bytes| {
-            use base64::Engine as _;
-            Value::from(format!("\0{}", base64::engine::general_purpose::STANDARD.encode(bytes)))
+            use base64ct::{Base64, Encoding as _};
+            Value::from(format!("\0{}", Base64::encode_string(&bytes)))
         }),
     ];
     leaf.prop_recursive(4, 40, 20, |inner| {

@@ -11,7 +11,9 @@ use std::ops::RangeInclusive;
 use crate::id::{MAX_ID, PublicationId, RegistrationId, RequestId, SessionId, SubscriptionId};
 use crate::message::{Dict, Message, MessageType, Passthru};
 
-use super::reader::{Container, Fault, Found, MAX_DEPTH, Reader, Step, Token, expected, too_deep, untagged};
+use super::reader::{
+    Container, Fault, Found, MAX_DEPTH, Reader, Step, Token, expected, not_from_client, too_deep, untagged,
+};
 use super::{DecodeError, DecodeLimits, TailSpan, values};
 
 /// Which part of a message stands in a frame.
@@ -32,6 +34,7 @@ pub(super) fn decode<'a, R: Reader<'a> + ?Sized>(
         reader,
         part,
         depth: limits.depth.min(MAX_DEPTH),
+        only_from_client: limits.only_from_client,
         place: Place::default(),
         message: Container::open(None),
         has_ended: false,
@@ -77,6 +80,7 @@ pub(super) struct Decoder<'r, 'a, R: ?Sized> {
     part: Part,
     /// Levels of containers that a frame may have.
     pub depth: usize,
+    only_from_client: bool,
     pub place: Place,
     /// The message array.
     message: Container,
@@ -101,7 +105,10 @@ impl<'a, R: Reader<'a> + ?Sized> Decoder<'_, 'a, R> {
         self.element("", "a message code")?;
         let kind = self.message_type("a message code of WAMP")?;
         self.place.message = Some(kind);
-        let message = self.message(kind)?;
+        if self.only_from_client && !kind.is_from_client() {
+            return Err(not_from_client());
+        }
+        let message = self.client_message(kind)?;
         if self.optional_element("")? {
             let at = self.reader.position();
             return Err(expected("the end of the message", at, Found::Kind("another element")));
@@ -110,7 +117,8 @@ impl<'a, R: Reader<'a> + ?Sized> Decoder<'_, 'a, R> {
         Ok(message)
     }
 
-    fn message(&mut self, kind: MessageType) -> Step<Message<'a, ()>> {
+    /// The messages that a client sends.
+    fn client_message(&mut self, kind: MessageType) -> Step<Message<'a, ()>> {
         let payload = ();
         Ok(match kind {
             MessageType::Hello => {
@@ -118,17 +126,10 @@ impl<'a, R: Reader<'a> + ?Sized> Decoder<'_, 'a, R> {
                 let realm = if self.reader.absent()? { None } else { Some(self.text()?) };
                 Message::Hello { realm, details: self.dict("Details")? }
             }
-            MessageType::Welcome => Message::Welcome {
-                session: SessionId(self.id_element("Session")?),
-                details: self.dict("Details")?,
-            },
             MessageType::Abort => {
                 let (details, reason) = (self.dict("Details")?, self.text_element("Reason")?);
                 self.tail(&Passthru::default())?;
                 Message::Abort { details, reason, payload }
-            }
-            MessageType::Challenge => {
-                Message::Challenge { method: self.text_element("AuthMethod")?, extra: self.dict("Extra")? }
             }
             MessageType::Authenticate => Message::Authenticate {
                 signature: self.text_element("Signature")?,
@@ -153,34 +154,15 @@ impl<'a, R: Reader<'a> + ?Sized> Decoder<'_, 'a, R> {
                 self.tail(&options.passthru)?;
                 Message::Publish { request, options, topic, payload }
             }
-            MessageType::Published => Message::Published {
-                request: self.request()?,
-                publication: PublicationId(self.id_element("Publication")?),
-            },
             MessageType::Subscribe => Message::Subscribe {
                 request: self.request()?,
                 options: self.subscribe_options()?,
                 topic: self.text_element("Topic")?,
             },
-            MessageType::Subscribed => Message::Subscribed {
-                request: self.request()?,
-                subscription: SubscriptionId(self.id_element("Subscription")?),
-            },
             MessageType::Unsubscribe => Message::Unsubscribe {
                 request: self.request()?,
                 subscription: SubscriptionId(self.id_element("Subscription")?),
             },
-            MessageType::Unsubscribed => Message::Unsubscribed {
-                request: self.request_or_zero()?,
-                details: self.unsubscribed_details()?,
-            },
-            MessageType::Event => {
-                let subscription = SubscriptionId(self.id_element("Subscription")?);
-                let publication = PublicationId(self.id_element("Publication")?);
-                let details = self.event_details()?;
-                self.tail(&details.passthru)?;
-                Message::Event { subscription, publication, details, payload }
-            }
             MessageType::EventReceived => {
                 Message::EventReceived { publication: PublicationId(self.id_element("Publication")?) }
             }
@@ -196,22 +178,63 @@ impl<'a, R: Reader<'a> + ?Sized> Decoder<'_, 'a, R> {
                 let (mode, _) = self.cancel_options(false)?;
                 Message::Cancel { request, mode }
             }
+            MessageType::Register => Message::Register {
+                request: self.request()?,
+                options: self.register_options()?,
+                procedure: self.text_element("Procedure")?,
+            },
+            MessageType::Unregister => Message::Unregister {
+                request: self.request()?,
+                registration: RegistrationId(self.id_element("Registration")?),
+            },
+            MessageType::Yield => {
+                let request = self.request()?;
+                let options = self.yield_options()?;
+                self.tail(&options.passthru)?;
+                Message::Yield { request, options, payload }
+            }
+            _ => return self.router_message(kind),
+        })
+    }
+
+    /// The messages that a router sends: for clients in this process, and for tests.
+    #[cfg(not(all(target_family = "wasm", feature = "wasm")))]
+    fn router_message(&mut self, kind: MessageType) -> Step<Message<'a, ()>> {
+        let payload = ();
+        Ok(match kind {
+            MessageType::Welcome => Message::Welcome {
+                session: SessionId(self.id_element("Session")?),
+                details: self.dict("Details")?,
+            },
+            MessageType::Challenge => {
+                Message::Challenge { method: self.text_element("AuthMethod")?, extra: self.dict("Extra")? }
+            }
+            MessageType::Published => Message::Published {
+                request: self.request()?,
+                publication: PublicationId(self.id_element("Publication")?),
+            },
+            MessageType::Subscribed => Message::Subscribed {
+                request: self.request()?,
+                subscription: SubscriptionId(self.id_element("Subscription")?),
+            },
+            MessageType::Unsubscribed => Message::Unsubscribed {
+                request: self.request_or_zero()?,
+                details: self.unsubscribed_details()?,
+            },
+            MessageType::Event => {
+                let subscription = SubscriptionId(self.id_element("Subscription")?);
+                let publication = PublicationId(self.id_element("Publication")?);
+                let details = self.event_details()?;
+                self.tail(&details.passthru)?;
+                Message::Event { subscription, publication, details, payload }
+            }
             MessageType::Result => {
                 let request = self.request()?;
                 let details = self.result_details()?;
                 self.tail(&details.passthru)?;
                 Message::Result { request, details, payload }
             }
-            MessageType::Register => Message::Register {
-                request: self.request()?,
-                options: self.register_options()?,
-                procedure: self.text_element("Procedure")?,
-            },
             MessageType::Registered => Message::Registered {
-                request: self.request()?,
-                registration: RegistrationId(self.id_element("Registration")?),
-            },
-            MessageType::Unregister => Message::Unregister {
                 request: self.request()?,
                 registration: RegistrationId(self.id_element("Registration")?),
             },
@@ -231,13 +254,14 @@ impl<'a, R: Reader<'a> + ?Sized> Decoder<'_, 'a, R> {
                 let (mode, reason) = self.cancel_options(true)?;
                 Message::Interrupt { request, mode, reason }
             }
-            MessageType::Yield => {
-                let request = self.request()?;
-                let options = self.yield_options()?;
-                self.tail(&options.passthru)?;
-                Message::Yield { request, options, payload }
-            }
+            _ => unreachable!("{} is a message that a client sends", kind.name()),
         })
+    }
+
+    /// In a tab there are only clients at the other end, and a decoder for what they do not send is needless download.
+    #[cfg(all(target_family = "wasm", feature = "wasm"))]
+    fn router_message(&mut self, _kind: MessageType) -> Step<Message<'a, ()>> {
+        Err(not_from_client())
     }
 
     /// Moves on to an element of the message, which must be there.

@@ -64,11 +64,13 @@ impl Serializer {
 pub struct DecodeLimits {
     /// Deepest nesting of arrays and maps in a frame, the message array included. Default 128; more than 512 is 512.
     pub depth: usize,
+    /// Refuse the messages that only a router sends. Default false.
+    pub only_from_client: bool,
 }
 
 impl Default for DecodeLimits {
     fn default() -> Self {
-        Self { depth: 128 }
+        Self { depth: 128, only_from_client: false }
     }
 }
 

@@ -207,6 +207,7 @@ pub(super) enum Problem {
     Expected(&'static str, Found),
     DuplicateKey(String),
     TooDeep,
+    NotFromClient,
 }
 
 #[derive(Debug, PartialEq)]
@@ -259,6 +260,11 @@ pub(super) fn too_deep(at: usize) -> Box<Fault> {
     Box::new(Fault { at, problem: Problem::TooDeep })
 }
 
+#[cold]
+pub(super) fn not_from_client() -> Box<Fault> {
+    Box::new(Fault { at: 0, problem: Problem::NotFromClient })
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = self.at;
@@ -268,6 +274,7 @@ impl fmt::Display for Fault {
                 write!(f, "expected each key once, found {key:?} again at byte {at}")
             }
             Problem::TooDeep => write!(f, "lists and maps are nested too deep at byte {at}"),
+            Problem::NotFromClient => f.write_str("a client does not send this message"),
         }
     }
 }

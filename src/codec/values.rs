@@ -3,8 +3,7 @@
 //! Owns the way between tokens and [`serde_json::Value`], with WAMP's form of binary data in JSON: a string of
 //! U+0000 and base64. [wamp: basic/building_blocks, Binary conversion of JSON strings]
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64ct::{Base64, Encoding as _};
 use serde_json::{Map, Number, Value};
 
 use crate::id::MAX_ID;
@@ -28,14 +27,12 @@ pub fn value_as_id(value: &Value) -> Option<u64> {
 
 /// The bytes that a JSON string stands for, if it stands for any.
 pub(super) fn binary_of_text(text: &str) -> Option<Vec<u8>> {
-    STANDARD.decode(text.strip_prefix('\0')?).ok()
+    Base64::decode_vec(text.strip_prefix('\0')?).ok()
 }
 
 /// The JSON string that stands for `bytes`.
 pub(super) fn text_of_binary(bytes: &[u8]) -> String {
-    let mut text = String::from('\0');
-    STANDARD.encode_string(bytes, &mut text);
-    text
+    format!("\0{}", Base64::encode_string(bytes))
 }
 
 /// Encodes values as a tail of as few elements as hold them.

@@ -169,7 +169,7 @@ impl Reader<'_> {
         self.check_length(&value, name)?;
         if let Some(other) = names.insert(name.to_owned(), value.path().into()) {
             let found = format!("{}, the same as {}", quote(name), other.as_str().unwrap_or_default());
-            return value.problem_found(format!("a name that no other {what} has"), found, self.report);
+            return value.problem_found(&format!("a name that no other {what} has"), &found, self.report);
         }
         Some(name.to_owned())
     }
@@ -179,7 +179,7 @@ impl Reader<'_> {
             return Some(());
         }
         let expected = format!("at most {} bytes (limits.uri_length)", self.uri_length);
-        value.problem_found(expected, format!("{} bytes", text.len()), self.report)
+        value.problem_found(&expected, &format!("{} bytes", text.len()), self.report)
     }
 
     fn permissions(&mut self, list: &Cursor<'_>) -> Option<Vec<Permission>> {
@@ -191,7 +191,7 @@ impl Reader<'_> {
             if let Some(earlier) = paths.insert(pattern, element.path().into()) {
                 self.report.warn(
                     element.path(),
-                    format!(
+                    &format!(
                         "replaces {}, which has the same URI and the same match policy",
                         earlier.as_str().unwrap_or_default()
                     ),
@@ -265,7 +265,7 @@ impl Reader<'_> {
         let is_half_starred = |component: &str| component.contains('*') && component != "*";
         if is_starred && policy == MatchPolicy::Wildcard && text.split('.').any(is_half_starred) {
             let message = format!("a \"*\" is for a whole component: this is the wildcard {}", quote(&uri));
-            self.report.warn(value.path(), message);
+            self.report.warn(value.path(), &message);
         }
         Some((uri, policy))
     }

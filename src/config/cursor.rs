@@ -6,6 +6,9 @@
 
 use serde_json::{Map, Value};
 
+use crate::codec::{self, Serializer};
+use crate::payload::Values;
+
 use super::error::{ConfigError, Problem, SHOWN, Warning};
 use super::{Config, Loaded};
 
@@ -45,11 +48,11 @@ impl<'a> Cursor<'a> {
     /// The elements of the array, at most `most`; `what` names them.
     pub fn elements(&self, most: usize, what: &str, report: &mut Report) -> Option<Vec<Self>> {
         let Some(Value::Array(values)) = self.value else {
-            return self.problem(format!("an array of {what}"), report);
+            return self.problem(&format!("an array of {what}"), report);
         };
         if values.len() > most {
             let found = values.len().to_string();
-            return self.problem_found(format!("at most {most} {what}"), found, report);
+            return self.problem_found(&format!("at most {most} {what}"), &found, report);
         }
         let element =
             |(position, value)| Self { value: Some(value), path: format!("{}[{position}]", self.path) };
@@ -71,7 +74,7 @@ impl<'a> Cursor<'a> {
         let number = self.value.and_then(|value| value.as_u64().or_else(|| integral(value.as_f64()?)));
         match number {
             Some(number) if (1..=most).contains(&number) => Some(number),
-            _ => self.problem(format!("an integer from 1 to {most}"), report),
+            _ => self.problem(&format!("an integer from 1 to {most}"), report),
         }
     }
 
@@ -82,7 +85,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn word(&self, words: &[&str], report: &mut Report) -> Option<usize> {
-        let Some(Value::String(text)) = self.value else { return self.problem(one_of(words), report) };
+        let Some(Value::String(text)) = self.value else { return self.problem(&one_of(words), report) };
         let position = words.iter().position(|word| word == text);
         if position.is_none() {
             report.problem(self.path.clone(), one_of(words), quote(text), nearest(text, words));
@@ -91,19 +94,21 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reports that something else is expected here; always `None`.
-    pub fn problem<T>(&self, expected: impl Into<String>, report: &mut Report) -> Option<T> {
-        self.problem_found(expected, describe(self.value), report)
+    pub fn problem<T>(&self, expected: &str, report: &mut Report) -> Option<T> {
+        self.report(expected, None, report);
+        None
     }
 
     /// The same, with what to say about what stands here.
-    pub fn problem_found<T>(
-        &self,
-        expected: impl Into<String>,
-        found: impl Into<String>,
-        report: &mut Report,
-    ) -> Option<T> {
-        report.problem(self.path.clone(), expected.into(), found.into(), None);
+    pub fn problem_found<T>(&self, expected: &str, found: &str, report: &mut Report) -> Option<T> {
+        self.report(expected, Some(found), report);
         None
+    }
+
+    /// Not generic, so that it is in the binary once.
+    fn report(&self, expected: &str, found: Option<&str>, report: &mut Report) {
+        let found = found.map_or_else(|| describe(self.value), str::to_owned);
+        report.problem(self.path.clone(), expected.to_owned(), found, None);
     }
 }
 
@@ -122,7 +127,7 @@ impl<'a> Object<'a> {
                 Some((_, Key::Served)) => {}
                 Some((_, Key::NotServed(message))) => {
                     if !asks_for_nothing(value) {
-                        report.warn(shown_path(&path), *message);
+                        report.warn(shown_path(&path), message);
                     }
                 }
                 Some((_, Key::Refused(expected))) => {
@@ -188,9 +193,9 @@ impl Report {
         }
     }
 
-    pub fn warn(&mut self, path: String, message: impl Into<String>) {
+    pub fn warn(&mut self, path: String, message: &str) {
         if self.warnings.len() < SHOWN {
-            self.warnings.push(Warning { path, message: message.into() });
+            self.warnings.push(Warning { path, message: message.to_owned() });
         } else {
             self.more_warnings += 1;
         }
@@ -219,7 +224,14 @@ pub(super) fn quote(text: &str) -> String {
     if shown.len() < text.len() {
         shown.push('…');
     }
-    Value::from(shown).to_string()
+    json_text(&Value::from(shown))
+}
+
+/// As the codecs write it, which saves a second JSON writer in the browser.
+fn json_text(value: &Value) -> String {
+    let (text, _) = codec::encode_values(&Values::args([value.clone()]), Serializer::Json);
+    let text = String::from_utf8_lossy(&text);
+    text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or_default().to_owned()
 }
 
 fn describe(value: Option<&Value>) -> String {
@@ -228,7 +240,7 @@ fn describe(value: Option<&Value>) -> String {
         Some(Value::String(text)) => quote(text),
         Some(Value::Array(_)) => "an array".to_owned(),
         Some(Value::Object(_)) => "an object".to_owned(),
-        Some(value @ (Value::Null | Value::Bool(_) | Value::Number(_))) => value.to_string(),
+        Some(value @ (Value::Null | Value::Bool(_) | Value::Number(_))) => json_text(value),
     }
 }
 

@@ -138,6 +138,6 @@ impl Default for Limits {
 impl Limits {
     /// The part of the limits that the codecs keep.
     pub fn decode(&self) -> DecodeLimits {
-        DecodeLimits { depth: self.message_depth }
+        DecodeLimits { depth: self.message_depth, only_from_client: true }
     }
 }

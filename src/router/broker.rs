@@ -4,11 +4,11 @@
 //! [wamp: basic/publish_subscribe, advanced/pubsub_*]
 
 use foldhash::fast::FixedState;
-use indexmap::IndexMap;
 
 use super::outbox::{Head, Outbox};
 use super::pattern_index::{PatternIndex, SeededMap, sorted};
 use super::session::{Joined, Sessions};
+use super::sorted_map::SortedMap;
 use crate::codec::Serializer;
 use crate::id::{PublicationId, SessionKey, SubscriptionId};
 use crate::message::{Audience, EventDetails, Message, Passthru};
@@ -19,9 +19,8 @@ use crate::uri::MatchPolicy;
 #[derive(Debug)]
 pub(crate) struct Broker {
     index: PatternIndex,
-    subscriptions: SeededMap<SubscriptionId, Subscription>,
+    subscriptions: SeededMap<SubscriptionId, Box<Subscription>>,
     last_id: SubscriptionId,
-    seed: u64,
     /// The subscriptions that match a publication; kept so that a warm publication allocates nothing.
     matching: Vec<SubscriptionId>,
 }
@@ -32,7 +31,7 @@ pub(crate) struct Subscription {
     pub uri: Box<str>,
     pub policy: MatchPolicy,
     /// With the serializer, so that delivering needs no look at the session.
-    pub subscribers: IndexMap<SessionKey, Serializer, FixedState>,
+    pub subscribers: SortedMap<SessionKey, Serializer>,
 }
 
 /// What is published: the parts of the EVENTs that do not depend on the subscription.
@@ -55,9 +54,13 @@ impl Broker {
             index: PatternIndex::new(seed),
             subscriptions: SeededMap::with_hasher(FixedState::with_seed(seed)),
             last_id: SubscriptionId(0),
-            seed,
             matching: Vec::new(),
         }
+    }
+
+    /// The subscription of exactly this topic and match policy.
+    pub(crate) fn find(&self, uri: &str, policy: MatchPolicy) -> Option<SubscriptionId> {
+        self.index.get(uri, policy).map(SubscriptionId)
     }
 
     /// Adds a subscriber; the same id again for the same topic and match policy.
@@ -68,14 +71,14 @@ impl Broker {
         key: SessionKey,
         serializer: Serializer,
     ) -> SubscriptionId {
-        let id = match self.index.get(uri, policy) {
-            Some(id) => SubscriptionId(id),
+        let id = match self.find(uri, policy) {
+            Some(id) => id,
             None => {
                 self.last_id = SubscriptionId(self.last_id.0 + 1);
                 self.index.insert(uri, policy, self.last_id.0);
-                let subscribers = IndexMap::with_hasher(FixedState::with_seed(self.seed));
-                self.subscriptions
-                    .insert(self.last_id, Subscription { uri: uri.into(), policy, subscribers });
+                let subscription =
+                    Subscription { uri: uri.into(), policy, subscribers: SortedMap::default() };
+                self.subscriptions.insert(self.last_id, Box::new(subscription));
                 self.last_id
             }
         };
@@ -87,7 +90,7 @@ impl Broker {
     /// Takes a subscriber away, and the subscription with its last one. False if it did not hold it.
     pub(crate) fn unsubscribe(&mut self, id: SubscriptionId, key: SessionKey) -> bool {
         let Some(subscription) = self.subscriptions.get_mut(&id) else { return false };
-        if subscription.subscribers.swap_remove(&key).is_none() {
+        if subscription.subscribers.remove(key).is_none() {
             return false;
         }
         if subscription.subscribers.is_empty() {
@@ -107,7 +110,7 @@ impl Broker {
     /// Every subscription, sorted by id.
     pub(crate) fn subscriptions(&self) -> impl Iterator<Item = (SubscriptionId, &Subscription)> {
         let ids = sorted(self.subscriptions.keys().map(|id| id.0)).into_iter().map(SubscriptionId);
-        ids.map(|id| (id, &self.subscriptions[&id]))
+        ids.map(|id| (id, &*self.subscriptions[&id]))
     }
 
     /// Sends one EVENT per matching subscription and receiver. A head is encoded once per subscription and serializer,
@@ -130,7 +133,7 @@ impl Broker {
                 payload: publication.payload.clone(),
             };
             let mut heads: [Option<Head>; Serializer::ALL.len()] = Default::default();
-            for (key, serializer) in &subscription.subscribers {
+            for (key, serializer) in subscription.subscribers.iter() {
                 if publication.excluded == Some(*key) || !publication.reaches(*key, sessions) {
                     continue;
                 }

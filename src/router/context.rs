@@ -1,7 +1,7 @@
 //! What broker, dealer and meta API need from the router while they handle one input.
 
-use rand_chacha::ChaCha12Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use chacha20::ChaCha12Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
 
 use super::fault::Refusal;
 use super::outbox::Outbox;

@@ -24,7 +24,7 @@ use crate::uri::MatchPolicy;
 #[derive(Debug)]
 pub(crate) struct Dealer {
     index: PatternIndex,
-    registrations: SeededMap<RegistrationId, Registration>,
+    registrations: SeededMap<RegistrationId, Box<Registration>>,
     last_id: RegistrationId,
     invocations: Slab<Invocation>,
     /// Position of the realm in the router, for the timers of calls.
@@ -39,7 +39,7 @@ pub(crate) struct Registration {
     pub invoke: InvokePolicy,
     /// In the order of registration.
     pub callees: Vec<Callee>,
-    /// Whose turn it is under `roundrobin`.
+    /// Whose turn it is under `roundrobin`: behind the last one called, so that a callee who comes is next after it.
     next: usize,
 }
 
@@ -99,6 +99,11 @@ impl Dealer {
         }
     }
 
+    /// The registration of exactly this URI and match policy.
+    pub(crate) fn find(&self, uri: &str, policy: MatchPolicy) -> Option<RegistrationId> {
+        self.index.get(uri, policy).map(RegistrationId)
+    }
+
     /// Adds a callee, to the registration of its URI and match policy if there is one.
     pub(crate) fn register(
         &mut self,
@@ -111,7 +116,7 @@ impl Dealer {
             disclose_caller: options.disclose_caller,
             forward_timeout: options.forward_timeout,
         };
-        let Some(id) = self.index.get(uri, options.match_policy).map(RegistrationId) else {
+        let Some(id) = self.find(uri, options.match_policy) else {
             self.last_id = RegistrationId(self.last_id.0 + 1);
             let id = self.last_id;
             self.index.insert(uri, options.match_policy, id.0);
@@ -122,7 +127,7 @@ impl Dealer {
                 callees: vec![callee],
                 next: 0,
             };
-            self.registrations.insert(id, registration);
+            self.registrations.insert(id, Box::new(registration));
             return Ok(id);
         };
         let registration = self.registrations.get_mut(&id).expect("an indexed registration exists");
@@ -168,7 +173,7 @@ impl Dealer {
     /// Every registration, sorted by id.
     pub(crate) fn registrations(&self) -> impl Iterator<Item = (RegistrationId, &Registration)> {
         let ids = sorted(self.registrations.keys().map(|id| id.0)).into_iter().map(RegistrationId);
-        ids.map(|id| (id, &self.registrations[&id]))
+        ids.map(|id| (id, &*self.registrations[&id]))
     }
 
     /// Sends the INVOCATION of a call to the callee that its registration chooses.
@@ -186,7 +191,7 @@ impl Dealer {
         };
         let id = RegistrationId(id);
         let (_, joined) = cx.sessions.joined(caller).expect("only a joined session calls");
-        if joined.calls.contains_key(&request) {
+        if joined.calls.get(request).is_some() {
             return Err(Fault::Violation(format!(
                 "CALL.Request|id: {request} is in use by a call under way"
             )));
@@ -309,7 +314,7 @@ impl Dealer {
         mode: CancelMode,
     ) {
         let (_, joined) = cx.sessions.joined(key).expect("only a joined session cancels");
-        let Some(slot) = joined.calls.get(&request).copied() else { return };
+        let Some(slot) = joined.calls.get(request).copied() else { return };
         let invocation = &mut self.invocations[slot];
         let interruptible = cx
             .sessions
@@ -345,23 +350,23 @@ impl Dealer {
 
     /// Forgets a session that left: its registrations, the calls it waits for, and the calls that wait for it.
     pub(crate) fn leave<P: Payload>(&mut self, cx: &mut Context<'_, P>, key: SessionKey, joined: &Joined) {
-        for id in &joined.registrations {
+        for (id, ()) in joined.registrations.iter() {
             self.unregister(*id, key);
         }
-        for slot in in_order(&joined.calls) {
-            let invocation = self.invocations.remove(slot);
+        for (_, slot) in joined.calls.iter() {
+            let invocation = self.invocations.remove(*slot);
             stop_timer(cx, &invocation);
             if let Some((_, callee)) = cx.sessions.joined_mut(invocation.callee) {
-                callee.invocations.remove(&invocation.request);
+                callee.invocations.remove(invocation.request);
                 if !invocation.killed {
                     interrupt(cx, invocation.callee, invocation.request, CancelMode::KillNoWait);
                 }
             }
         }
-        for slot in in_order(&joined.invocations) {
+        for (_, slot) in joined.invocations.iter() {
             // A session that called itself: gone with its calls.
-            if self.invocations.contains(slot) {
-                self.finish(cx, slot, Ending::Refusal(Refusal::new(fault::CANCELED, "the callee left")));
+            if self.invocations.contains(*slot) {
+                self.finish(cx, *slot, Ending::Refusal(Refusal::new(fault::CANCELED, "the callee left")));
             }
         }
     }
@@ -371,11 +376,11 @@ impl Dealer {
         let invocation = self.invocations.remove(slot);
         stop_timer(cx, &invocation);
         if let Some((_, callee)) = cx.sessions.joined_mut(invocation.callee) {
-            callee.invocations.remove(&invocation.request);
+            callee.invocations.remove(invocation.request);
         }
         let Some((transport, caller)) = cx.sessions.joined_mut(invocation.caller) else { return };
         let serializer = transport.serializer;
-        caller.calls.remove(&invocation.call);
+        caller.calls.remove(invocation.call);
         let request = invocation.call;
         let message = match ending {
             Ending::Result { passthru, payload } => payload.for_serializer(serializer).map(|payload| {
@@ -423,8 +428,8 @@ impl Registration {
             InvokePolicy::Single | InvokePolicy::First => 0,
             InvokePolicy::Last => last,
             InvokePolicy::RoundRobin => {
-                let position = self.next.min(last);
-                self.next = if position == last { 0 } else { position + 1 };
+                let position = if self.next > last { 0 } else { self.next };
+                self.next = position + 1;
                 position
             }
             InvokePolicy::Random => random.below(self.callees.len()),
@@ -441,7 +446,7 @@ fn open_invocation(
     message: &str,
 ) -> Result<Option<usize>, Fault> {
     let (_, callee) = sessions.joined(key).expect("only a joined session answers");
-    if let Some(slot) = callee.invocations.get(&request) {
+    if let Some(slot) = callee.invocations.get(request) {
         return Ok(Some(*slot));
     }
     // Invocation ids of a session are counted from 1: a larger one than the last was never given out.
@@ -466,9 +471,4 @@ fn stop_timer<P: Payload>(cx: &mut Context<'_, P>, invocation: &Invocation) {
     if let Some(timer) = invocation.timer {
         cx.timers.stop(timer);
     }
-}
-
-/// The slots in the order of their requests.
-fn in_order(slots: &SeededMap<RequestId, usize>) -> impl Iterator<Item = usize> {
-    sorted(slots.keys().map(|request| request.0)).into_iter().map(|request| slots[&RequestId(request)])
 }

@@ -4,16 +4,16 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::fault::{self, Fault};
 use super::outbox::{Close, Outbox};
-use super::pattern_index::{SeededMap, SeededSet};
-use super::session::{Announced, Joined, State, session_details};
+use super::session::{Announced, Joined, State};
+use super::sorted_map::SortedMap;
 use super::{Now, Router, meta_api};
 use crate::config::RealmConfig;
 use crate::id::{RequestId, SessionId, SessionKey};
-use crate::message::{Dict, Message};
+use crate::message::{Dict, Message, dict};
 use crate::payload::Payload;
 use crate::uri;
 
@@ -115,12 +115,24 @@ impl<P: Payload> Router<P> {
         let authid = self.random.authid();
         let session = self.sessions.get_mut(key).expect("the transport that said HELLO is open");
         // What a client says of itself is told to others as it came; nothing else is known of an anonymous session.
-        let authextra = hello.remove("authextra").filter(Value::is_object).unwrap_or_else(|| json!({}));
-        let details =
-            session_details(id, &realm.config.name, &authid, ANONYMOUS, &authextra, &session.transport);
+        // What a client says of itself is told to others as it came; nothing else is known of an anonymous session.
+        let authextra =
+            hello.remove("authextra").filter(Value::is_object).unwrap_or_else(|| Dict::new().into());
+        let mut welcome = dict([
+            ("realm", realm.config.name.as_str().into()),
+            ("authid", authid.as_str().into()),
+            ("authrole", ANONYMOUS.into()),
+            ("authmethod", ANONYMOUS.into()),
+            ("authprovider", "static".into()),
+            ("authextra", authextra),
+        ]);
+        let mut details = dict([("session", id.0.into())]);
+        details.extend(welcome.clone());
+        details.insert("transport".into(), session.transport.details());
         let details = Arc::new(details);
+        welcome.insert("agent".into(), concat!("wamplet-", env!("CARGO_PKG_VERSION")).into());
+        welcome.insert("roles".into(), router_roles());
         realm.sessions.insert(id, key);
-        let hasher = || foldhash::fast::FixedState::with_seed(id.0);
         let joined = Joined {
             id,
             realm: realm_index,
@@ -131,22 +143,11 @@ impl<P: Payload> Router<P> {
             announced,
             last_request: Some(RequestId(0)),
             last_invocation: RequestId(0),
-            subscriptions: SeededSet::with_hasher(hasher()),
-            registrations: SeededSet::with_hasher(hasher()),
-            calls: SeededMap::with_hasher(hasher()),
-            invocations: SeededMap::with_hasher(hasher()),
+            subscriptions: SortedMap::default(),
+            registrations: SortedMap::default(),
+            calls: SortedMap::default(),
+            invocations: SortedMap::default(),
         };
-        let welcome = json!({
-            "agent": concat!("wamplet-", env!("CARGO_PKG_VERSION")),
-            "realm": realm.config.name,
-            "authid": authid,
-            "authrole": ANONYMOUS,
-            "authmethod": ANONYMOUS,
-            "authprovider": "static",
-            "authextra": authextra,
-            "roles": router_roles(),
-        });
-        let Value::Object(welcome) = welcome else { unreachable!("a json! object is an object") };
         let serializer = session.transport.serializer;
         let opened = std::mem::replace(&mut session.state, State::Joined(Box::new(joined)));
         self.stop_state_timer(&opened);
@@ -159,22 +160,30 @@ impl<P: Payload> Router<P> {
 
 /// What WELCOME announces: exactly what works.
 fn router_roles() -> Value {
-    json!({
-        "broker": { "features": {
-            "pattern_based_subscription": true,
-            "publisher_exclusion": true,
-            "publisher_identification": true,
-            "session_meta_api": true,
-            "subscriber_blackwhite_listing": true,
-        } },
-        "dealer": { "features": {
-            "call_canceling": true,
-            "call_timeout": true,
-            "caller_identification": true,
-            "pattern_based_registration": true,
-            "progressive_call_results": true,
-            "session_meta_api": true,
-            "shared_registration": true,
-        } },
-    })
+    let role = |features: &[&str]| {
+        let mut announced = Dict::new();
+        for feature in features {
+            announced.insert((*feature).to_owned(), true.into());
+        }
+        Value::Object(dict([("features", announced.into())]))
+    };
+    Value::Object(dict([("broker", role(BROKER_FEATURES)), ("dealer", role(DEALER_FEATURES))]))
 }
+
+const BROKER_FEATURES: &[&str] = &[
+    "pattern_based_subscription",
+    "publisher_exclusion",
+    "publisher_identification",
+    "session_meta_api",
+    "subscriber_blackwhite_listing",
+];
+
+const DEALER_FEATURES: &[&str] = &[
+    "call_canceling",
+    "call_timeout",
+    "caller_identification",
+    "pattern_based_registration",
+    "progressive_call_results",
+    "session_meta_api",
+    "shared_registration",
+];

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::fault::{self, Refusal};
 use super::realm::Realm;
@@ -65,16 +65,16 @@ pub(crate) fn call(
     match procedure {
         "wamp.session.count" => {
             let count = filtered(procedure, values, realm, sessions)?.count();
-            Ok(answer([json!(count)]))
+            Ok(answer([Value::from(count)]))
         }
         "wamp.session.list" => {
             let ids: Vec<u64> =
                 filtered(procedure, values, realm, sessions)?.map(|(_, joined)| joined.id.0).collect();
-            Ok(answer([json!(ids)]))
+            Ok(answer([Value::from(ids)]))
         }
         "wamp.session.get" => {
             let (_, joined) = session_argument(procedure, values, realm, sessions)?;
-            Ok(answer([Value::clone(&joined.details)]))
+            Ok(answer([Value::Object(Dict::clone(&joined.details))]))
         }
         "wamp.session.kill" => {
             let (key, joined) = session_argument(procedure, values, realm, sessions)?;
@@ -90,7 +90,7 @@ pub(crate) fn call(
             let ids: Vec<u64> = others.iter().map(|(_, id)| id.0).collect();
             let keys = others.into_iter().map(|(key, _)| key).collect();
             let kill = kill(keys, true, procedure, &values.kwargs)?;
-            Ok(Answer { values: Values::args([json!(ids)]), kill: Some(kill) })
+            Ok(Answer { values: Values::args([Value::from(ids)]), kill: Some(kill) })
         }
         "wamp.session.kill_by_authrole" => {
             let authrole = text_argument(procedure, "the authrole", values)?;
@@ -104,16 +104,18 @@ pub(crate) fn call(
 /// The positional arguments of `wamp.session.on_leave`.
 pub(crate) fn on_leave(joined: &Joined, style: OnLeave) -> Values {
     match style {
-        OnLeave::Session => Values::args([json!(joined.id.0)]),
-        OnLeave::SessionAuthidAuthrole => {
-            Values::args([json!(joined.id.0), json!(&*joined.authid), json!(&*joined.authrole)])
-        }
+        OnLeave::Session => Values::args([Value::from(joined.id.0)]),
+        OnLeave::SessionAuthidAuthrole => Values::args([
+            Value::from(joined.id.0),
+            Value::from(&*joined.authid),
+            Value::from(&*joined.authrole),
+        ]),
     }
 }
 
 /// The one positional argument of the other session events.
-pub(crate) fn details(details: &Arc<Value>) -> Values {
-    Values::args([Value::clone(details)])
+pub(crate) fn details(details: &Arc<Dict>) -> Values {
+    Values::args([Value::Object(Dict::clone(details))])
 }
 
 fn answer(args: impl IntoIterator<Item = Value>) -> Answer {
@@ -220,5 +222,5 @@ fn kill_and_count(
 ) -> Result<Answer, Refusal> {
     let count = others.len();
     let kill = kill(others.into_iter().map(|(key, _)| key).collect(), announce, procedure, kwargs)?;
-    Ok(Answer { values: Values::args([json!(count)]), kill: Some(kill) })
+    Ok(Answer { values: Values::args([Value::from(count)]), kill: Some(kill) })
 }

@@ -19,11 +19,12 @@ pub mod pattern_index;
 mod realm;
 mod request;
 mod session;
+mod sorted_map;
 mod timers;
 
 use bytes::Bytes;
 use foldhash::fast::FixedState;
-use serde_json::{Value, json};
+use serde_json::Value;
 use slab::Slab;
 
 pub use self::context::Now;
@@ -38,7 +39,7 @@ use self::timers::{Timer, Timers};
 use crate::codec::{self, DecodeError};
 use crate::config::{Config, Limits, RealmConfig, Realms};
 use crate::id::{PublicationId, SessionKey};
-use crate::message::{Audience, Dict, Message, Passthru};
+use crate::message::{Audience, Dict, Message, Passthru, dict};
 use crate::payload::{EncodedPayload, Payload, Values};
 
 /// A WAMP router without I/O.
@@ -117,7 +118,7 @@ impl<P: Payload> Router<P> {
             sessions: Sessions::default(),
             realms: Slab::new(),
             realm_names: SeededMap::with_hasher(FixedState::with_seed(random.next_u64())),
-            timers: Timers::new(random.next_u64()),
+            timers: Timers::default(),
             random,
             shutting_down: false,
             payload: std::marker::PhantomData,
@@ -172,6 +173,9 @@ impl<P: Payload> Router<P> {
 
     /// Answers a frame that is too long to be read: a protocol violation.
     pub fn handle_oversized(&mut self, key: SessionKey, length: usize, now: Now, outbox: &mut Outbox<P>) {
+        if let Some(State::Closing { .. }) = self.sessions.get(key).map(|session| &session.state) {
+            return;
+        }
         let limit = self.limits.message_length;
         let text = format!("expected a message of at most {limit} bytes, found {length}");
         self.abort(key, fault::PROTOCOL_VIOLATION, &text, Close::ProtocolViolation, now, outbox);
@@ -230,36 +234,36 @@ impl<P: Payload> Router<P> {
     /// registrations.
     pub fn inspect(&self) -> Value {
         let realms = self.realms.iter().map(|(_, realm)| {
-            let ids = |key: &SessionKey| self.sessions.joined(*key).map(|(_, joined)| joined.id.0);
+            let id = |key: SessionKey| self.sessions.joined(key).map(|(_, joined)| joined.id.0);
             let sessions = realm.sessions().filter_map(|key| self.sessions.joined(key));
-            let subscriptions = realm.broker.subscriptions().map(|(id, subscription)| {
-                let subscribers: Vec<_> = subscription.subscribers.keys().filter_map(ids).collect();
-                json!({
-                    "id": id.0,
-                    "uri": &*subscription.uri,
-                    "match": subscription.policy.as_str(),
-                    "subscribers": subscribers,
-                })
+            let sessions = sessions.map(|(_, joined)| Value::Object(Dict::clone(&joined.details)));
+            let subscriptions = realm.broker.subscriptions().map(|(number, subscription)| {
+                let subscribers = subscription.subscribers.iter().filter_map(|(key, _)| id(*key));
+                Value::Object(dict([
+                    ("id", number.0.into()),
+                    ("uri", (&*subscription.uri).into()),
+                    ("match", subscription.policy.as_str().into()),
+                    ("subscribers", subscribers.collect()),
+                ]))
             });
-            let registrations = realm.dealer.registrations().map(|(id, registration)| {
-                let callees: Vec<_> =
-                    registration.callees.iter().filter_map(|callee| ids(&callee.key)).collect();
-                json!({
-                    "id": id.0,
-                    "uri": &*registration.uri,
-                    "match": registration.policy.as_str(),
-                    "invoke": registration.invoke.as_str(),
-                    "callees": callees,
-                })
+            let registrations = realm.dealer.registrations().map(|(number, registration)| {
+                let callees = registration.callees.iter().filter_map(|callee| id(callee.key));
+                Value::Object(dict([
+                    ("id", number.0.into()),
+                    ("uri", (&*registration.uri).into()),
+                    ("match", registration.policy.as_str().into()),
+                    ("invoke", registration.invoke.as_str().into()),
+                    ("callees", callees.collect()),
+                ]))
             });
-            json!({
-                "name": realm.config.name,
-                "sessions": sessions.map(|(_, joined)| Value::clone(&joined.details)).collect::<Vec<_>>(),
-                "subscriptions": subscriptions.collect::<Vec<_>>(),
-                "registrations": registrations.collect::<Vec<_>>(),
-            })
+            Value::Object(dict([
+                ("name", realm.config.name.as_str().into()),
+                ("sessions", sessions.collect()),
+                ("subscriptions", subscriptions.collect()),
+                ("registrations", registrations.collect()),
+            ]))
         });
-        json!({ "transports": self.sessions.len(), "realms": realms.collect::<Vec<_>>() })
+        Value::Object(dict([("transports", self.sessions.len().into()), ("realms", realms.collect())]))
     }
 
     /// Ends sessions from the router's side: GOODBYE, and out of the realm at once.
@@ -335,7 +339,7 @@ impl<P: Payload> Router<P> {
         let realm = &mut realms[joined.realm];
         realm.sessions.remove(&joined.id);
         realm.dealer.leave(&mut cx, key, &joined);
-        for subscription in &joined.subscriptions {
+        for (subscription, ()) in joined.subscriptions.iter() {
             realm.broker.unsubscribe(*subscription, key);
         }
         if announce {

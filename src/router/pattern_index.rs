@@ -14,9 +14,6 @@ use crate::uri::MatchPolicy;
 /// order depends on the platform: whoever goes through one sorts what comes out.
 pub(crate) type SeededMap<K, V> = hashbrown::HashMap<K, V, FixedState>;
 
-/// A set of the same kind.
-pub(crate) type SeededSet<K> = hashbrown::HashSet<K, FixedState>;
-
 /// The ids that a map of the router goes by, sorted.
 pub(crate) fn sorted(ids: impl Iterator<Item = u64>) -> Vec<u64> {
     // By a heap, which the timers have anyway: std's sort is 9 KB of a browser's download.

@@ -135,12 +135,13 @@ impl<P: Payload> Router<P> {
         let most = self.limits.subscriptions;
         let (realm, cx) = self.realm_of(key, now, outbox);
         let (transport, joined) = cx.sessions.joined_mut(key).expect("it has joined");
-        if joined.subscriptions.len() >= most {
+        let held = realm.broker.find(topic, options.match_policy).and_then(|id| joined.subscriptions.get(id));
+        if held.is_none() && joined.subscriptions.len() >= most {
             return Err(limit_exceeded("subscriptions", most));
         }
         let serializer = transport.serializer;
         let subscription = realm.broker.subscribe(topic, options.match_policy, key, serializer);
-        joined.subscriptions.insert(subscription);
+        joined.subscriptions.insert(subscription, ());
         cx.outbox.send(key, serializer, &Message::Subscribed { request, subscription });
         Ok(())
     }
@@ -155,7 +156,7 @@ impl<P: Payload> Router<P> {
     ) -> Result<(), Fault> {
         let (realm, cx) = self.realm_of(key, now, outbox);
         let (transport, joined) = cx.sessions.joined_mut(key).expect("it has joined");
-        if !joined.subscriptions.remove(&subscription) {
+        if joined.subscriptions.remove(subscription).is_none() {
             let text = format!("this session does not hold the subscription {subscription}");
             return Err(refuse(fault::NO_SUCH_SUBSCRIPTION, text));
         }
@@ -216,11 +217,13 @@ impl<P: Payload> Router<P> {
         let most = self.limits.registrations;
         let (realm, cx) = self.realm_of(key, now, outbox);
         let (transport, joined) = cx.sessions.joined_mut(key).expect("it has joined");
-        if joined.registrations.len() >= most {
+        let held =
+            realm.dealer.find(procedure, options.match_policy).and_then(|id| joined.registrations.get(id));
+        if held.is_none() && joined.registrations.len() >= most {
             return Err(limit_exceeded("registrations", most));
         }
         let registration = realm.dealer.register(key, procedure, options)?;
-        joined.registrations.insert(registration);
+        joined.registrations.insert(registration, ());
         cx.outbox.send(key, transport.serializer, &Message::Registered { request, registration });
         Ok(())
     }
@@ -235,7 +238,7 @@ impl<P: Payload> Router<P> {
     ) -> Result<(), Fault> {
         let (realm, cx) = self.realm_of(key, now, outbox);
         let (transport, joined) = cx.sessions.joined_mut(key).expect("it has joined");
-        if !joined.registrations.remove(&registration) {
+        if joined.registrations.remove(registration).is_none() {
             let text = format!("this session does not hold the registration {registration}");
             return Err(refuse(fault::NO_SUCH_REGISTRATION, text));
         }

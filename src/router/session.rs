@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use slab::Slab;
 
-use super::pattern_index::{SeededMap, SeededSet};
+use super::sorted_map::SortedMap;
 use super::timers::TimerId;
 use crate::codec::Serializer;
 use crate::id::{RegistrationId, RequestId, SessionId, SessionKey, SubscriptionId};
-use crate::message::Dict;
+use crate::message::{Dict, dict};
 
 /// A transport as its driver describes it; what other sessions learn of it through the session meta API.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,11 +32,12 @@ pub struct Transport {
 impl Transport {
     /// The `transport` dictionary of the session details.
     pub(crate) fn details(&self) -> Value {
-        let mut details = Dict::new();
-        details.insert("type".into(), self.kind.as_str().into());
-        details.insert("protocol".into(), self.protocol.as_str().into());
-        details.insert("peer".into(), self.peer.as_str().into());
-        details.insert("channel_serializer".into(), self.serializer.name().into());
+        let mut details = dict([
+            ("type", self.kind.as_str().into()),
+            ("protocol", self.protocol.as_str().into()),
+            ("peer", self.peer.as_str().into()),
+            ("channel_serializer", self.serializer.name().into()),
+        ]);
         details.extend(self.extra.clone());
         Value::Object(details)
     }
@@ -116,19 +117,19 @@ pub(crate) struct Joined {
     /// Position in the roles of the realm.
     pub role: usize,
     /// What `wamp.session.get` answers.
-    pub details: Arc<Value>,
+    pub details: Arc<Dict>,
     pub announced: Announced,
     /// The last request id of the client, where it counts from 1 as the specification says; `None` where its first
     /// id was another, and no sequence is checked.
     pub last_request: Option<RequestId>,
     /// The last id given to an INVOCATION of this callee.
     pub last_invocation: RequestId,
-    pub subscriptions: SeededSet<SubscriptionId>,
-    pub registrations: SeededSet<RegistrationId>,
+    pub subscriptions: SortedMap<SubscriptionId, ()>,
+    pub registrations: SortedMap<RegistrationId, ()>,
     /// Calls that wait for their result: request -> slot of the invocation.
-    pub calls: SeededMap<RequestId, usize>,
+    pub calls: SortedMap<RequestId, usize>,
     /// Invocations that wait for their answer: invocation -> slot.
-    pub invocations: SeededMap<RequestId, usize>,
+    pub invocations: SortedMap<RequestId, usize>,
 }
 
 /// Where a transport stands. [wamp: basic/sessions, session state machine]
@@ -210,25 +211,4 @@ impl Sessions {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Session> {
         self.slots.iter().map(|(_, session)| session)
     }
-}
-
-/// The details of a joined session, as `wamp.session.on_join` and `wamp.session.get` show them.
-pub(crate) fn session_details(
-    id: SessionId,
-    realm: &str,
-    authid: &str,
-    authrole: &str,
-    authextra: &Value,
-    transport: &Transport,
-) -> Value {
-    json!({
-        "session": id.0,
-        "realm": realm,
-        "authid": authid,
-        "authrole": authrole,
-        "authmethod": "anonymous",
-        "authprovider": "static",
-        "authextra": authextra,
-        "transport": transport.details(),
-    })
 }

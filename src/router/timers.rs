@@ -3,9 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use foldhash::fast::FixedState;
+use slab::Slab;
 
-use super::pattern_index::SeededMap;
 use crate::id::SessionKey;
 
 /// What happens at a deadline.
@@ -19,42 +18,46 @@ pub(crate) enum Timer {
     Call { realm: usize, invocation: usize },
 }
 
-/// Names a timer that runs. Two timers of one deadline go off in the order in which they were set.
+/// Names a timer that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TimerId(u64);
+pub(crate) struct TimerId {
+    slot: usize,
+    sequence: u64,
+}
 
 /// The timers that run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Timers {
-    /// (deadline, id); a timer that was stopped stays here until it comes to the top.
-    deadlines: BinaryHeap<Reverse<(u64, u64)>>,
-    running: SeededMap<u64, Timer>,
-    last_id: u64,
+    /// (deadline, sequence, slot), so that two timers of one deadline go off in the order in which they were set. A
+    /// timer that was stopped stays here until it comes to the top.
+    deadlines: BinaryHeap<Reverse<(u64, u64, usize)>>,
+    /// With the sequence, by which a deadline knows whether the slot is still its own.
+    running: Slab<(u64, Timer)>,
+    sequence: u64,
 }
 
 impl Timers {
-    pub(crate) fn new(seed: u64) -> Self {
-        let running = SeededMap::with_hasher(FixedState::with_seed(seed));
-        Self { deadlines: BinaryHeap::new(), running, last_id: 0 }
-    }
-
     /// Starts a timer that goes off at `deadline_ms`.
     pub(crate) fn start(&mut self, deadline_ms: u64, timer: Timer) -> TimerId {
-        self.last_id += 1;
-        self.deadlines.push(Reverse((deadline_ms, self.last_id)));
-        self.running.insert(self.last_id, timer);
-        TimerId(self.last_id)
+        self.sequence += 1;
+        let slot = self.running.insert((self.sequence, timer));
+        self.deadlines.push(Reverse((deadline_ms, self.sequence, slot)));
+        TimerId { slot, sequence: self.sequence }
     }
 
     /// Stops a timer; one that has gone off is no mistake.
-    pub(crate) fn stop(&mut self, id: TimerId) {
-        self.running.remove(&id.0);
+    pub(crate) fn stop(&mut self, TimerId { slot, sequence }: TimerId) {
+        if !is_running(&self.running, slot, sequence) {
+            return;
+        }
+        self.running.remove(slot);
         // Stopped timers must not pile up below one that runs for long.
         if self.deadlines.len() > 2 * self.running.len() + 64 {
-            self.deadlines.retain(|Reverse((_, id))| self.running.contains_key(id));
+            let Self { deadlines, running, .. } = self;
+            deadlines.retain(|Reverse((_, sequence, slot))| is_running(running, *slot, *sequence));
         }
-        while let Some(Reverse((_, id))) = self.deadlines.peek()
-            && !self.running.contains_key(id)
+        while let Some(Reverse((_, sequence, slot))) = self.deadlines.peek()
+            && !is_running(&self.running, *slot, *sequence)
         {
             self.deadlines.pop();
         }
@@ -62,17 +65,22 @@ impl Timers {
 
     /// The deadline of the timer that goes off next.
     pub(crate) fn next_deadline_ms(&self) -> Option<u64> {
-        self.deadlines.peek().map(|Reverse((deadline_ms, _))| *deadline_ms)
+        self.deadlines.peek().map(|Reverse((deadline_ms, ..))| *deadline_ms)
     }
 
     /// Takes out the next timer that is due.
     pub(crate) fn pop_due(&mut self, now_ms: u64) -> Option<Timer> {
         while self.next_deadline_ms()? <= now_ms {
-            let Reverse((_, id)) = self.deadlines.pop()?;
-            if let Some(timer) = self.running.remove(&id) {
+            let Reverse((_, sequence, slot)) = self.deadlines.pop()?;
+            if is_running(&self.running, slot, sequence) {
+                let (_, timer) = self.running.remove(slot);
                 return Some(timer);
             }
         }
         None
     }
+}
+
+fn is_running(running: &Slab<(u64, Timer)>, slot: usize, sequence: u64) -> bool {
+    running.get(slot).is_some_and(|(running, _)| *running == sequence)
 }

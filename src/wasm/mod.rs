@@ -5,9 +5,7 @@
 
 mod payload;
 
-use foldhash::fast::FixedState;
 use js_sys::{Array, Function, JsString, Object, Reflect};
-use serde::Serialize;
 use serde_json::Value;
 use wasm_bindgen::prelude::*;
 
@@ -15,8 +13,8 @@ use self::payload::JsPayload;
 use crate::codec::{self, DecodeLimits, Serializer};
 use crate::config::Config;
 use crate::id::SessionKey;
-use crate::message::Dict;
-use crate::router::pattern_index::SeededMap;
+use crate::message::{Message, dict};
+use crate::payload::Values;
 use crate::router::{Action, Close, Now, Outbox, Router, Transport};
 
 #[wasm_bindgen]
@@ -33,8 +31,8 @@ pub struct WasmRouter {
     outbox: Outbox<JsPayload>,
     limits: DecodeLimits,
     message_length: usize,
-    /// The transports that send and get whole frames of another serializer than JSON.
-    binary: SeededMap<SessionKey, Serializer>,
+    /// What the transport in each slot of the router sends, if that is whole frames.
+    serializers: Vec<Serializer>,
     clock: Option<Function>,
 }
 
@@ -60,7 +58,7 @@ impl WasmRouter {
             message_length: loaded.config.limits.message_length,
             router: Router::new(loaded.config, seed),
             outbox: Outbox::new(),
-            binary: SeededMap::with_hasher(FixedState::default()),
+            serializers: Vec::new(),
             clock,
         })
     }
@@ -84,10 +82,11 @@ impl WasmRouter {
         let (kind, protocol, peer, serializer) =
             (text("type")?, text("protocol")?, text("peer")?, text("serializer")?);
         let serializer = serializer_named(&serializer)?;
-        let mut details = Dict::new();
-        details.insert("channel_type".into(), "memory".into());
-        details.insert("channel_framing".into(), "native".into());
-        details.insert("channel_serializer".into(), serializer.name().into());
+        let mut details = dict([
+            ("channel_type", "memory".into()),
+            ("channel_framing", "native".into()),
+            ("channel_serializer", serializer.name().into()),
+        ]);
         details.extend(extra);
         // To the router everybody speaks JSON; binary frames are translated here.
         let transport = Transport { kind, protocol, peer, serializer: Serializer::Json, extra: details };
@@ -95,9 +94,9 @@ impl WasmRouter {
             .router
             .handle_open(transport, self.now())
             .map_err(|refused| JsError::new(&refused.to_string()))?;
-        if serializer != Serializer::Json {
-            self.binary.insert(key, serializer);
-        }
+        let slot = key.index as usize;
+        self.serializers.resize(self.serializers.len().max(slot + 1), Serializer::Json);
+        self.serializers[slot] = serializer;
         Ok(key_to_number(key))
     }
 
@@ -112,7 +111,7 @@ impl WasmRouter {
             }
             let tail = JsPayload::new(tails.get(index));
             let decoded = codec::decode_head(head.as_bytes(), &self.limits);
-            let decoded = decoded.map(|message| message.map_payload(|()| tail));
+            let decoded = decoded.map(|message| with_tail(message, tail));
             self.router.handle_message(key, decoded, now, &mut self.outbox);
         }
     }
@@ -122,7 +121,7 @@ impl WasmRouter {
     pub fn handle_bytes(&mut self, key: f64, frame: &[u8]) {
         let key = key_from_number(key);
         let now = self.now();
-        let Some(serializer) = self.binary.get(&key).copied() else { return };
+        let Some(serializer) = self.serializers.get(key.index as usize).copied() else { return };
         if frame.len() > self.message_length {
             self.router.handle_oversized(key, frame.len(), now, &mut self.outbox);
             return;
@@ -136,7 +135,7 @@ impl WasmRouter {
                     JsPayload::text(text(&json))
                 }
             };
-            Ok(message.map_payload(|()| json))
+            Ok(with_tail(message, json))
         });
         self.router.handle_message(key, decoded, now, &mut self.outbox);
     }
@@ -144,7 +143,6 @@ impl WasmRouter {
     /// Cleans up after a transport that was lost.
     pub fn closed(&mut self, key: f64) {
         let key = key_from_number(key);
-        self.binary.remove(&key);
         let now = self.now();
         self.router.handle_closed(key, now, &mut self.outbox);
     }
@@ -180,7 +178,6 @@ impl WasmRouter {
                     actions.push(&payload.into_tail());
                 }
                 Action::Close(close) => {
-                    self.binary.remove(&key);
                     actions.push(&JsValue::NULL);
                     actions.push(&close_record(close));
                 }
@@ -198,9 +195,10 @@ impl WasmRouter {
     }
 
     /// Realms with their sessions, subscriptions and registrations, as plain data.
-    pub fn inspect(&self) -> Result<JsValue, JsError> {
-        let plain = serde_wasm_bindgen::Serializer::json_compatible();
-        Ok(self.router.inspect().serialize(&plain)?)
+    pub fn inspect(&self) -> JsValue {
+        let (json, _) = codec::encode_values(&Values::args([self.router.inspect()]), Serializer::Json);
+        let values = js_sys::JSON::parse(&String::from(text(&json))).expect("the JSON codec writes JSON");
+        Array::from(&values).get(0)
     }
 }
 
@@ -230,6 +228,10 @@ fn key_to_number(key: SessionKey) -> f64 {
 fn key_from_number(number: f64) -> SessionKey {
     let generation = (number / GENERATION).trunc();
     SessionKey { index: (number - generation * GENERATION) as u32, generation: generation as u32 }
+}
+
+fn with_tail(head: Message<'_, ()>, tail: JsPayload) -> Message<'_, JsPayload> {
+    head.map_payload(|()| tail)
 }
 
 /// A JavaScript value as the data that its JSON text says; nothing for `undefined`.
