@@ -1,0 +1,96 @@
+// npm run bench: a call from tab to tab in Chromium, through wamplet and through three ways that route nothing.
+//
+// All ways are measured in turns in one run, so their ratios can be trusted where single figures cannot. Loopback only;
+// about two minutes.
+
+import { WebSocketServer } from 'ws';
+import { launchChromium } from '../../scripts/chromium.mjs';
+import { serve } from '../../scripts/serve.mjs';
+import { root } from '../../scripts/steps.mjs';
+
+const SIZES = [
+  ['32 B', 32],
+  ['1 KB', 1024],
+  ['64 KB', 65536],
+];
+const KINDS = ['wamplet', 'unrouted', 'websocket'];
+const ROUNDS = 3;
+
+const forwarder = forward();
+const site = await serve(root);
+const browser = await launchChromium();
+try {
+  const context = await browser.newContext();
+  const address = `ws://127.0.0.1:${forwarder.address().port}`;
+  const caller = await openTab(context);
+  const callee = await openTab(context);
+  const figures = new Map();
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const kind of KINDS) {
+      progress(`round ${round + 1} of ${ROUNDS}: ${kind}`);
+      await callee.evaluate(([kind, address]) => window.peers.beCallee(kind, address), [kind, address]);
+      await caller.evaluate(([kind, address]) => window.peers.beCaller(kind, address), [kind, address]);
+      for (const [name, size] of SIZES) {
+        for (const inFlight of [1, 32]) {
+          const calls = size > 10_000 ? 320 : inFlight === 1 ? 600 : 6400;
+          // The first one warms up.
+          for (const count of [Math.ceil(calls / 4), calls]) {
+            const us = await caller.evaluate(
+              ([size, inFlight, count]) => window.peers.measure(size, inFlight, count),
+              [size, inFlight, count],
+            );
+            const key = `${name} ${inFlight} ${kind}`;
+            if (count === calls) figures.set(key, [...(figures.get(key) ?? []), us]);
+          }
+        }
+      }
+    }
+  }
+  progress('');
+  print(figures);
+} finally {
+  await browser.close();
+  await site.close();
+  forwarder.close();
+}
+
+async function openTab(context) {
+  const tab = await context.newPage();
+  tab.on('pageerror', (error) => console.error(error.message));
+  await tab.goto(`${site.url}benches/browser/page.html`);
+  await tab.waitForFunction(() => window.peers !== undefined);
+  return tab;
+}
+
+/** Passes frames on between the two ends that connected last. */
+function forward() {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  const ends = {};
+  server.on('connection', (socket, request) => {
+    const role = request.url.slice(1);
+    ends[role] = socket;
+    const other = role === 'caller' ? 'callee' : 'caller';
+    socket.on('message', (frame) => ends[other]?.send(frame, { binary: false }));
+  });
+  return server;
+}
+
+function print(figures) {
+  const median = (key) => figures.get(key).sort((a, b) => a - b)[ROUNDS >> 1];
+  const row = (cells) => console.log(`| ${cells.join(' | ')} |`);
+  row(['a call, microseconds', ...KINDS, 'wamplet / unrouted', 'wamplet / websocket']);
+  row(['---', '---:', '---:', '---:', '---:', '---:']);
+  for (const inFlight of [1, 32]) {
+    for (const [name] of SIZES) {
+      const us = KINDS.map((kind) => median(`${name} ${inFlight} ${kind}`));
+      const ratios = [us[0] / us[1], us[0] / us[2]].map((ratio) => ratio.toFixed(2));
+      row([`${name}, ${inFlight} in flight`, ...us.map((value) => Math.round(value).toString()), ...ratios]);
+    }
+  }
+}
+
+/** One line that is written over. */
+function progress(text) {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+  else if (text) console.error(text);
+}
