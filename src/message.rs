@@ -16,10 +16,15 @@ use crate::uri::MatchPolicy;
 pub type Dict = Map<String, Value>;
 
 /// A dictionary of these entries.
-pub(crate) fn dict<const N: usize>(entries: [(&str, Value); N]) -> Dict {
+pub(crate) fn dict<const N: usize>(mut entries: [(&str, Value); N]) -> Dict {
+    dict_of(&mut entries)
+}
+
+/// Not generic, so that it is in the binary once.
+fn dict_of(entries: &mut [(&str, Value)]) -> Dict {
     let mut dict = Dict::new();
     for (key, value) in entries {
-        dict.insert(key.to_owned(), value);
+        dict.insert((*key).to_owned(), value.take());
     }
     dict
 }

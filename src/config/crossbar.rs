@@ -74,8 +74,10 @@ struct Reader<'r> {
 
 impl Reader<'_> {
     fn workers(&mut self, workers: &Cursor<'_>) -> Option<Realms> {
-        let elements = workers.elements(MAX_WORKERS, "workers", self.report)?;
-        let lists: Vec<_> = elements.iter().filter_map(|worker| self.realms_of_worker(worker)).collect();
+        let mut lists = Vec::new();
+        for worker in workers.elements(MAX_WORKERS, "workers", self.report)? {
+            lists.extend(self.realms_of_worker(&worker));
+        }
         if lists.is_empty() && !self.report.has_problems() {
             return workers.problem_found("a worker of type \"router\" with \"realms\"", "none", self.report);
         }
@@ -98,16 +100,27 @@ impl Reader<'_> {
 
     fn realms(&mut self, lists: &[Cursor<'_>]) -> Realms {
         let mut names = Paths::new();
-        let realms = lists.iter().filter_map(|list| self.realms_in(list, &mut names));
-        Realms::Named(realms.flatten().collect())
+        let mut realms = Vec::new();
+        for list in lists {
+            self.realms_in(list, &mut names, &mut realms);
+        }
+        Realms::Named(realms)
     }
 
-    fn realms_in(&mut self, list: &Cursor<'_>, names: &mut Paths) -> Option<Vec<RealmConfig>> {
+    fn realms_in(
+        &mut self,
+        list: &Cursor<'_>,
+        names: &mut Paths,
+        realms: &mut Vec<RealmConfig>,
+    ) -> Option<()> {
         let elements = list.elements(MAX_REALMS, "realms", self.report)?;
         if elements.is_empty() {
             return list.problem_found("at least one realm", "none", self.report);
         }
-        Some(elements.iter().filter_map(|realm| self.realm(realm, names)).collect())
+        for realm in &elements {
+            realms.extend(self.realm(realm, names));
+        }
+        Some(())
     }
 
     fn realm(&mut self, realm: &Cursor<'_>, names: &mut Paths) -> Option<RealmConfig> {
@@ -138,8 +151,11 @@ impl Reader<'_> {
 
     fn roles(&mut self, list: &Cursor<'_>) -> Option<Vec<Role>> {
         let mut names = Paths::new();
-        let elements = list.elements(MAX_ROLES, "roles", self.report)?;
-        Some(elements.iter().filter_map(|role| self.role(role, &mut names)).collect())
+        let mut roles = Vec::new();
+        for role in list.elements(MAX_ROLES, "roles", self.report)? {
+            roles.extend(self.role(&role, &mut names));
+        }
+        Some(roles)
     }
 
     fn role(&mut self, role: &Cursor<'_>, names: &mut Paths) -> Option<Role> {

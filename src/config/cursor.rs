@@ -54,9 +54,11 @@ impl<'a> Cursor<'a> {
             let found = values.len().to_string();
             return self.problem_found(&format!("at most {most} {what}"), &found, report);
         }
-        let element =
-            |(position, value)| Self { value: Some(value), path: format!("{}[{position}]", self.path) };
-        Some(values.iter().enumerate().map(element).collect())
+        let mut elements = Vec::new();
+        for (position, value) in values.iter().enumerate() {
+            elements.push(Self { value: Some(value), path: format!("{}[{position}]", self.path) });
+        }
+        Some(elements)
     }
 
     pub fn string(&self, expected: &str, report: &mut Report) -> Option<&'a str> {

@@ -33,7 +33,7 @@ impl<P: Payload> Router<P> {
             Message::Hello { realm, details } => {
                 let announced = Announced::from_hello(&details).map_err(Fault::Violation)?;
                 match self.admit(realm.as_deref(), &details) {
-                    Ok((realm, role)) => self.join(key, realm, role, announced, details, now, outbox),
+                    Ok((realm, role)) => self.join(key, realm, role, announced, &details, now, outbox),
                     Err(refusal) => self.abort(key, refusal.error, &refusal.text, Close::Normal, now, outbox),
                 }
                 Ok(())
@@ -101,7 +101,7 @@ impl<P: Payload> Router<P> {
         realm_index: usize,
         role: usize,
         announced: Announced,
-        mut hello: Dict,
+        hello: &Dict,
         now: Now,
         outbox: &mut Outbox<P>,
     ) {
@@ -116,8 +116,10 @@ impl<P: Payload> Router<P> {
         let session = self.sessions.get_mut(key).expect("the transport that said HELLO is open");
         // What a client says of itself is told to others as it came; nothing else is known of an anonymous session.
         // What a client says of itself is told to others as it came; nothing else is known of an anonymous session.
-        let authextra =
-            hello.remove("authextra").filter(Value::is_object).unwrap_or_else(|| Dict::new().into());
+        let authextra = match hello.get("authextra") {
+            Some(authextra @ Value::Object(_)) => authextra.clone(),
+            _ => Dict::new().into(),
+        };
         let mut welcome = dict([
             ("realm", realm.config.name.as_str().into()),
             ("authid", authid.as_str().into()),

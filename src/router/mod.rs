@@ -233,37 +233,44 @@ impl<P: Payload> Router<P> {
     /// What this router does for whom, as plain data for people: realms with their sessions, subscriptions and
     /// registrations.
     pub fn inspect(&self) -> Value {
-        let realms = self.realms.iter().map(|(_, realm)| {
-            let id = |key: SessionKey| self.sessions.joined(key).map(|(_, joined)| joined.id.0);
-            let sessions = realm.sessions().filter_map(|key| self.sessions.joined(key));
-            let sessions = sessions.map(|(_, joined)| Value::Object(Dict::clone(&joined.details)));
-            let subscriptions = realm.broker.subscriptions().map(|(number, subscription)| {
-                let subscribers = subscription.subscribers.iter().filter_map(|(key, _)| id(*key));
-                Value::Object(dict([
+        let id = |key: SessionKey| self.sessions.joined(key).map(|(_, joined)| Value::from(joined.id.0));
+        let mut realms = Vec::new();
+        for (_, realm) in &self.realms {
+            let mut sessions = Vec::new();
+            for (_, joined) in realm.sessions().filter_map(|key| self.sessions.joined(key)) {
+                sessions.push(Value::Object(Dict::clone(&joined.details)));
+            }
+            let mut subscriptions = Vec::new();
+            for (number, subscription) in realm.broker.subscriptions() {
+                let subscribers: Vec<_> =
+                    subscription.subscribers.iter().filter_map(|(key, _)| id(*key)).collect();
+                subscriptions.push(Value::Object(dict([
                     ("id", number.0.into()),
                     ("uri", (&*subscription.uri).into()),
                     ("match", subscription.policy.as_str().into()),
-                    ("subscribers", subscribers.collect()),
-                ]))
-            });
-            let registrations = realm.dealer.registrations().map(|(number, registration)| {
-                let callees = registration.callees.iter().filter_map(|callee| id(callee.key));
-                Value::Object(dict([
+                    ("subscribers", subscribers.into()),
+                ])));
+            }
+            let mut registrations = Vec::new();
+            for (number, registration) in realm.dealer.registrations() {
+                let callees: Vec<_> =
+                    registration.callees.iter().filter_map(|callee| id(callee.key)).collect();
+                registrations.push(Value::Object(dict([
                     ("id", number.0.into()),
                     ("uri", (&*registration.uri).into()),
                     ("match", registration.policy.as_str().into()),
                     ("invoke", registration.invoke.as_str().into()),
-                    ("callees", callees.collect()),
-                ]))
-            });
-            Value::Object(dict([
+                    ("callees", callees.into()),
+                ])));
+            }
+            realms.push(Value::Object(dict([
                 ("name", realm.config.name.as_str().into()),
-                ("sessions", sessions.collect()),
-                ("subscriptions", subscriptions.collect()),
-                ("registrations", registrations.collect()),
-            ]))
-        });
-        Value::Object(dict([("transports", self.sessions.len().into()), ("realms", realms.collect())]))
+                ("sessions", sessions.into()),
+                ("subscriptions", subscriptions.into()),
+                ("registrations", registrations.into()),
+            ])));
+        }
+        Value::Object(dict([("transports", self.sessions.len().into()), ("realms", realms.into())]))
     }
 
     /// Ends sessions from the router's side: GOODBYE, and out of the realm at once.

@@ -24,6 +24,12 @@ extern "C" {
     fn performance_now() -> f64;
 }
 
+/// Two kilobytes less to download than the allocator of Rust's standard library.
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+#[expect(unsafe_code, reason = "its contract is that there is one thread, which is what this target has")]
+static ALLOCATOR: talc::TalckWasm = unsafe { talc::TalckWasm::new_global() };
+
 /// A router, with its outbox and its clock.
 #[wasm_bindgen]
 pub struct WasmRouter {
@@ -72,11 +78,11 @@ impl WasmRouter {
     /// Lets a transport in and answers its key. `transport` has `type`, `protocol`, `peer` and `serializer`; whatever
     /// else it has appears in the session details. Throws when the router takes no more.
     pub fn open(&mut self, transport: JsValue) -> Result<f64, JsError> {
-        let Value::Object(mut extra) = plain("transport", &transport)? else {
+        let Value::Object(extra) = plain("transport", &transport)? else {
             return Err(JsError::new("transport: expected an object"));
         };
-        let mut text = |name: &str| match extra.remove(name) {
-            Some(Value::String(text)) => Ok(text),
+        let text = |name: &str| match extra.get(name) {
+            Some(Value::String(text)) => Ok(text.clone()),
             _ => Err(JsError::new(&format!("transport.{name}: expected a string"))),
         };
         let (kind, protocol, peer, serializer) =
