@@ -1,0 +1,519 @@
+// The demo as its visitors use it: several tabs of a real browser against what webpack built into www/demo/dist.
+
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { launchChromium } from '../../scripts/chromium.mjs';
+import { serve } from '../../scripts/serve.mjs';
+
+/** Milliseconds to wait for anything: long, because a wait that succeeds ends at once. */
+const patience = 15_000;
+
+const dist = fileURLToPath(new URL('../../www/demo/dist/', import.meta.url));
+let server;
+let browser;
+/** The browser profile of one test: its tabs share a SharedWorker, which those of other tests never meet. */
+let context;
+/** What the tabs of one test printed as errors. */
+let complaints;
+
+before(async () => {
+  assert.ok(existsSync(`${dist}/index.html`), 'the demo is not built: run `node scripts/build.mjs demo`');
+  server = await serve(dist);
+  browser = await launchChromium();
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+beforeEach(() => begin({}));
+afterEach(async () => {
+  await context.close();
+  assert.deepEqual(complaints, [], 'no tab may print an error');
+});
+
+/** Every tab of the test from here on has these settings. */
+async function begin(settings) {
+  await context?.close();
+  context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...settings });
+  context.setDefaultTimeout(patience);
+  complaints = [];
+  context.on('weberror', (error) => complaints.push(String(error.error().stack)));
+  context.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(`${message.text()} (${message.location().url})`);
+  });
+}
+
+async function open(query = '') {
+  const page = await context.newPage();
+  await page.goto(server.url + query);
+  return page;
+}
+
+/** A tab that has joined and listed who is there, as "Open another tab" makes it. */
+async function joined(name, realm = 'demo') {
+  const page = await open(`?${new URLSearchParams({ name, realm, join: '' })}`);
+  await isJoined(page);
+  await session(page, name).waitFor();
+  return page;
+}
+
+const isJoined = (page) => page.locator('#self-state', { hasText: /^joined$/ }).waitFor();
+const session = (page, name) => page.getByRole('listitem').filter({ has: page.locator(`.name-text[title="${name}"]`) });
+const names = (page) => page.locator('.sessions .name-text').allTextContents();
+const press = (page, name, button) => session(page, name).getByRole('button', { name: button }).click();
+const ownId = (page) => page.locator('#self-session').textContent();
+const message = (page, direction, type, text) =>
+  page.locator(`.message[data-direction="${direction}"][data-type="${type}"]`, { hasText: text });
+const hasNoSidewaysScroll = (page) =>
+  page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth);
+
+test('a_visitor_joins_with_a_name_and_a_realm_that_the_tab_remembers', async () => {
+  const page = await open();
+  await page.locator('#router-state', { hasText: 'The router is up, in a shared worker.' }).waitFor();
+  assert.notEqual(await page.getByLabel('Your name').inputValue(), '');
+  assert.equal(await page.getByLabel('Realm').inputValue(), 'demo');
+
+  await page.getByLabel('Your name').fill('Ada');
+  await page.getByLabel('Realm').fill('com.example.realm');
+  await page.getByRole('button', { name: 'Join' }).click();
+  await isJoined(page);
+  assert.equal(await page.locator('#hub-realm').textContent(), 'com.example.realm');
+  assert.equal(await page.locator('#hub-mode').textContent(), 'shared worker');
+  assert.match(await ownId(page), /^\d+$/);
+  assert.deepEqual(await names(page), ['Ada']);
+
+  await page.reload();
+  await isJoined(page);
+  await session(page, 'Ada').waitFor();
+  assert.equal(await page.locator('#hub-realm').textContent(), 'com.example.realm');
+});
+
+test('a_name_or_realm_that_cannot_be_is_explained_at_its_field', async () => {
+  const page = await open();
+  await page.getByLabel('Your name').fill(' ');
+  await page.getByLabel('Realm').fill('two words');
+  await page.getByRole('button', { name: 'Join' }).click();
+  assert.match(await page.locator('#name-error').textContent(), /need a name/);
+  assert.match(await page.locator('#realm-error').textContent(), /no spaces/);
+  assert.ok(await page.locator('#start').isVisible());
+});
+
+test('tabs_see_each_other_come_and_go', async () => {
+  const ada = await joined('Ada');
+  const grace = await joined('Grace');
+  await session(ada, 'Grace').waitFor();
+  await ada.locator('#arrivals', { hasText: 'Grace joined' }).waitFor();
+  await session(grace, 'Ada').waitFor();
+  assert.equal(await session(ada, 'Ada').locator('.badge').textContent(), 'you');
+  assert.equal(await session(ada, 'Grace').locator('.sub').textContent(), await ownId(grace));
+
+  await grace.close();
+  await session(ada, 'Grace').waitFor({ state: 'detached' });
+  await ada.locator('#arrivals', { hasText: 'Grace left' }).waitFor();
+  assert.deepEqual(await names(ada), ['Ada']);
+});
+
+test('the_tab_that_started_the_router_may_close', async () => {
+  const ada = await joined('Ada');
+  const grace = await joined('Grace');
+  const alan = await joined('Alan');
+  const before = await ownId(grace);
+  await ada.close();
+  await session(grace, 'Ada').waitFor({ state: 'detached' });
+  await session(grace, 'Alan').waitFor();
+  await press(grace, 'Alan', 'Say hello to Alan');
+  await session(grace, 'Alan').locator('.answer', { hasText: 'Hello Grace, Alan here.' }).waitFor();
+  assert.equal(await ownId(grace), before);
+  assert.equal(await alan.locator('#self-state').textContent(), 'joined');
+});
+
+test('tabs_in_different_realms_do_not_see_each_other', async () => {
+  const ada = await joined('Ada', 'demo');
+  const grace = await joined('Grace', 'other');
+  const alan = await joined('Alan', 'demo');
+  await session(ada, 'Alan').waitFor();
+  await session(alan, 'Ada').waitFor();
+  assert.deepEqual(await names(grace), ['Grace']);
+  assert.equal(await session(ada, 'Grace').count(), 0);
+});
+
+test('one_tab_calls_another_and_both_show_it', async () => {
+  const ada = await joined('Ada');
+  const grace = await joined('Grace');
+  await press(ada, 'Grace', 'Say hello to Grace');
+  await session(ada, 'Grace')
+    .locator('.answer', { hasText: /^“Hello Ada, Grace here\.” \d+\.\d ms there and back$/ })
+    .waitFor();
+  await grace.locator('.toast', { hasText: 'Ada says hello' }).waitFor();
+});
+
+test('whoever_the_router_picks_answers_the_shared_procedure', async () => {
+  const ada = await joined('Ada');
+  await joined('Grace');
+  await ada.getByRole('button', { name: 'Hello, anyone?' }).click();
+  await ada.locator('#hello-answer', { hasText: /“Hello Ada, (Ada|Grace) here\.”/ }).waitFor();
+});
+
+test('what_one_tab_publishes_shows_in_all', async () => {
+  const ada = await joined('Ada');
+  const grace = await joined('Grace');
+  const text = '<b>not bold</b> & 5 > 4';
+  await ada.getByLabel('Message to publish').fill(text);
+  await ada.getByRole('button', { name: 'Publish' }).click();
+  for (const page of [ada, grace]) {
+    const post = page.locator('.post', { hasText: 'Ada' });
+    await post.waitFor();
+    assert.equal(await post.locator('.post-text').textContent(), text);
+    assert.match(await post.locator('time').textContent(), /^\d\d:\d\d:\d\d$/);
+  }
+  assert.equal(await ada.getByLabel('Message to publish').inputValue(), '');
+});
+
+test('details_of_a_session_are_those_of_wamp_session_get', async () => {
+  const ada = await joined('Ada');
+  const grace = await joined('Grace');
+  await press(ada, 'Grace', 'Details of Grace');
+  const dialog = ada.getByRole('dialog', { name: 'Grace' });
+  await dialog.locator('dt', { hasText: 'authrole' }).waitFor();
+  const details = await dialog
+    .locator('.properties > div')
+    .evaluateAll((rows) =>
+      Object.fromEntries(rows.map((row) => [row.children[0].textContent, row.children[1].textContent])),
+    );
+  assert.equal(details.session, await ownId(grace));
+  assert.equal(details.realm, 'demo');
+  assert.equal(details.authrole, 'anonymous');
+  assert.equal(details['authextra.name'], 'Grace');
+  await dialog.getByRole('button', { name: 'Close the details' }).click();
+  await dialog.waitFor({ state: 'hidden' });
+});
+
+test('a_killed_tab_shows_reason_and_message_and_rejoins', async () => {
+  const ada = await joined('Ada');
+  const grace = await joined('Grace');
+  const before = await ownId(grace);
+  await press(ada, 'Grace', 'Kill… the session of Grace');
+  const dialog = ada.getByRole('dialog');
+  assert.equal(await dialog.getByLabel('Reason, a URI').inputValue(), 'wamp.close.killed');
+  await dialog.getByLabel('Message').fill('Tea is ready.');
+  await dialog.getByRole('button', { name: 'Kill the session' }).click();
+  await dialog.waitFor({ state: 'hidden' });
+
+  const notice = grace.locator('#notice');
+  await notice.filter({ hasText: 'Your session was killed.' }).waitFor();
+  assert.match(await notice.textContent(), /wamp\.close\.killed/);
+  assert.match(await notice.textContent(), /Tea is ready\./);
+  await message(grace, 'received', 'GOODBYE', 'wamp.close.killed').waitFor();
+  await session(ada, 'Grace').waitFor({ state: 'detached' });
+
+  await grace.getByRole('button', { name: 'Rejoin' }).click();
+  await isJoined(grace);
+  await session(ada, 'Grace').waitFor();
+  assert.notEqual(await ownId(grace), before);
+  assert.ok(await notice.isHidden());
+});
+
+test('a_reason_that_is_no_uri_is_refused_in_the_dialog', async () => {
+  const ada = await joined('Ada');
+  const grace = await joined('Grace');
+  await press(ada, 'Grace', 'Kill… the session of Grace');
+  const dialog = ada.getByRole('dialog');
+  await dialog.getByLabel('Reason, a URI').fill('no uri');
+  await dialog.getByRole('button', { name: 'Kill the session' }).click();
+  await dialog.locator('.error', { hasText: 'wamp.error.invalid_uri' }).waitFor();
+  assert.equal(await grace.locator('#self-state').textContent(), 'joined');
+});
+
+test('a_tab_leaves_and_joins_again_under_another_name', async () => {
+  const ada = await joined('Ada');
+  const grace = await joined('Grace');
+  await grace.getByRole('button', { name: 'Leave' }).click();
+  await grace.locator('#notice', { hasText: 'You left the realm demo.' }).waitFor();
+  await session(ada, 'Grace').waitFor({ state: 'detached' });
+
+  await grace.getByRole('button', { name: 'Change name or realm' }).click();
+  await grace.getByLabel('Your name').fill('Admiral Hopper');
+  await grace.getByRole('button', { name: 'Join' }).click();
+  await session(ada, 'Admiral Hopper').waitFor();
+});
+
+test('a_worker_joins_is_called_and_leaves', async () => {
+  const ada = await joined('Ada');
+  const grace = await joined('Grace');
+  await grace.getByRole('button', { name: 'Start a worker' }).click();
+  const worker = 'Grace’s worker';
+  await session(ada, worker).waitFor();
+  await press(ada, worker, /^Say hello/);
+  await session(ada, worker).locator('.answer', { hasText: '9592 primes' }).waitFor();
+
+  await grace.getByRole('button', { name: 'Stop the worker' }).click();
+  await session(ada, worker).waitFor({ state: 'detached' });
+  await grace.getByRole('button', { name: 'Start a worker' }).click();
+  await session(ada, worker).waitFor();
+  // A worker lives and dies with its page.
+  await grace.close();
+  await session(ada, worker).waitFor({ state: 'detached' });
+});
+
+test('a_worker_that_is_killed_is_said_to_be_and_starts_again', async () => {
+  const ada = await joined('Ada');
+  await ada.getByRole('button', { name: 'Start a worker' }).click();
+  await press(ada, 'Ada’s worker', /^Kill/);
+  await ada.getByRole('dialog').getByRole('button', { name: 'Kill the session' }).click();
+  await ada.locator('#worker-state', { hasText: 'wamp.close.killed' }).waitFor();
+  await ada.getByRole('button', { name: 'Start a worker' }).click();
+  await session(ada, 'Ada’s worker').waitFor();
+});
+
+test('the_log_shows_filters_pauses_and_clears_the_messages_of_its_tab', async () => {
+  const ada = await joined('Ada');
+  const grace = await joined('Grace');
+  await session(ada, 'Grace').waitFor();
+  await message(ada, 'sent', 'HELLO', 'demo').waitFor();
+  await message(ada, 'received', 'WELCOME', 'demo').waitFor();
+  await message(ada, 'received', 'EVENT', 'wamp.session.on_join').first().waitFor();
+
+  const get = message(ada, 'received', 'RESULT', 'wamp.session.get').first();
+  await get.locator('summary').click();
+  assert.match(await get.locator('.elements').textContent(), /CALL\.Request.*"authrole": "anonymous"/s);
+
+  await ada.getByLabel('Show only messages that contain').fill('on_join');
+  assert.ok(await message(ada, 'sent', 'HELLO', 'demo').isHidden());
+  assert.ok(await message(ada, 'sent', 'SUBSCRIBE', 'wamp.session.on_join').isVisible());
+  await ada.getByLabel('Show only messages that contain').fill('');
+
+  await ada.getByRole('button', { name: 'Clear' }).click();
+  assert.equal(await ada.locator('.message').count(), 0);
+  await ada.getByRole('button', { name: 'Pause' }).click();
+  await press(grace, 'Ada', 'Say hello to Ada');
+  await ada.locator('#log-count', { hasText: 'paused, 2 not shown' }).waitFor();
+  assert.equal(await ada.locator('.message').count(), 0);
+  await ada.getByRole('button', { name: 'Resume' }).click();
+  await press(grace, 'Ada', 'Say hello to Ada');
+  await message(ada, 'sent', 'YIELD', 'com.example.hello').waitFor();
+});
+
+test('the_log_keeps_no_more_than_500_messages_and_the_feed_no_more_than_200', async () => {
+  const ada = await joined('Ada');
+  await ada.evaluate(async () => {
+    const text = document.getElementById('text');
+    const form = document.getElementById('compose');
+    for (let number = 1; number <= 220; number += 1) {
+      text.value = `post ${number}`;
+      form.requestSubmit();
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+  });
+  await ada.locator('.post', { hasText: /post 220$/ }).waitFor();
+  await ada.locator('#log-count', { hasText: /^500$/ }).waitFor();
+  assert.equal(await ada.locator('.message').count(), 500);
+  assert.equal(await ada.locator('.post').count(), 200);
+  assert.ok(await ada.locator('.post', { hasText: /post 220$/ }).isVisible());
+  assert.ok(await ada.locator('#log-newest').isHidden(), 'the log follows its end');
+});
+
+test('open_another_tab_opens_one_that_joins_the_same_realm_under_a_free_name', async () => {
+  const ada = await joined('Ada', 'elsewhere');
+  const [second] = await Promise.all([
+    context.waitForEvent('page'),
+    ada.getByRole('link', { name: 'Open another tab' }).click(),
+  ]);
+  await isJoined(second);
+  const name = await second.locator('#self-name').textContent();
+  assert.notEqual(name, 'Ada');
+  await session(ada, name).waitFor();
+  assert.equal(await second.locator('#hub-realm').textContent(), 'elsewhere');
+  assert.equal(new URL(second.url()).search, '', 'its address can be copied as that of the demo');
+});
+
+test('the_keyboard_alone_joins_calls_publishes_kills_and_reads_the_log', async () => {
+  const grace = await joined('Grace');
+  const page = await open();
+  const focus = (target) => tabTo(page, target);
+
+  await page.locator('#router-state[data-state="on"]').waitFor();
+  await focus(page.getByLabel('Your name'));
+  await page.keyboard.press('ControlOrMeta+a');
+  await page.keyboard.type('Ada');
+  await page.keyboard.press('Enter');
+  await isJoined(page);
+  await session(page, 'Grace').waitFor();
+
+  const hello = page.getByRole('button', { name: 'Say hello to Grace' });
+  await focus(hello);
+  assert.notEqual(await hello.evaluate((node) => getComputedStyle(node).outlineStyle), 'none', 'the focus is visible');
+  await page.keyboard.press('Enter');
+  await session(page, 'Grace').locator('.answer', { hasText: 'Hello Ada' }).waitFor();
+
+  await focus(page.getByLabel('Message to publish'));
+  await page.keyboard.type('typed');
+  await page.keyboard.press('Enter');
+  await grace.locator('.post', { hasText: 'typed' }).waitFor();
+
+  // The log is one stop of the Tab key, however many rows it has.
+  await focus(page.locator('.message > summary[tabindex="0"]'));
+  await page.keyboard.press('Home');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await page.locator('.message[open]', { hasText: 'WELCOME' }).locator('.elements').waitFor();
+
+  await focus(session(page, 'Grace').getByRole('button', { name: 'Details of Grace' }));
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog', { name: 'Grace' }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog', { name: /^Kill/ }).waitFor();
+  await page.keyboard.press('Enter');
+  await grace.locator('#notice', { hasText: 'Your session was killed.' }).waitFor();
+});
+
+/** Presses Tab until `target` has the focus; fails when it is not reached within the stops that a page may have. */
+async function tabTo(page, target) {
+  const hasFocus = () => target.evaluate((node) => node === document.activeElement);
+  for (let stops = 0; stops < 60; stops += 1) {
+    if (await hasFocus()) return;
+    await page.keyboard.press('Tab');
+  }
+  assert.fail(`${target} cannot be reached with the Tab key`);
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`a_window_of_360_pixels_holds_everything_in_${colorScheme}_mode`, async () => {
+    await begin({ viewport: { width: 360, height: 740 }, colorScheme, reducedMotion: 'reduce' });
+    const start = await open();
+    assert.ok(await hasNoSidewaysScroll(start), 'the form');
+    const longest = 'W'.repeat(24);
+    const page = await joined(longest, `realm.${'w'.repeat(50)}`);
+    await joined('Grace', `realm.${'w'.repeat(50)}`);
+    await session(page, 'Grace').waitFor();
+    assert.ok(await hasNoSidewaysScroll(page), 'joined');
+    for (const button of await page.getByRole('button').all()) {
+      const box = await button.boundingBox();
+      if (box) assert.ok(box.x >= 0 && box.x + box.width <= 360, `${await button.textContent()} is within the window`);
+    }
+
+    await press(page, 'Grace', 'Details of Grace');
+    await page.locator('#details dt', { hasText: 'authrole' }).waitFor();
+    assert.ok(await hasNoSidewaysScroll(page), 'details');
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Leave' }).click();
+    await page.locator('#notice', { hasText: 'You left' }).waitFor();
+    assert.ok(await hasNoSidewaysScroll(page), 'notice');
+  });
+
+  test(`text_has_enough_contrast_in_${colorScheme}_mode`, async () => {
+    await begin({ colorScheme, reducedMotion: 'reduce' });
+    const ada = await joined('Ada');
+    const grace = await joined('Grace');
+    await grace.getByRole('button', { name: 'Start a worker' }).click();
+    await session(ada, 'Grace’s worker').waitFor();
+    await press(ada, 'Grace', 'Say hello to Grace');
+    await ada.getByLabel('Message to publish').fill('contrast');
+    await ada.keyboard.press('Enter');
+    await ada.locator('.post').waitFor();
+    await ada.mouse.move(0, 0);
+    assert.deepEqual(await ada.evaluate(pallidTexts), []);
+
+    await press(grace, 'Ada', /^Kill/);
+    await grace.getByRole('dialog').getByRole('button', { name: 'Kill the session' }).click();
+    await ada.locator('#notice', { hasText: 'killed' }).waitFor();
+    assert.deepEqual(await ada.evaluate(pallidTexts), []);
+    await ada.getByRole('button', { name: 'Change name or realm' }).click();
+    assert.deepEqual(await ada.evaluate(pallidTexts), []);
+  });
+}
+
+/** In the page: the visible texts whose contrast is under the 4.5 of WCAG AA. Disabled controls need none. */
+function pallidTexts() {
+  const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const paint = (colours) => {
+    canvas.clearRect(0, 0, 1, 1);
+    for (const colour of colours) {
+      canvas.fillStyle = colour;
+      canvas.fillRect(0, 0, 1, 1);
+    }
+    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const luminance = (rgb) => {
+    const [r, g, b] = rgb.map((part) => {
+      const value = part / 255;
+      return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text = walker.nextNode(); text; text = walker.nextNode()) {
+    const element = text.parentElement;
+    if (text.data.trim() === '' || !element.checkVisibility() || element.closest('script, noscript, :disabled'))
+      continue;
+    const grounds = [];
+    for (let node = element; node; node = node.parentElement) grounds.unshift(getComputedStyle(node).backgroundColor);
+    const ground = paint(grounds);
+    const ink = paint([...grounds, getComputedStyle(element).color]);
+    const [low, high] = [luminance(ground), luminance(ink)].sort((a, b) => a - b);
+    const contrast = (high + 0.05) / (low + 0.05);
+    if (contrast < 4.5) found.push(`${text.data.trim()}: ${contrast.toFixed(2)}`);
+  }
+  return found;
+}
+
+test('a_router_that_cannot_start_is_explained_with_a_hint_and_can_be_tried_again', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'wamplet-demo-'));
+  const [wasm] = readdirSync(dist).filter((file) => file.endsWith('.wasm'));
+  cpSync(dist, folder, { recursive: true });
+  rmSync(join(folder, wasm));
+  const broken = await serve(folder);
+  try {
+    const page = await context.newPage();
+    await page.goto(broken.url);
+    const failure = page.getByRole('alert').filter({ has: page.getByRole('button', { name: 'Try again' }) });
+    await failure.waitFor();
+    assert.match(
+      await page.locator('#failure-sentence').textContent(),
+      /\.wasm could not be loaded \(HTTP status 404\)/,
+    );
+    assert.notEqual(await page.locator('#failure-hint').textContent(), '');
+
+    cpSync(join(dist, wasm), join(folder, wasm));
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.locator('#router-state', { hasText: 'The router is up' }).waitFor();
+    assert.ok(await failure.isHidden());
+  } finally {
+    await broken.close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('tabs_come_back_by_themselves_when_the_shared_worker_dies', async () => {
+  const ada = await joined('Ada');
+  const grace = await joined('Grace');
+  const before = await ownId(ada);
+  const devtools = await browser.newBrowserCDPSession();
+  const { targetInfos } = await devtools.send('Target.getTargets');
+  const { targetId } = targetInfos.find(({ type, url }) => type === 'shared_worker' && url.startsWith(server.url));
+  await devtools.send('Target.closeTarget', { targetId });
+
+  await ada.waitForFunction(
+    (id) => !['none', id].includes(document.getElementById('self-session').textContent),
+    before,
+  );
+  await session(ada, 'Grace').waitFor();
+  await session(grace, 'Ada').waitFor();
+  await press(ada, 'Grace', 'Say hello to Grace');
+  await session(ada, 'Grace').locator('.answer', { hasText: 'Hello Ada, Grace here.' }).waitFor();
+});
+
+test('without_shared_workers_the_router_runs_in_the_page_and_says_so', async () => {
+  await context.addInitScript('delete globalThis.SharedWorker');
+  const ada = await joined('Ada');
+  assert.equal(await ada.locator('#hub-mode').textContent(), 'this page');
+  await ada.getByRole('button', { name: 'Start a worker' }).click();
+  await press(ada, 'Ada’s worker', /^Say hello/);
+  await session(ada, 'Ada’s worker').locator('.answer', { hasText: '9592 primes' }).waitFor();
+});
