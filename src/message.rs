@@ -251,6 +251,21 @@ pub struct Audience<'a> {
     pub authroles: Option<Vec<Cow<'a, str>>>,
 }
 
+impl Audience<'_> {
+    /// How many names all lists have together.
+    pub fn len(&self) -> usize {
+        let Self { sessions, authids, authroles } = self;
+        sessions.as_ref().map_or(0, Vec::len)
+            + authids.as_ref().map_or(0, Vec::len)
+            + authroles.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Whether no list has a name in it; an empty list may still be there, and mean something.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// `PUBLISH.Options`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PublishOptions<'a> {

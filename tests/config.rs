@@ -132,6 +132,8 @@ fn every_limit_can_be_set() {
         realms: 2,
         message_depth: 3,
         message_length: 4,
+        hello_length: 11,
+        audience: 12,
         uri_length: 5,
         subscriptions: 6,
         registrations: 7,

@@ -106,9 +106,21 @@ impl Role {
         &self.permissions
     }
 
-    /// Decides about `action` on `uri`. The pattern of a pattern-based subscription or registration is authorized by
-    /// its own text.
+    /// Decides about `action` on a concrete `uri`.
     pub fn authorize(&self, uri: &str, action: Action) -> Decision {
+        self.decide(uri, MatchPolicy::Exact, action)
+    }
+
+    /// Decides about a pattern-based subscription or registration: by the pattern's own text, but an exact permission
+    /// does not allow a pattern, and a wildcard permission no prefix, because they speak of fewer URIs than it reaches.
+    pub fn authorize_pattern(&self, uri: &str, policy: MatchPolicy, action: Action) -> Decision {
+        let decision = self.decide(uri, MatchPolicy::Exact, action);
+        let covering = self.decide(uri, policy, action);
+        Decision { allow: decision.allow && covering.allow, ..decision }
+    }
+
+    /// By the permissions that speak of all that a pattern of `asked` policy reaches.
+    fn decide(&self, uri: &str, asked: MatchPolicy, action: Action) -> Decision {
         let mut best: Option<(usize, MatchPolicy, &Permission)> = None;
         self.index.for_each_match(uri, |policy, position| {
             let permission = &self.permissions[position as usize];
@@ -116,7 +128,12 @@ impl Role {
                 MatchPolicy::Exact => usize::MAX,
                 MatchPolicy::Prefix | MatchPolicy::Wildcard => permission.uri.len(),
             };
-            if best.is_none_or(|(most, by, _)| (literal, policy) > (most, by)) {
+            let covers = match asked {
+                MatchPolicy::Exact => true,
+                MatchPolicy::Prefix => policy == MatchPolicy::Prefix,
+                MatchPolicy::Wildcard => policy != MatchPolicy::Exact,
+            };
+            if covers && best.is_none_or(|(most, by, _)| (literal, policy) > (most, by)) {
                 best = Some((literal, policy, permission));
             }
         });

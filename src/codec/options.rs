@@ -5,7 +5,6 @@
 //! set), booleans must be booleans. Attributes that only router-to-router links use are checked and dropped.
 
 use std::borrow::Cow;
-use std::collections::BinaryHeap;
 
 use crate::id::{RegistrationId, SessionId, SubscriptionId};
 use crate::message::{
@@ -221,12 +220,18 @@ impl<'r, 'a, R: Reader<'a> + ?Sized> Decoder<'r, 'a, R> {
         let depth = self.depth.saturating_sub(2);
         let mut seen = 0;
         // Allocates only for keys that we do not know.
-        let mut unknown: BinaryHeap<(Cow<'a, str>, usize)> = BinaryHeap::new();
+        let mut unknown: Vec<Cow<'a, str>> = Vec::new();
         while self.reader.more(&mut map)? {
             let at = self.reader.position();
             let name = self.key()?;
             let Some(key) = Key::from_name(&name) else {
-                unknown.push((name, at));
+                if unknown.contains(&name) {
+                    return Err(duplicate_key(&name, at));
+                }
+                if unknown.len() == MAX_UNKNOWN {
+                    return Err(expected("at most 64 unknown keys", at, Found::Kind("another")));
+                }
+                unknown.push(name);
                 self.reader.skip(depth)?;
                 continue;
             };
@@ -240,12 +245,7 @@ impl<'r, 'a, R: Reader<'a> + ?Sized> Decoder<'r, 'a, R> {
             }
             self.place.key = "";
         }
-        // Sorted, because looking each one up among those before it would take quadratic time.
-        let unknown = unknown.into_sorted_vec();
-        match unknown.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            Some([.., (name, at)]) => Err(duplicate_key(name, *at)),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// Reads the attributes of RESULT and YIELD.
@@ -343,6 +343,9 @@ impl<'r, 'a, R: Reader<'a> + ?Sized> Decoder<'r, 'a, R> {
         Ok(true)
     }
 }
+
+/// Keys of one dictionary that are none of WAMP's: each is looked up among those before it.
+const MAX_UNKNOWN: usize = 64;
 
 const ENC_ALGOS: &[&str] = &["cryptobox", "mqtt", "xbr"];
 const ENC_SERIALIZERS: &[&str] = &["json", "msgpack", "cbor", "ubjson", "flatbuffers", "opaque"];

@@ -420,12 +420,14 @@ const MATCH_POLICIES: [(&str, MatchPolicy); 3] =
 type SetLimit = fn(&mut Limits, u64);
 
 /// Key, maximum, and where the value goes. The maxima fit into the 32 bits of wasm.
-const LIMITS: [(&str, u64, SetLimit); 10] = [
+const LIMITS: [(&str, u64, SetLimit); 12] = [
     ("transports", 1_000_000, |limits, value| limits.transports = value as usize),
     ("realms", 1_000_000, |limits, value| limits.realms = value as usize),
-    // The walk over a message keeps its place in a stack of this depth.
-    ("message_depth", 1_024, |limits, value| limits.message_depth = value as usize),
+    // Reading recurses once for each level, and no deeper than this.
+    ("message_depth", 512, |limits, value| limits.message_depth = value as usize),
     ("message_length", 1 << 30, |limits, value| limits.message_length = value as usize),
+    ("hello_length", 1 << 30, |limits, value| limits.hello_length = value as usize),
+    ("audience", 1_000_000, |limits, value| limits.audience = value as usize),
     // The index of wildcards recurses once for each component, which may be empty: twice this fits a stack of 1 MiB.
     ("uri_length", 2_048, |limits, value| limits.uri_length = value as usize),
     ("subscriptions", 1_000_000, |limits, value| limits.subscriptions = value as usize),

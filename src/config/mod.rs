@@ -104,8 +104,14 @@ pub struct Limits {
     pub message_depth: usize,
     /// Bytes of a message. Default 16 MiB; a longer one is a protocol violation.
     pub message_length: usize,
+    /// Bytes of a HELLO, or of whatever else comes before a session: its details are kept as long as the session.
+    /// Default 64 KiB; a longer one is a protocol violation.
+    pub hello_length: usize,
     /// Bytes of a URI. Default 1 024; a longer one is an invalid URI.
     pub uri_length: usize,
+    /// Sessions, authids and authroles that one PUBLISH may name as eligible or excluded, all told. Default 1 000; more
+    /// are refused.
+    pub audience: usize,
     /// Subscriptions of one session. Default 10 000; one more is refused.
     pub subscriptions: usize,
     /// Registrations of one session. Default 10 000; one more is refused.
@@ -125,7 +131,9 @@ impl Default for Limits {
             realms: 1_000,
             message_depth: 128,
             message_length: 16 << 20,
+            hello_length: 64 << 10,
             uri_length: 1_024,
+            audience: 1_000,
             subscriptions: 10_000,
             registrations: 10_000,
             calls: 10_000,

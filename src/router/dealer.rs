@@ -8,7 +8,7 @@ use foldhash::fast::FixedState;
 use slab::Slab;
 
 use super::context::{Context, Random};
-use super::fault::{self, Fault, Refusal, refuse};
+use super::fault::{self, Fault, Refusal, limit_exceeded, refuse};
 use super::pattern_index::{PatternIndex, SeededMap, sorted};
 use super::session::{Joined, Sessions};
 use super::timers::{Timer, TimerId};
@@ -197,10 +197,7 @@ impl Dealer {
             )));
         }
         if joined.calls.len() >= cx.limits.calls {
-            return Err(refuse(
-                fault::LIMIT_EXCEEDED,
-                format!("{} calls of this session wait for their result, the most that may", cx.limits.calls),
-            ));
+            return Err(limit_exceeded("calls that wait for their result", cx.limits.calls));
         }
         let registration = self.registrations.get_mut(&id).expect("an indexed registration exists");
         let callee = registration.choose(cx.random);

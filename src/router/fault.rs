@@ -34,6 +34,11 @@ pub(crate) fn refuse(error: &'static str, text: impl Into<String>) -> Fault {
     Fault::Refusal(Refusal::new(error, text))
 }
 
+/// One more than a limit of the configuration.
+pub(crate) fn limit_exceeded(what: &str, most: usize) -> Fault {
+    refuse(LIMIT_EXCEEDED, format!("a session may have {most} {what}, and no more"))
+}
+
 pub(crate) const CLOSE_GOODBYE_AND_OUT: &str = "wamp.close.goodbye_and_out";
 pub(crate) const CLOSE_KILLED: &str = "wamp.close.killed";
 pub(crate) const CLOSE_SYSTEM_SHUTDOWN: &str = "wamp.close.system_shutdown";

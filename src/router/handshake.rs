@@ -49,9 +49,6 @@ impl<P: Payload> Router<P> {
     /// The realm and the position of the role for a HELLO.
     fn admit(&mut self, realm: Option<&str>, details: &Dict) -> Result<(usize, usize), fault::Refusal> {
         let refuse = |error, text: &str| fault::Refusal::new(error, text);
-        if self.shutting_down {
-            return Err(refuse(fault::CLOSE_SYSTEM_SHUTDOWN, "the router is shutting down"));
-        }
         let Some(name) = realm else {
             return Err(refuse(
                 fault::NO_SUCH_REALM,

@@ -61,6 +61,7 @@ pub(crate) fn call(
     caller: SessionKey,
     realm: &Realm,
     sessions: &Sessions,
+    uri_length: usize,
 ) -> Result<Answer, Refusal> {
     match procedure {
         "wamp.session.count" => {
@@ -81,7 +82,7 @@ pub(crate) fn call(
             if key == caller {
                 return Err(no_such_session(joined.id));
             }
-            let kill = kill(vec![key], true, procedure, &values.kwargs)?;
+            let kill = kill(vec![key], true, procedure, &values.kwargs, uri_length)?;
             Ok(Answer { values: Values::default(), kill: Some(kill) })
         }
         "wamp.session.kill_by_authid" => {
@@ -89,15 +90,21 @@ pub(crate) fn call(
             let others = others(caller, realm, sessions, |joined| *joined.authid == *authid);
             let ids: Vec<u64> = others.iter().map(|(_, id)| id.0).collect();
             let keys = others.into_iter().map(|(key, _)| key).collect();
-            let kill = kill(keys, true, procedure, &values.kwargs)?;
+            let kill = kill(keys, true, procedure, &values.kwargs, uri_length)?;
             Ok(Answer { values: Values::args([Value::from(ids)]), kill: Some(kill) })
         }
         "wamp.session.kill_by_authrole" => {
             let authrole = text_argument(procedure, "the authrole", values)?;
             let others = others(caller, realm, sessions, |joined| *joined.authrole == *authrole);
-            kill_and_count(others, true, procedure, &values.kwargs)
+            kill_and_count(others, true, procedure, &values.kwargs, uri_length)
         }
-        _ => kill_and_count(others(caller, realm, sessions, |_| true), false, procedure, &values.kwargs),
+        _ => kill_and_count(
+            others(caller, realm, sessions, |_| true),
+            false,
+            procedure,
+            &values.kwargs,
+            uri_length,
+        ),
     }
 }
 
@@ -195,10 +202,20 @@ fn text_argument<'a>(procedure: &str, what: &str, values: &'a Values) -> Result<
     })
 }
 
-fn kill(sessions: Vec<SessionKey>, announce: bool, procedure: &str, kwargs: &Dict) -> Result<Kill, Refusal> {
+fn kill(
+    sessions: Vec<SessionKey>,
+    announce: bool,
+    procedure: &str,
+    kwargs: &Dict,
+    uri_length: usize,
+) -> Result<Kill, Refusal> {
     let reason = match kwargs.get("reason") {
         None | Some(Value::Null) => fault::CLOSE_KILLED.to_owned(),
-        Some(Value::String(reason)) if uri::is_valid(reason, UriCheck::Loose) => reason.clone(),
+        Some(Value::String(reason))
+            if reason.len() <= uri_length && uri::is_valid(reason, UriCheck::Loose) =>
+        {
+            reason.clone()
+        }
         Some(_) => {
             return Err(Refusal::new(
                 fault::INVALID_URI,
@@ -208,19 +225,26 @@ fn kill(sessions: Vec<SessionKey>, announce: bool, procedure: &str, kwargs: &Dic
     };
     let message = match kwargs.get("message") {
         None | Some(Value::Null) => None,
-        Some(Value::String(message)) => Some(message.clone()),
-        Some(_) => return Err(invalid_argument(procedure, "the message must be a string")),
+        Some(Value::String(message)) if message.len() <= MAX_MESSAGE => Some(message.clone()),
+        Some(_) => {
+            return Err(invalid_argument(procedure, "the message must be a string of at most 1024 bytes"));
+        }
     };
     Ok(Kill { sessions, reason, message, announce })
 }
+
+/// Bytes of the text that is sent to every session that is killed.
+const MAX_MESSAGE: usize = 1_024;
 
 fn kill_and_count(
     others: Vec<(SessionKey, SessionId)>,
     announce: bool,
     procedure: &str,
     kwargs: &Dict,
+    uri_length: usize,
 ) -> Result<Answer, Refusal> {
     let count = others.len();
-    let kill = kill(others.into_iter().map(|(key, _)| key).collect(), announce, procedure, kwargs)?;
+    let kill =
+        kill(others.into_iter().map(|(key, _)| key).collect(), announce, procedure, kwargs, uri_length)?;
     Ok(Answer { values: Values::args([Value::from(count)]), kill: Some(kill) })
 }

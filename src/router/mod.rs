@@ -93,7 +93,7 @@ impl Router<EncodedPayload> {
     pub fn handle(&mut self, key: SessionKey, frame: Bytes, now: Now, outbox: &mut Outbox<EncodedPayload>) {
         let Some(session) = self.sessions.get(key) else { return };
         let serializer = session.transport.serializer;
-        if frame.len() > self.limits.message_length {
+        if frame.len() > self.message_limit(key) {
             self.handle_oversized(key, frame.len(), now, outbox);
             return;
         }
@@ -176,9 +176,17 @@ impl<P: Payload> Router<P> {
         if let Some(State::Closing { .. }) = self.sessions.get(key).map(|session| &session.state) {
             return;
         }
-        let limit = self.limits.message_length;
+        let limit = self.message_limit(key);
         let text = format!("expected a message of at most {limit} bytes, found {length}");
         self.abort(key, fault::PROTOCOL_VIOLATION, &text, Close::ProtocolViolation, now, outbox);
+    }
+
+    /// Bytes that the next message of a transport may have: fewer before it has a session.
+    pub fn message_limit(&self, key: SessionKey) -> usize {
+        match self.sessions.get(key).map(|session| &session.state) {
+            Some(State::Open { .. }) => self.limits.hello_length.min(self.limits.message_length),
+            _ => self.limits.message_length,
+        }
     }
 
     /// Cleans up after a transport that was lost, as after a GOODBYE.

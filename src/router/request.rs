@@ -6,7 +6,7 @@
 use super::broker::Publication;
 use super::context::own_payload;
 use super::dealer::Call;
-use super::fault::{self, Fault, refuse};
+use super::fault::{self, Fault, limit_exceeded, refuse};
 use super::meta_api;
 use super::outbox::Outbox;
 use super::session::Joined;
@@ -98,7 +98,7 @@ impl<P: Payload> Router<P> {
                 return Err(Fault::Violation("HELLO: this session has joined a realm already".into()));
             }
             _ => {
-                let text = format!("{}: a client does not send this message", message_type.name());
+                let text = format!("{}: nothing asked for this message", message_type.name());
                 return Err(Fault::Violation(text));
             }
         };
@@ -131,7 +131,7 @@ impl<P: Payload> Router<P> {
     ) -> Result<(), Fault> {
         self.demand_role(key, |joined| joined.announced.subscriber, MessageType::Subscribe)?;
         self.check_uri(key, topic, options.match_policy)?;
-        self.authorize(key, topic, Action::Subscribe)?;
+        self.authorize(key, topic, options.match_policy, Action::Subscribe)?;
         let most = self.limits.subscriptions;
         let (realm, cx) = self.realm_of(key, now, outbox);
         let (transport, joined) = cx.sessions.joined_mut(key).expect("it has joined");
@@ -179,7 +179,14 @@ impl<P: Payload> Router<P> {
         self.demand_role(key, |joined| joined.announced.publisher, MessageType::Publish)?;
         self.check_uri(key, topic, MatchPolicy::Exact)?;
         refuse_reserved(topic)?;
-        let decision = self.authorize(key, topic, Action::Publish)?;
+        let decision = self.authorize(key, topic, MatchPolicy::Exact, Action::Publish)?;
+        if options.eligible.len() + options.exclude.len() > self.limits.audience {
+            let text = format!(
+                "this PUBLISH names more than {} receivers, the most that it may",
+                self.limits.audience
+            );
+            return Err(refuse(fault::LIMIT_EXCEEDED, text));
+        }
         let (realm, cx) = self.realm_of(key, now, outbox);
         let id = PublicationId(cx.random.id());
         let (transport, publisher) = cx.sessions.joined(key).expect("it has joined");
@@ -213,7 +220,7 @@ impl<P: Payload> Router<P> {
         self.demand_role(key, |joined| joined.announced.callee, MessageType::Register)?;
         self.check_uri(key, procedure, options.match_policy)?;
         refuse_reserved(procedure)?;
-        self.authorize(key, procedure, Action::Register)?;
+        self.authorize(key, procedure, options.match_policy, Action::Register)?;
         let most = self.limits.registrations;
         let (realm, cx) = self.realm_of(key, now, outbox);
         let (transport, joined) = cx.sessions.joined_mut(key).expect("it has joined");
@@ -265,7 +272,7 @@ impl<P: Payload> Router<P> {
             let text = "CALL.Options.progress: this router does not announce progressive_call_invocations";
             return Err(Fault::Violation(text.into()));
         }
-        let decision = self.authorize(key, procedure, Action::Call)?;
+        let decision = self.authorize(key, procedure, MatchPolicy::Exact, Action::Call)?;
         if meta_api::is_procedure(procedure) {
             return self.call_meta(key, request, procedure, &payload, now, outbox);
         }
@@ -294,7 +301,7 @@ impl<P: Payload> Router<P> {
             .to_values()
             .map_err(|error| refuse(fault::INVALID_ARGUMENT, format!("{procedure}: {error}")))?;
         let (realm, cx) = self.realm_of(key, now, outbox);
-        let answer = meta_api::call(procedure, &values, key, realm, cx.sessions)?;
+        let answer = meta_api::call(procedure, &values, key, realm, cx.sessions, cx.limits.uri_length)?;
         let serializer = cx.sessions.get(key).expect("it has joined").transport.serializer;
         let payload = own_payload(&answer.values, serializer);
         cx.outbox.send(
@@ -340,6 +347,10 @@ impl<P: Payload> Router<P> {
                 format!("expected a URI of at most {} bytes, found {}", self.limits.uri_length, uri.len());
             return Err(refuse(fault::INVALID_URI, text));
         }
+        if policy == MatchPolicy::Wildcard && uri.split('.').count() > MAX_COMPONENTS {
+            let text = format!("expected a wildcard of at most {MAX_COMPONENTS} components");
+            return Err(refuse(fault::INVALID_URI, text));
+        }
         if !uri::is_valid_pattern(uri, policy, check) {
             return Err(refuse(
                 fault::INVALID_URI,
@@ -349,10 +360,19 @@ impl<P: Payload> Router<P> {
         Ok(())
     }
 
-    fn authorize(&self, key: SessionKey, uri: &str, action: Action) -> Result<Decision, Fault> {
+    fn authorize(
+        &self,
+        key: SessionKey,
+        uri: &str,
+        policy: MatchPolicy,
+        action: Action,
+    ) -> Result<Decision, Fault> {
         let (_, joined) = self.sessions.joined(key).expect("it has joined");
         let role = &self.realms[joined.realm].config.roles[joined.role];
-        let decision = role.authorize(uri, action);
+        let decision = match policy {
+            MatchPolicy::Exact => role.authorize(uri, action),
+            _ => role.authorize_pattern(uri, policy, action),
+        };
         if !decision.allow {
             let text = format!("the role '{}' may not {} '{uri}'", role.name(), action.name());
             return Err(refuse(fault::NOT_AUTHORIZED, text));
@@ -389,6 +409,9 @@ impl<P: Payload> Router<P> {
     }
 }
 
+/// Components of a wildcard: each is a node of the index, which is searched by recursion.
+const MAX_COMPONENTS: usize = 64;
+
 /// [wamp: basic/building_blocks, URIs] the first component `wamp` belongs to the router.
 fn refuse_reserved(uri: &str) -> Result<(), Fault> {
     if uri::is_reserved(uri) {
@@ -396,8 +419,4 @@ fn refuse_reserved(uri: &str) -> Result<(), Fault> {
         return Err(refuse(fault::INVALID_URI, text));
     }
     Ok(())
-}
-
-fn limit_exceeded(what: &str, most: usize) -> Fault {
-    refuse(fault::LIMIT_EXCEEDED, format!("this session has {most} {what}, the most that it may have"))
 }

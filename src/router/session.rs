@@ -73,10 +73,13 @@ impl Announced {
                     None | Some(Value::Null) => None,
                     Some(Value::Object(features)) => Some(features),
                     Some(_) => {
-                        return Err(format!("HELLO.Details.roles.{name}.features: expected a dictionary"));
+                        return Err(
+                            "HELLO.Details.roles: expected the features of each role to be a dictionary"
+                                .into(),
+                        );
                     }
                 },
-                _ => return Err(format!("HELLO.Details.roles.{name}: expected a dictionary")),
+                _ => return Err("HELLO.Details.roles: expected each role to be a dictionary".into()),
             };
             let has = |feature: &str| {
                 features

@@ -56,11 +56,7 @@ impl Timers {
             let Self { deadlines, running, .. } = self;
             deadlines.retain(|Reverse((_, sequence, slot))| is_running(running, *slot, *sequence));
         }
-        while let Some(Reverse((_, sequence, slot))) = self.deadlines.peek()
-            && !is_running(&self.running, *slot, *sequence)
-        {
-            self.deadlines.pop();
-        }
+        self.uncover();
     }
 
     /// The deadline of the timer that goes off next.
@@ -74,10 +70,20 @@ impl Timers {
             let Reverse((_, sequence, slot)) = self.deadlines.pop()?;
             if is_running(&self.running, slot, sequence) {
                 let (_, timer) = self.running.remove(slot);
+                self.uncover();
                 return Some(timer);
             }
         }
         None
+    }
+
+    /// Takes away stopped timers from the top, so that the next deadline is that of one that runs.
+    fn uncover(&mut self) {
+        while let Some(Reverse((_, sequence, slot))) = self.deadlines.peek()
+            && !is_running(&self.running, *slot, *sequence)
+        {
+            self.deadlines.pop();
+        }
     }
 }
 

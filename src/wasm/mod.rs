@@ -111,9 +111,9 @@ impl WasmRouter {
         let key = key_from_number(key);
         let now = self.now();
         for (index, head) in (0..).zip(heads.split('\n')) {
-            if head.len() > self.message_length {
+            if head.len() > self.router.message_limit(key) {
                 self.router.handle_oversized(key, head.len(), now, &mut self.outbox);
-                return;
+                continue;
             }
             let tail = JsPayload::new(tails.get(index));
             let decoded = codec::decode_head(head.as_bytes(), &self.limits);
@@ -128,7 +128,7 @@ impl WasmRouter {
         let key = key_from_number(key);
         let now = self.now();
         let Some(serializer) = self.serializers.get(key.index as usize).copied() else { return };
-        if frame.len() > self.message_length {
+        if frame.len() > self.router.message_limit(key) {
             self.router.handle_oversized(key, frame.len(), now, &mut self.outbox);
             return;
         }

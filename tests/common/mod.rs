@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::{Value, json};
 use wamplet::codec::{self, Serializer};
-use wamplet::config::Config;
+use wamplet::config::{Config, RealmConfig, Realms};
 use wamplet::id::SessionKey;
 use wamplet::payload::EncodedPayload;
-use wamplet::router::{Action, Close, Now, Outbox, Router, Transport};
+use wamplet::router::{Action, Close, Now, OpenRefused, Outbox, Router, Transport};
 
 /// A router, its clock, and what it sent to whom.
 pub struct Wamp {
@@ -35,6 +35,7 @@ pub struct Peer {
 struct Inbox {
     serializer: Serializer,
     messages: VecDeque<Value>,
+    unread: usize,
     closed: Option<Close>,
 }
 
@@ -77,6 +78,11 @@ impl Wamp {
         Peer { key, session: 0, serializer }
     }
 
+    /// One more transport, if there is room.
+    pub fn try_open(&mut self) -> Result<SessionKey, OpenRefused> {
+        self.router.handle_open(Transport::default(), self.now)
+    }
+
     /// Opens transports that speak JSON, and joins the realm on each.
     pub fn join<const N: usize>(&mut self, realm: &str) -> [Peer; N] {
         std::array::from_fn(|_| {
@@ -86,11 +92,27 @@ impl Wamp {
     }
 
     /// Joins on an open transport; eats the WELCOME.
+    #[track_caller]
     pub fn hello(&mut self, peer: Peer, realm: &str, roles: Value) -> Peer {
-        self.say(peer, json!([1, realm, { "roles": roles }]));
-        let welcome = self.hear(peer);
+        self.hello_with(peer, realm, json!({ "roles": roles })).0
+    }
+
+    /// Joins on an open transport with these HELLO details; answers those of the WELCOME.
+    #[track_caller]
+    pub fn hello_with(&mut self, peer: Peer, realm: &str, details: Value) -> (Peer, Value) {
+        self.say(peer, json!([1, realm, details]));
+        let mut welcome = self.hear(peer);
         assert_eq!(welcome[0], 2, "expected a WELCOME, found {welcome}");
-        Peer { session: welcome[1].as_u64().expect("a session id"), ..peer }
+        (Peer { session: welcome[1].as_u64().expect("a session id"), ..peer }, welcome[2].take())
+    }
+
+    /// Joins with a `callee` role that has these features, and all other roles.
+    pub fn join_as_callee(&mut self, realm: &str, features: Value) -> Peer {
+        let peer = self.open();
+        let roles = json!({
+            "publisher": {}, "subscriber": {}, "caller": {}, "callee": { "features": features },
+        });
+        self.hello(peer, realm, roles)
     }
 
     /// Joins with another serializer.
@@ -112,6 +134,40 @@ impl Wamp {
         self.deliver();
     }
 
+    /// The peer subscribes as its request `request`; answers the subscription id.
+    #[track_caller]
+    pub fn subscribe(&mut self, peer: Peer, request: u64, topic: &str) -> u64 {
+        self.subscribe_with(peer, request, json!({}), topic)
+    }
+
+    #[track_caller]
+    pub fn subscribe_with(&mut self, peer: Peer, request: u64, options: Value, topic: &str) -> u64 {
+        self.say(peer, json!([32, request, options, topic]));
+        self.expect(peer, json!([33, request, "*"]))[2].as_u64().expect("a subscription id")
+    }
+
+    /// The peer registers as its request `request`; answers the registration id.
+    #[track_caller]
+    pub fn register(&mut self, peer: Peer, request: u64, procedure: &str) -> u64 {
+        self.register_with(peer, request, json!({}), procedure)
+    }
+
+    #[track_caller]
+    pub fn register_with(&mut self, peer: Peer, request: u64, options: Value, procedure: &str) -> u64 {
+        self.say(peer, json!([64, request, options, procedure]));
+        self.expect(peer, json!([65, request, "*"]))[2].as_u64().expect("a registration id")
+    }
+
+    /// The peer calls as its request `request`, without arguments.
+    pub fn call(&mut self, peer: Peer, request: u64, procedure: &str) {
+        self.say(peer, json!([48, request, {}, procedure]));
+    }
+
+    /// The peer publishes as its request `request`, without arguments.
+    pub fn publish(&mut self, peer: Peer, request: u64, topic: &str) {
+        self.say(peer, json!([16, request, {}, topic]));
+    }
+
     /// The peer's transport is lost.
     pub fn lose(&mut self, peer: Peer) {
         self.router.handle_closed(peer.key, self.now, &mut self.outbox);
@@ -129,6 +185,13 @@ impl Wamp {
         self.set_mono_ms(end);
     }
 
+    /// Time passes while the driver sleeps; then it does once what is due.
+    pub fn sleep_ms(&mut self, ms: u64) {
+        self.set_mono_ms(self.now.mono_ms + ms);
+        self.router.handle_timeout(self.now, &mut self.outbox);
+        self.deliver();
+    }
+
     fn set_mono_ms(&mut self, mono_ms: u64) {
         self.now.unix_ns += (mono_ms - self.now.mono_ms) * 1_000_000;
         self.now.mono_ms = mono_ms;
@@ -137,6 +200,22 @@ impl Wamp {
     pub fn shut_down(&mut self) {
         self.router.handle_shutdown(self.now, &mut self.outbox);
         self.deliver();
+    }
+
+    /// The peer sends a frame that not every receiver of its payload could show as JSON: what comes of it is counted
+    /// for [`frames`](Self::frames), not kept.
+    pub fn say_bytes_unread(&mut self, peer: Peer, frame: &[u8]) {
+        self.router.handle(peer.key, frame.to_vec().into(), self.now, &mut self.outbox);
+        for (key, action) in self.outbox.drain() {
+            let inbox = self.peers.get_mut(&key).expect("the router acts on transports that were opened");
+            assert!(matches!(action, Action::Send { .. }), "{key} was closed");
+            inbox.unread += 1;
+        }
+    }
+
+    /// How many frames the peer got and did not read.
+    pub fn frames(&self, peer: Peer) -> usize {
+        self.peers[&peer.key].unread
     }
 
     fn deliver(&mut self) {
@@ -167,6 +246,42 @@ impl Wamp {
         heard
     }
 
+    /// The peer's request is answered with ERROR, and a sentence says why.
+    #[track_caller]
+    pub fn expect_error(&mut self, peer: Peer, request_type: u64, request: u64, error: &str) {
+        let heard = self.expect(peer, json!([8, request_type, request, {}, error, ["*"]]));
+        let text = heard[5][0].as_str().expect("a sentence");
+        assert!(!text.is_empty(), "expected a sentence, found {heard}");
+    }
+
+    /// The peer gets ABORT for this reason, with a sentence, and its transport is closed.
+    #[track_caller]
+    pub fn expect_abort(&mut self, peer: Peer, reason: &str) {
+        let abort = self.expect(peer, json!([3, { "message": "*" }, reason]));
+        assert!(
+            abort[1]["message"].as_str().is_some_and(|text| !text.is_empty()),
+            "expected a sentence: {abort}"
+        );
+        self.expect_closed(peer, Close::Normal);
+    }
+
+    /// All that waits for the peer.
+    pub fn hear_all(&mut self, peer: Peer) -> Vec<Value> {
+        self.peers.get_mut(&peer.key).expect("an opened peer").messages.drain(..).collect()
+    }
+
+    /// Why the router closed the peer's transport, if it did.
+    pub fn closed(&self, peer: Peer) -> Option<Close> {
+        self.peers[&peer.key].closed
+    }
+
+    /// The peer gets nothing more.
+    #[track_caller]
+    pub fn expect_nothing(&self, peer: Peer) {
+        let inbox = &self.peers[&peer.key];
+        assert!(inbox.messages.is_empty(), "expected silence, {} got {:?}", peer.key, inbox.messages);
+    }
+
     /// Nobody gets anything more.
     #[track_caller]
     pub fn expect_silence(&self) {
@@ -191,6 +306,48 @@ impl Wamp {
         assert!(message.contains(text), "expected {text:?} in {message:?}");
         self.expect_closed(peer, Close::ProtocolViolation);
     }
+}
+
+/// Two bystanders: one publishes and calls, the other has subscribed and registered. Whatever a third one does wrong,
+/// they go on.
+#[derive(Clone, Copy)]
+pub struct Bystanders {
+    alice: Peer,
+    bob: Peer,
+    subscription: u64,
+    registration: u64,
+    invocations: u64,
+}
+
+impl Bystanders {
+    /// Joins both. Their request ids begin at 100, so that they may repeat.
+    pub fn join(w: &mut Wamp, realm: &str) -> Self {
+        let [alice, bob] = w.join(realm);
+        let subscription = w.subscribe(bob, 100, "com.bystander.topic");
+        let registration = w.register(bob, 100, "com.bystander.procedure");
+        Self { alice, bob, subscription, registration, invocations: 0 }
+    }
+
+    /// Nothing came to them, and they publish and call as before.
+    #[track_caller]
+    pub fn expect_undisturbed(&mut self, w: &mut Wamp) {
+        let Self { alice, bob, subscription, registration, .. } = *self;
+        w.expect_nothing(alice);
+        w.expect_nothing(bob);
+        w.say(alice, json!([16, 100, {}, "com.bystander.topic", ["still"]]));
+        w.expect(bob, json!([36, subscription, "*", {}, ["still"]]));
+        w.say(alice, json!([48, 100, {}, "com.bystander.procedure", ["here"]]));
+        self.invocations += 1;
+        w.expect(bob, json!([68, self.invocations, registration, {}, ["here"]]));
+        w.say(bob, json!([70, self.invocations, {}, ["yes"]]));
+        w.expect(alice, json!([50, 100, {}, ["yes"]]));
+        w.expect_nothing(bob);
+    }
+}
+
+/// A configuration with these realms and no others.
+pub fn named(realms: impl IntoIterator<Item = RealmConfig>) -> Config {
+    Config { realms: Realms::Named(realms.into_iter().collect()), ..Config::default() }
 }
 
 fn to_value(frame: &[u8], serializer: Serializer) -> Value {
