@@ -93,7 +93,12 @@ impl WasmRouter {
             ("channel_framing", "native".into()),
             ("channel_serializer", serializer.name().into()),
         ]);
-        details.extend(extra);
+        for (name, value) in extra {
+            // `channel_serializer` says it.
+            if name != "serializer" {
+                details.insert(name, value);
+            }
+        }
         // To the router everybody speaks JSON; binary frames are translated here.
         let transport = Transport { kind, protocol, peer, serializer: Serializer::Json, extra: details };
         let key = self
