@@ -1,0 +1,140 @@
+// Binary data in arguments: as it is between Autobahn sessions, in WAMP's forms for those who speak JSON or frames.
+
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { createRouter, transfer } from 'wamplet';
+import { CborSerializer } from 'wampy/CborSerializer.js';
+import { MsgpackSerializer } from 'wampy/MsgpackSerializer.js';
+import { joinAutobahn, joinWampy } from '../fixtures/clients.mjs';
+import { inbox } from '../fixtures/wait.mjs';
+
+let router;
+let one;
+let two;
+
+beforeEach(async () => {
+  router = await createRouter();
+  one = await joinAutobahn(router);
+  two = await joinAutobahn(router);
+});
+afterEach(() => router.close());
+
+async function echo(args, kwargs) {
+  const seen = inbox('the invocation');
+  const { session } = one;
+  const registration = await session.register('com.example.echo', (...call) => {
+    seen.push(call);
+    return call[0][0];
+  });
+  const result = await two.session.call('com.example.echo', args, kwargs);
+  await session.unregister(registration);
+  const [seenArgs, seenKwargs] = await seen.next();
+  return { result, args: seenArgs, kwargs: seenKwargs };
+}
+
+test('bytes_cross_both_ways_as_they_are', async () => {
+  const bytes = Uint8Array.from({ length: 100_000 }, (_, index) => index);
+  const { result, args, kwargs } = await echo([bytes, 'text', { deep: [bytes] }], { k: bytes });
+  assert.deepEqual(result, bytes);
+  assert.deepEqual(args, [bytes, 'text', { deep: [bytes] }]);
+  assert.deepEqual(kwargs, { k: bytes });
+  assert.equal(bytes.length, 100_000, 'the sender still has it');
+});
+
+test('buffers_and_views_of_all_kinds_arrive_as_their_bytes', async () => {
+  const { buffer } = Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7);
+  const cases = [
+    [buffer, [0, 1, 2, 3, 4, 5, 6, 7]],
+    [new Uint8Array(buffer, 2, 3), [2, 3, 4]],
+    [new Uint16Array(buffer, 2, 1), [2, 3]],
+    [new DataView(buffer, 6), [6, 7]],
+    [Buffer.from('hi'), [104, 105]],
+    [new Uint8Array(), []],
+    [new SharedArrayBuffer(2), [0, 0]],
+  ];
+  for (const [sent, bytes] of cases) {
+    const { args } = await echo([sent]);
+    assert.deepEqual(args, [Uint8Array.from(bytes)], sent.constructor.name);
+  }
+});
+
+test('a_view_brings_along_only_what_it_shows', async () => {
+  const { args } = await echo([new Uint8Array(new ArrayBuffer(1_000_000), 10, 5)]);
+  assert.equal(args[0].buffer.byteLength, 5);
+});
+
+test('binary_deep_inside_many_values_is_found', async () => {
+  const rows = Array.from({ length: 500 }, (_, index) => ({ index, cells: [{ text: 'x' }] }));
+  rows[499].cells.push({ raw: Uint8Array.of(9) });
+  const { args } = await echo([rows]);
+  assert.deepEqual(args[0][499].cells[1].raw, Uint8Array.of(9));
+  assert.deepEqual(args[0][0], rows[0]);
+});
+
+test('values_beside_binary_follow_the_rules_of_JSON', async () => {
+  const bytes = Uint8Array.of(1);
+  const odd = [undefined, Number.NaN, new Date(0), () => {}, { gone: undefined, proxy: new Proxy({ p: 1 }, {}) }];
+  const { args } = await echo([bytes, ...odd, Object(5), { ['__proto__']: 1 }]);
+  assert.deepEqual(args.slice(1, 7), JSON.parse(JSON.stringify([...odd, 5])));
+  assert.deepEqual(Object.keys(args[7]), Object.keys(JSON.parse(JSON.stringify({ ['__proto__']: 1 }))));
+});
+
+test('an_event_with_binary_reaches_every_subscriber_whole', async () => {
+  const three = await joinAutobahn(router);
+  const events = inbox('an event');
+  for (const { session } of [one, three]) {
+    await session.subscribe('com.example.frame', ([frame], { tag }) => events.push([frame, tag]));
+  }
+  two.session.publish('com.example.frame', [Uint8Array.of(1, 2)], { tag: 'x' });
+  assert.deepEqual(await events.next(), [Uint8Array.of(1, 2), 'x']);
+  assert.deepEqual(await events.next(), [Uint8Array.of(1, 2), 'x']);
+});
+
+test('marked_data_is_moved_once_and_copied_when_sent_unmarked', async () => {
+  const moved = new Uint8Array(70_000).fill(7);
+  const { args } = await echo([transfer(moved)]);
+  assert.deepEqual(args, [new Uint8Array(70_000).fill(7)]);
+  assert.equal(moved.byteLength, 0, 'it was copied');
+
+  const kept = Uint8Array.of(1);
+  await echo([kept]);
+  assert.equal(kept.byteLength, 1);
+});
+
+test('a_JSON_client_gets_and_sends_the_text_form_of_binary', async () => {
+  const { wampy } = await joinWampy(router);
+  const calls = inbox('the invocation');
+  await wampy.register('com.example.hash', ({ argsList }) => {
+    calls.push(argsList);
+    return { argsList: ['\0AQI='] };
+  });
+  const result = await two.session.call('com.example.hash', [Uint8Array.of(1, 2, 255), 'x']);
+  assert.deepEqual(await calls.next(), ['\0AQL/', 'x']);
+  assert.equal(result, '\0AQI=', 'text stays text, as over WebSocket and JSON');
+});
+
+for (const [name, Serializer] of Object.entries({ msgpack: MsgpackSerializer, cbor: CborSerializer })) {
+  test(`a_${name}_client_gets_bytes_and_its_own_arrive_in_the_text_form`, async () => {
+    const { wampy } = await joinWampy(router, 'realm1', { serializer: new Serializer() });
+    const calls = inbox('the invocation');
+    await wampy.register('com.example.hash', ({ argsList }) => {
+      calls.push(argsList);
+      return { argsList: [Uint8Array.of(3, 4)] };
+    });
+    const result = await two.session.call('com.example.hash', [Uint8Array.of(1, 2, 255), 'x']);
+    const [bytes, text] = await calls.next();
+    assert.deepEqual([...bytes], [1, 2, 255]);
+    assert.equal(text, 'x');
+    assert.equal(result, '\0AwQ=');
+  });
+}
+
+test('large_payloads_arrive_whole_and_in_order', async () => {
+  const events = inbox('an event');
+  await one.session.subscribe('com.example.big', ([index, text]) => events.push([index, text.length]));
+  const sizes = [10, 200_000, 20, 49_152, 1_000_000, 0, 30_000, 30_000];
+  sizes.forEach((size, index) => {
+    two.session.publish('com.example.big', [index, 'x'.repeat(size)]);
+  });
+  for (const [index, size] of sizes.entries()) assert.deepEqual(await events.next(), [index, size]);
+});

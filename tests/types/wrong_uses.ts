@@ -1,0 +1,46 @@
+// Must not compile: each line below a directive is a mistake that the declarations catch.
+
+import { autobahnTransport, createRouter, installWebSocket, sharedRouter, transfer, webSocketClass } from 'wamplet';
+
+// @ts-expect-error A promise is not yet a router.
+createRouter().createPort();
+
+// @ts-expect-error A misspelt key of the configuration.
+createRouter({ relams: [] });
+
+// @ts-expect-error Not one of the match policies.
+createRouter({ realms: [{ name: 'a', roles: [{ name: 'b', permissions: [{ uri: 'c', match: 'prefx' }] }] }] });
+
+// @ts-expect-error The seed is bytes.
+createRouter(undefined, { seed: 7 });
+
+// @ts-expect-error Not one of the modes.
+sharedRouter({ mode: 'leader' });
+
+// @ts-expect-error Milliseconds are a number.
+sharedRouter({ timeout: '3s' });
+
+// @ts-expect-error There is nothing to match.
+installWebSocket({});
+
+// @ts-expect-error A number matches nothing.
+installWebSocket({ match: 8080 });
+
+// @ts-expect-error A URL is no router.
+autobahnTransport('ws://127.0.0.1:8080/ws');
+
+// @ts-expect-error Nor is a realm.
+webSocketClass({ realm: 'realm1' });
+
+// @ts-expect-error Only binary data can be moved.
+transfer('text');
+
+export async function routers(): Promise<void> {
+  const router = await createRouter();
+  // @ts-expect-error An endpoint must be able to post.
+  router.attach({});
+  // @ts-expect-error Where it runs is not for the user to say.
+  router.mode = 'page';
+  // @ts-expect-error There is no such event.
+  (await sharedRouter()).addEventListener('lost', (event) => event.detail.why);
+}

@@ -1,0 +1,139 @@
+// Dedicated workers and sandboxed frames, which reach no SharedWorker by themselves, join over ports of their page.
+
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { eventOf, openBrowser } from '../fixtures/browser.mjs';
+import { within } from '../fixtures/wait.mjs';
+
+let browser;
+let profile;
+
+before(async () => {
+  browser = await openBrowser();
+});
+after(() => browser.close());
+beforeEach(async () => {
+  profile = await browser.profile();
+});
+afterEach(() => profile.context.close());
+
+/** A tab with a router, the session `me` on it that follows who leaves, and `router` as a global. */
+async function tabWith(mode) {
+  const page = await profile.tab();
+  await page.evaluate(async (wanted) => {
+    const { createRouter, sharedRouter } = tab.wamplet;
+    globalThis.router = wanted === 'shared' ? await sharedRouter() : await createRouter();
+    await tab.join('me', { router });
+    await tab.follow('me', 'wamp.session.on_leave');
+  }, mode);
+  return page;
+}
+
+async function startWorker(page) {
+  await page.evaluate(async () => {
+    globalThis.worker = new Worker('/tab-worker.js', { type: 'module' });
+    const registered = new Promise((resolve) => worker.addEventListener('message', resolve));
+    const port = router.createPort({ worker: 'doubler' });
+    worker.postMessage({ port }, [port]);
+    await registered;
+  });
+}
+
+async function startFrame(page) {
+  return page.evaluate(async () => {
+    globalThis.frame = document.createElement('iframe');
+    frame.sandbox = 'allow-scripts';
+    frame.src = '/frame.html';
+    const loaded = new Promise((resolve) => frame.addEventListener('load', resolve));
+    document.body.append(frame);
+    await loaded;
+    const joined = new Promise((resolve) => addEventListener('message', ({ data }) => resolve(data), { once: true }));
+    const port = router.createPort({ frame: 'sandboxed' });
+    frame.contentWindow.postMessage({ port }, '*', [port]);
+    return joined;
+  });
+}
+
+for (const mode of ['shared', 'page']) {
+  test(`a_dedicated_worker_joins_the_router_of_its_${mode}_and_leaves_when_it_is_terminated`, async () => {
+    const page = await tabWith(mode);
+    await startWorker(page);
+    assert.equal(await page.evaluate(() => tab.sessions.me.session.call('com.example.worker', [21])), 42);
+    const details = await page.evaluate(async () => {
+      const { session } = tab.sessions.me;
+      const ids = await session.call('wamp.session.list');
+      return session.call('wamp.session.get', [ids.find((id) => id !== session.id)]);
+    });
+    assert.equal(details.transport.worker, 'doubler');
+
+    await page.evaluate(() => worker.terminate());
+    assert.deepEqual(await eventOf(page, 'me', 'wamp.session.on_leave'), [details.session]);
+  });
+
+  test(`a_sandboxed_frame_joins_the_router_of_its_${mode}`, async () => {
+    const page = await tabWith(mode);
+    const { joined, origin } = await startFrame(page);
+    assert.equal(origin, 'null', 'the frame is not sandboxed: the test shows nothing');
+    assert.equal(await page.evaluate(() => tab.sessions.me.session.call('com.example.frame', ['hi'])), 'hi!');
+
+    await page.evaluate(() => frame.remove());
+    assert.deepEqual(await eventOf(page, 'me', 'wamp.session.on_leave'), [joined]);
+  });
+}
+
+test('sessions_of_a_closed_tab_leave_with_its_workers_and_frames', async () => {
+  const [page, other] = [await tabWith('shared'), await tabWith('shared')];
+  await startWorker(page);
+  await startFrame(page);
+  assert.equal(await other.evaluate(() => tab.sessions.me.session.call('wamp.session.count')), 4);
+  await page.close();
+  await other.waitForFunction(() => tab.sessions.me.events.length === 3);
+  assert.equal(await other.evaluate(() => tab.sessions.me.session.call('wamp.session.count')), 1);
+});
+
+test('a_sandboxed_frame_of_a_crashed_tab_leaves', async () => {
+  // Not the tab that came first: the SharedWorker lives in its process.
+  const [other, page] = [await tabWith('shared'), await tabWith('shared')];
+  // A frame without access to locks, whose page is gone before it could say anything.
+  const { joined } = await startFrame(page);
+  const crashed = new Promise((resolve) => page.once('crash', resolve));
+  page.goto('chrome://crash').catch(() => {});
+  await within('the tab crashes', crashed);
+  await other.waitForFunction(() => tab.sessions.me.events.length === 2);
+  assert.ok((await other.evaluate(() => tab.sessions.me.events.map(({ args: [id] }) => id))).includes(joined));
+});
+
+test('a_worker_cannot_reach_the_SharedWorker_and_is_told_how_to_join', async () => {
+  const page = await profile.tab();
+  const message = await page.evaluate(() => {
+    const code = `import('${location.origin}/pkg/index.js').then(({ sharedRouter }) => sharedRouter())
+      .catch((error) => postMessage(error.message))`;
+    const worker = new Worker(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })), { type: 'module' });
+    return new Promise((resolve) => worker.addEventListener('message', ({ data }) => resolve(data)));
+  });
+  assert.match(message, /createPort\(\)/);
+});
+
+test('a_router_in_a_worker_serves_the_page_around_it', async () => {
+  const page = await profile.tab();
+  const [mode, count] = await page.evaluate(async () => {
+    const code = `import { createRouter } from '${location.origin}/pkg/index.js';
+      const router = await createRouter();
+      addEventListener('message', ({ data }) => router.attach(data));
+      postMessage(router.mode);`;
+    const worker = new Worker(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })), { type: 'module' });
+    const ran = await new Promise((resolve) => worker.addEventListener('message', ({ data }) => resolve(data)));
+    const port = () => {
+      const { port1, port2 } = new MessageChannel();
+      worker.postMessage(port1, [port1]);
+      return port2;
+    };
+    await tab.join('one', { router: port });
+    await tab.join('two', { router: port });
+    globalThis.worker = worker;
+    return [ran, await tab.sessions.one.session.call('wamp.session.count')];
+  });
+  assert.deepEqual([mode, count], ['worker', 2]);
+  await page.evaluate(() => worker.terminate());
+  await page.waitForFunction(() => tab.sessions.one.closed[0]?.reason === 'lost');
+});

@@ -1,0 +1,165 @@
+// The SharedWorker's own life: restarted, lost, split in two, and pages that are put away meanwhile.
+
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { expectLeave, openBrowser } from '../fixtures/browser.mjs';
+import { until, within } from '../fixtures/wait.mjs';
+
+let browser;
+let profile;
+
+before(async () => {
+  const pages = {
+    '/other.html': { body: '<title>other</title>', cache: 'max-age=60' },
+    // A second copy of the worker, as a second deployment leaves behind.
+    '/old/worker.js': { file: 'pkg/worker.js' },
+    '/old/wamplet.wasm': { file: 'pkg/wamplet.wasm' },
+  };
+  // Playwright turns the back/forward cache off, which users have.
+  browser = await openBrowser(pages, { ignoreDefaultArgs: ['--disable-back-forward-cache'] });
+});
+after(() => browser.close());
+beforeEach(async () => {
+  profile = await browser.profile();
+});
+afterEach(() => profile.context.close());
+
+/** Ends the SharedWorker from inside, as a crash would: nobody is told. */
+async function endSharedWorker() {
+  const cdp = await browser.browser.newBrowserCDPSession();
+  const { targetInfos } = await cdp.send('Target.getTargets', { filter: [{ type: 'shared_worker' }] });
+  assert.equal(targetInfos.length, 1);
+  const { sessionId } = await cdp.send('Target.attachToTarget', { targetId: targetInfos[0].targetId, flatten: false });
+  // A while later, because a debugger that is attached would hold the next worker back.
+  const params = { expression: 'setTimeout(close, 300)' };
+  await cdp.send('Target.sendMessageToTarget', {
+    sessionId,
+    message: JSON.stringify({ id: 1, method: 'Runtime.evaluate', params }),
+  });
+  await cdp.detach();
+}
+
+test('a_router_that_dies_is_a_lost_connection_and_clients_come_back_to_the_next_one', async () => {
+  const [one, two] = [await profile.tab(), await profile.tab()];
+  for (const page of [one, two]) {
+    await page.evaluate(async () => {
+      globalThis.lost = [];
+      globalThis.handle = await tab.wamplet.sharedRouter();
+      handle.addEventListener('lost', (event) => lost.push(event.detail.reason));
+      globalThis.before = handle.epoch;
+      await tab.join('me', { router: handle });
+    });
+  }
+  await endSharedWorker();
+  for (const page of [one, two]) {
+    await until('the session joins again', () => page.evaluate(() => tab.sessions.me.ids.length === 2));
+    assert.equal(await page.evaluate(() => tab.sessions.me.closed[0].reason), 'lost');
+    await until('the handle says so', () => page.evaluate(() => lost.length === 1));
+    assert.notEqual(await page.evaluate(() => handle.epoch), await page.evaluate(() => before));
+  }
+  const epochs = await Promise.all([one, two].map((page) => page.evaluate(() => handle.epoch)));
+  assert.equal(epochs[0], epochs[1]);
+  assert.equal(await one.evaluate(() => tab.sessions.me.session.call('wamp.session.count')), 2);
+});
+
+test('a_tab_that_takes_the_router_with_it_when_it_crashes_costs_the_others_a_reconnection', async () => {
+  // Chromium runs a SharedWorker in the process of the tab that came first.
+  const [first, second] = [await profile.tab(), await profile.tab()];
+  await first.evaluate(() => tab.join('me'));
+  await second.evaluate(() => tab.join('me'));
+  const crashed = new Promise((resolve) => first.once('crash', resolve));
+  first.goto('chrome://crash').catch(() => {});
+  await within('the tab crashes', crashed);
+  // Either the router died with the tab, or it lives on: the other tab is alone in a router that answers.
+  await until('the other tab has a router', () =>
+    second.evaluate(async () => {
+      const { session } = tab.sessions.me;
+      return session.isOpen && (await Promise.race([session.call('wamp.session.count'), later()])) === 1;
+      function later() {
+        return new Promise((resolve) => setTimeout(resolve, 500));
+      }
+    }),
+  );
+});
+
+test('the_router_ends_with_its_last_tab', async () => {
+  const epoch = async () => (await tab.wamplet.sharedRouter()).epoch;
+  const one = await profile.tab();
+  const before = await one.evaluate(epoch);
+  await one.close();
+  const two = await profile.tab('/other.html');
+  await two.goto(`${browser.site.url}/tab.html`);
+  await two.waitForFunction(() => document.title === 'ready');
+  assert.notEqual(await two.evaluate(epoch), before);
+});
+
+test('a_page_in_the_back_forward_cache_has_left_and_joins_again_when_it_comes_back', async () => {
+  const [one, two] = [await profile.tab(), await profile.tab()];
+  await one.evaluate(async () => {
+    await tab.join('me');
+    await tab.follow('me', 'wamp.session.on_leave');
+  });
+  const id = await two.evaluate(() => tab.join('me'));
+  await two.evaluate(() => {
+    globalThis.mark = 'the same page';
+  });
+  await two.goto(`${browser.site.url}/other.html`);
+  await expectLeave(one, 'me', id);
+  // The session is over; a page in the cache must not get messages, or the browser throws it out.
+  await one.evaluate(() => tab.sessions.me.session.publish('com.example.news', ['to whom?']));
+
+  // Not page.goBack(), which waits for a page to load that is there already.
+  await two.evaluate(() => setTimeout(() => history.back()));
+  await until('the tab is back', () => two.evaluate(() => location.pathname === '/tab.html').catch(() => false));
+  const mark = await two.evaluate(() => globalThis.mark);
+  assert.equal(mark, 'the same page', 'the browser did not keep the page: the test shows nothing');
+  await until('it joins again', () => two.evaluate(() => tab.sessions.me.ids.length === 2));
+  assert.equal(await two.evaluate(() => tab.sessions.me.closed[0].reason), 'lost');
+  const again = await two.evaluate(() => tab.sessions.me.session.id);
+  assert.notEqual(again, id);
+  assert.ok((await one.evaluate(() => tab.sessions.me.session.call('wamp.session.list'))).includes(again));
+});
+
+test('a_second_router_of_the_same_name_is_reported_to_its_tabs', async () => {
+  const [one, two] = [await profile.tab(), await profile.tab()];
+  await one.evaluate(() => tab.join('me'));
+  const reason = await two.evaluate(async () => {
+    const router = await tab.wamplet.sharedRouter({ workerUrl: '/old/worker.js' });
+    return new Promise((resolve) => {
+      router.addEventListener('split', (event) => {
+        event.preventDefault();
+        resolve(event.detail.reason);
+      });
+    });
+  });
+  assert.match(reason, /another router named "default"/);
+});
+
+test('a_router_alone_is_never_reported_as_split', async () => {
+  const page = await profile.tab();
+  const splits = await page.evaluate(async () => {
+    const seen = [];
+    const router = await tab.wamplet.sharedRouter();
+    router.addEventListener('split', (event) => seen.push(event.detail.reason));
+    // Twice the patience of a router that waits for another one to go.
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    return seen;
+  });
+  assert.deepEqual(splits, []);
+});
+
+test('a_reloaded_lone_tab_gets_a_router_that_is_not_split_from_the_one_before', async () => {
+  const page = await profile.tab();
+  await page.evaluate(() => tab.join('me'));
+  await page.reload();
+  await page.waitForFunction(() => document.title === 'ready');
+  const splits = await page.evaluate(async () => {
+    const seen = [];
+    const router = await tab.wamplet.sharedRouter();
+    router.addEventListener('split', (event) => seen.push(event.detail.reason));
+    await tab.join('me');
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    return seen;
+  });
+  assert.deepEqual(splits, []);
+});

@@ -1,0 +1,192 @@
+// Pages that know nothing of wamplet but one script line above Autobahn's.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { eventOf, openBrowser } from '../fixtures/browser.mjs';
+import { until } from '../fixtures/wait.mjs';
+
+const page = (script, app = '') =>
+  `<!DOCTYPE html><title>page</title>${script}<script src="/autobahn.min.js"></script>${app}`;
+
+/** The page of Crossbar.io's documentation, to the letter; its script's address is local, and our line is above it. */
+const documented = readFileSync(new URL('../fixtures/documented-page.txt', import.meta.url), 'utf8');
+const remote = '<script src="https://autobahn.s3.amazonaws.com/autobahnjs/latest/autobahn.min.jgz">';
+const line = '<script src="/pkg/wamplet.global.js" data-websocket="ws://127.0.0.1:8080/ws"></script>';
+const seedPage = documented.replace(remote, `${line}<script src="/autobahn.min.js">`);
+
+let browser;
+let profile;
+
+before(async () => {
+  browser = await openBrowser({
+    '/seed.html': { body: seedPage },
+    '/two.html': {
+      body: page(
+        '<script src="/pkg/wamplet.global.js" data-websocket="ws://a.test/ws  ws://b.test/" data-router="lab"></script>',
+      ),
+    },
+    '/elsewhere/wamplet.global.js': { file: 'pkg/wamplet.global.js' },
+    '/apart.html': {
+      body: page(
+        '<script src="/elsewhere/wamplet.global.js" data-websocket="ws://a.test/ws" data-worker="/pkg/worker.js"></script>',
+      ),
+    },
+    '/quiet.html': { body: page('<script src="/pkg/wamplet.global.js"></script>') },
+  });
+});
+after(() => browser.close());
+beforeEach(async () => {
+  profile = await browser.profile();
+});
+afterEach(() => profile.context.close());
+
+test('the_page_of_the_documentation_connects_and_is_seen_to_come_and_go', async () => {
+  assert.ok(documented.includes(remote), 'the documented page is not what it was');
+  const monitor = await profile.tab();
+  await monitor.evaluate(async () => {
+    await tab.join('me');
+    for (const event of ['on_join', 'on_leave']) {
+      await tab.follow('me', `wamp.metaevent.session.${event}`);
+      await tab.follow('me', `wamp.session.${event}`);
+    }
+  });
+  const lines = [];
+  const seed = await profile.context.newPage();
+  seed.on('console', (message) => lines.push(message.text()));
+  await seed.goto(`${browser.site.url}/seed.html`);
+  await until('the page says that it is connected', () => lines.includes('Connected'));
+
+  const [details] = await eventOf(monitor, 'me', 'wamp.session.on_join');
+  assert.deepEqual(await eventOf(monitor, 'me', 'wamp.metaevent.session.on_join'), [details]);
+  assert.equal(details.realm, 'realm1');
+  assert.equal(details.transport.type, 'websocket');
+  assert.equal(details.transport.protocol, 'wamp.2.json');
+  assert.equal(details.transport.url, 'ws://127.0.0.1:8080/ws');
+
+  await seed.close();
+  assert.deepEqual(await eventOf(monitor, 'me', 'wamp.session.on_leave'), [details.session]);
+  assert.equal((await eventOf(monitor, 'me', 'wamp.metaevent.session.on_leave'))[0].session, details.session);
+});
+
+/** Joins from a page without our helper; resolves to the answer of `wamp.session.list`. */
+const joinAndList = (url) => {
+  const connection = new autobahn.Connection({ url, realm: 'realm1', max_retries: 0 });
+  globalThis.connection = connection;
+  return new Promise((resolve, reject) => {
+    connection.onopen = (session) => session.call('wamp.session.list').then(resolve, reject);
+    connection.onclose = (reason) => reject(new Error(reason));
+    connection.open();
+  });
+};
+
+test('the_line_may_name_several_urls_and_a_router', async () => {
+  const one = await profile.tab('/two.html');
+  const two = await profile.tab('/two.html');
+  assert.equal((await one.evaluate(joinAndList, 'ws://a.test/ws')).length, 1);
+  assert.equal((await two.evaluate(joinAndList, 'ws://b.test')).length, 2);
+  const other = await profile.tab();
+  const names = await other.evaluate(async () => {
+    const count = async (name) => {
+      await tab.join(name, { router: tab.wamplet.sharedRouter({ name }) });
+      return tab.sessions[name].session.call('wamp.session.count');
+    };
+    return [await count('default'), await count('lab')];
+  });
+  assert.deepEqual(names, [1, 3]);
+});
+
+test('the_line_may_say_where_the_worker_is', async () => {
+  const tab = await profile.tab('/apart.html');
+  assert.equal((await tab.evaluate(joinAndList, 'ws://a.test/ws')).length, 1);
+});
+
+test('without_urls_the_script_only_defines_wamplet', async () => {
+  const tab = await profile.tab('/quiet.html');
+  const [names, isNative] = await tab.evaluate(() => [Object.keys(wamplet).sort(), /native code/.test(`${WebSocket}`)]);
+  assert.deepEqual(names, [
+    'WampletWebSocket',
+    'autobahnTransport',
+    'createRouter',
+    'installWebSocket',
+    'sharedRouter',
+    'transfer',
+    'webSocketClass',
+  ]);
+  assert.ok(isNative);
+});
+
+test('Autobahn_through_the_line_and_Autobahn_through_the_transport_meet', async () => {
+  const transport = await profile.tab();
+  await transport.evaluate(async () => {
+    await tab.join('me');
+    await tab.sessions.me.session.register('com.example.add', ([a, b]) => a + b);
+    await tab.follow('me', 'com.example.news');
+  });
+  const socket = await profile.tab('/seed.html');
+  const answer = await socket.evaluate(
+    () =>
+      new Promise((resolve, reject) => {
+        const again = new autobahn.Connection({ url: 'ws://127.0.0.1:8080/ws', realm: 'realm1' });
+        again.onopen = (session) => {
+          session.publish('com.example.news', ['é\u2028', [1, { k: null }]], { kw: true });
+          session.call('com.example.add', [2, 3]).then(resolve, reject);
+        };
+        again.open();
+      }),
+  );
+  assert.equal(answer, 5);
+  assert.deepEqual(await eventOf(transport, 'me', 'com.example.news'), ['é\u2028', [1, { k: null }]]);
+});
+
+test('Autobahn_through_the_line_speaks_MessagePack_and_CBOR_too', async () => {
+  const tab = await profile.tab('/seed.html');
+  for (const name of ['MsgpackSerializer', 'CBORSerializer']) {
+    const seen = await tab.evaluate((serializer) => {
+      const connection = new autobahn.Connection({
+        url: 'ws://127.0.0.1:8080/ws',
+        realm: 'realm2',
+        serializers: [new autobahn.serializer[serializer]()],
+      });
+      return new Promise((resolve, reject) => {
+        connection.onopen = async (session, details) => {
+          await session.register('com.example.echo', (args) => args[0]);
+          const result = await session.call('com.example.echo', [{ text: 'é', list: [1, null, true] }]);
+          connection.close();
+          resolve([details.transport.protocol, result]);
+        };
+        connection.onclose = (reason) => reject(new Error(reason));
+        connection.open();
+      });
+    }, name);
+    const protocol = name === 'CBORSerializer' ? 'wamp.2.cbor' : 'wamp.2.msgpack';
+    assert.deepEqual(seen, [protocol, { text: 'é', list: [1, null, true] }]);
+  }
+});
+
+test('sockets_to_other_addresses_reach_their_server_as_ever', async () => {
+  const tab = await profile.tab('/seed.html');
+  const [protocol, echo, isInstance] = await tab.evaluate((url) => {
+    const socket = new WebSocket(url, 'chat');
+    return new Promise((resolve, reject) => {
+      socket.onerror = () => reject(new Error('no connection'));
+      socket.onopen = () => socket.send('hello server');
+      socket.onmessage = ({ data }) => resolve([socket.protocol, data, socket instanceof WebSocket]);
+    });
+  }, `ws://127.0.0.1:${browser.site.port}/ws`);
+  assert.deepEqual([protocol, echo, isInstance], ['chat', 'hello server', true]);
+  assert.deepEqual(browser.site.sockets, ['hello server']);
+});
+
+test('undoing_gives_the_page_its_own_WebSocket_back', async () => {
+  const tab = await profile.tab('/quiet.html');
+  const [same, between] = await tab.evaluate(() => {
+    const before = Object.getOwnPropertyDescriptor(globalThis, 'WebSocket');
+    const undo = wamplet.installWebSocket({ match: 'ws://a.test/' });
+    const differs = WebSocket !== before.value;
+    undo();
+    const now = Object.getOwnPropertyDescriptor(globalThis, 'WebSocket');
+    return [Object.keys(before).every((key) => before[key] === now[key]), differs];
+  });
+  assert.deepEqual([same, between], [true, true]);
+});

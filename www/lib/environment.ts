@@ -1,0 +1,61 @@
+// What the surroundings offer: a page, a worker or a Node process, each asked when needed and never on import.
+
+/// <reference lib="esnext.disposable" />
+
+interface NodeProcess {
+  versions?: { node?: string };
+  getBuiltinModule?(name: string): unknown;
+}
+
+declare const process: NodeProcess | undefined;
+
+/** Where a router or a client runs. */
+export type Place = 'page' | 'worker' | 'node';
+
+export function place(): Place {
+  // Electron's pages have a `process` too, and are pages.
+  if (typeof document !== 'undefined') return 'page';
+  if (typeof process !== 'undefined' && process.versions?.node !== undefined) return 'node';
+  return 'worker';
+}
+
+/** Where the engine has no `await using` yet, a symbol that nobody asks for. */
+export const asyncDispose: typeof Symbol.asyncDispose =
+  Symbol.asyncDispose ?? (Symbol('asyncDispose') as typeof Symbol.asyncDispose);
+
+/** 16 random hexadecimal digits: names that nobody else has. */
+export function randomName(): string {
+  return Array.from(randomBytes(8), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+export function randomBytes(count: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(count));
+}
+
+/** Reads a file in Node; bundlers for browsers never see the name of a Node module. */
+export async function readFile(url: URL): Promise<Uint8Array> {
+  const builtin = (process as NodeProcess).getBuiltinModule?.('node:fs/promises');
+  // Node before 20.16 cannot be asked that way.
+  const fs = builtin ?? (await new Function('return import("node:fs/promises")')());
+  return (fs as { readFile(url: URL): Promise<Uint8Array> }).readFile(url);
+}
+
+/** Lets Node end the process although this timer or port is still there; browsers have no such notion. */
+export function unref(handle: unknown): void {
+  (handle as { unref?(): void } | undefined)?.unref?.();
+}
+
+/** Shows a mistake in an app's handler as the browser would, and goes on. */
+export function report(error: unknown): void {
+  if (typeof reportError === 'function') reportError(error);
+  else queueMicrotask(() => rethrow(error));
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}
+
+/** The sentence in whatever was thrown. */
+export function sentence(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,18 @@
+// The library as a classic script: everything as `wamplet`, and interception without a line of code.
+//
+//   <script src="wamplet.global.js" data-websocket="ws://127.0.0.1:8080/ws"></script>
+//
+// above the script of the WAMP client. `data-router` names the router, `data-worker` says where worker.js is.
+
+import { installWebSocket } from './intercept.ts';
+import { lazyRouter } from './shared.ts';
+
+export * from './index.ts';
+
+if (typeof document !== 'undefined') {
+  const { websocket, router: name, worker: workerUrl } = (document.currentScript as HTMLElement | null)?.dataset ?? {};
+  if (websocket !== undefined) {
+    const router = lazyRouter({ name, workerUrl });
+    installWebSocket({ match: websocket.split(/\s+/).filter(Boolean), router });
+  }
+}

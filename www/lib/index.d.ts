@@ -1,0 +1,389 @@
+// wamplet: a WAMP router small enough to live in a browser tab.
+//
+// Kept by hand; `tests/package/declarations.ts` proves that it matches the library.
+
+/// <reference lib="dom" />
+/// <reference lib="esnext.disposable" />
+
+// ---------------------------------------------------------------------------------------------------------- routers
+
+/**
+ * Starts a router in this page, worker or Node process. Clients reach it over ports:
+ *
+ * ```js
+ * const router = await createRouter();
+ * autobahn.transports.register('wamplet', autobahnTransport(router));
+ * const connection = new autobahn.Connection({ transports: [{ type: 'wamplet' }], realm: 'realm1' });
+ * ```
+ *
+ * For one router that all tabs of an origin share, use {@link sharedRouter}.
+ *
+ * @param config Realms, roles and limits. Without it any realm named in a HELLO comes into being, and everybody, as
+ * role `anonymous`, may do everything there.
+ * @throws Rejects with an `Error` whose message names every problem of `config` and where it stands, or says why the
+ * WebAssembly module could not be loaded and what to do about it; with a `TypeError` for wrong `options`.
+ */
+export function createRouter(config?: RouterConfig, options?: RouterOptions): Promise<Router>;
+
+/** How a router starts. */
+export interface RouterOptions {
+  /**
+   * The WebAssembly module, compiled or not, or its address (a text is relative to the page).
+   * Default: `wamplet.wasm` beside the library's script. Set it when your bundler or server keeps it elsewhere.
+   *
+   * A page, worker or process loads the module once: later routers there ignore this.
+   */
+  wasm?: URL | string | BufferSource | WebAssembly.Module;
+  /**
+   * 32 bytes from which all ids of the router follow, for tests that want the same ones each time.
+   * Default: random ones from the system.
+   */
+  seed?: Uint8Array;
+}
+
+/** A router that runs here. */
+export interface Router {
+  /** Where it runs. */
+  readonly mode: 'page' | 'worker' | 'node';
+  /** Random, and different for each router. */
+  readonly epoch: string;
+  /**
+   * Lets a client in through an endpoint: a MessagePort, a Worker, a worker's own global scope, or one of Node's. The
+   * endpoint must serve this one purpose. One endpoint carries one session at a time, and another one after it.
+   *
+   * An endpoint lets its holder do whatever the router's configuration allows: hand it to those you mean.
+   *
+   * In Node an attached MessagePort does not keep the process alive; the client's end does while its transport is open.
+   *
+   * @param info Plain data about the client. It becomes part of `transport` in the session details.
+   * @returns A function that detaches the endpoint and ends the client's session.
+   * @throws TypeError when `endpoint` can neither post nor be heard; `Error` after `close()`.
+   */
+  attach(endpoint: Endpoint, info?: TransportInfo): () => void;
+  /**
+   * Makes a port to hand to a worker, an iframe or a test: one client, as with {@link Router.attach}.
+   *
+   * ```js
+   * const port = router.createPort();
+   * worker.postMessage({ port }, [port]);
+   * ```
+   *
+   * @throws `Error` after `close()`.
+   */
+  createPort(info?: TransportInfo): MessagePort;
+  /** What the router does for whom, as it is now. For people: its shape may change with any release. */
+  inspect(): Inspection;
+  /**
+   * Ends all sessions with GOODBYE `wamp.close.system_shutdown`, then closes their ports. Doing it again does nothing.
+   */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Connects to the router that all tabs, windows and frames of this origin share. It runs in a SharedWorker, and the
+ * first tab that asks starts it. Where the browser has no SharedWorker, the router runs in this page, for this page
+ * alone, and `mode` says so.
+ *
+ * The browser ends the SharedWorker with the last tab; what sessions had registered and subscribed goes with them.
+ *
+ * @throws Rejects, after `timeout` milliseconds at most, with an `Error` that says why the router could not be started
+ * and what to do: script or WebAssembly module not found, forbidden by a Content-Security-Policy, wrong `config`, no
+ * access to a SharedWorker from here (a worker, a sandboxed frame); with a `TypeError` for wrong `options`.
+ */
+export function sharedRouter(options?: SharedRouterOptions): Promise<SharedRouter>;
+
+/** Which router, and how it starts. */
+export interface SharedRouterOptions {
+  /** Tabs that give the same name share a router. 1 to 64 letters, digits, `.`, `_` or `-`. Default `'default'`. */
+  name?: string;
+  /** What the router serves, see {@link createRouter}. The first tab decides; another one that differs is told so. */
+  config?: RouterConfig;
+  /**
+   * The address of `worker.js`, of this origin, with `wamplet.wasm` beside it. Default: beside the library's script,
+   * which bundlers find by themselves.
+   *
+   * Bundlers put a hash into the name, so that after a deployment new tabs would start a router of their own beside the
+   * one of old tabs. Keep `worker.js` at an address that stays, and name it here, when that matters.
+   */
+  workerUrl?: string | URL;
+  /** Milliseconds for the worker to start and answer. Default 3000. Raise it for very slow networks. */
+  timeout?: number;
+  /**
+   * `'shared-worker'` fails where there is no SharedWorker; `'page'` never uses one. Default `'auto'`: a SharedWorker
+   * if the browser has it, otherwise the page.
+   */
+  mode?: 'auto' | 'shared-worker' | 'page';
+}
+
+/** A page's handle to a router that it shares with other tabs. */
+export interface SharedRouter extends EventTarget {
+  /** Where the router runs. */
+  readonly mode: 'shared-worker' | 'page';
+  readonly name: string;
+  /** Random, and different after each start of the router. */
+  readonly epoch: string;
+  /** Makes a port to the router, see {@link Router.createPort}. */
+  createPort(info?: TransportInfo): MessagePort;
+  /** See {@link Router.inspect}. Rejects when the router does not answer within `options.timeout`. */
+  inspect(): Promise<Inspection>;
+  /**
+   * Gives this handle up: the sessions over its ports end, other tabs go on. Where the router runs in this page, the
+   * router is closed.
+   */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+  /**
+   * * `lost`: the router was restarted or is gone, and with it all sessions. This handle has already reached the new
+   *   one, and clients reconnect as after a broken connection.
+   * * `split`: there is a second router of the same name in this browser, whose tabs cannot be reached from here.
+   * * `log`: the router has something to say.
+   *
+   * `split` and `log` are printed on the console unless a listener calls `preventDefault()`.
+   */
+  addEventListener<Type extends keyof SharedRouterEvents>(
+    type: Type,
+    listener: (event: SharedRouterEvents[Type]) => void,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+}
+
+export interface SharedRouterEvents {
+  lost: CustomEvent<{ reason: string }>;
+  split: CustomEvent<{ reason: string }>;
+  log: CustomEvent<{ level: 'debug' | 'info' | 'warn' | 'error'; text: string }>;
+}
+
+/**
+ * Realms, roles and limits: either in this form, or a whole configuration of Crossbar.io (`version`, `workers`), both
+ * its generations of permissions. Unknown keys are errors; known ones that are not served are warned of.
+ */
+export interface RouterConfig {
+  /** The realms that there are, each with its roles. Without them: any realm, and everything allowed. */
+  realms?: RealmConfig[];
+  limits?: RouterLimits;
+  version?: 1 | 2;
+  controller?: object;
+  workers?: object[];
+  $schema?: string;
+}
+
+export interface RealmConfig {
+  name: string;
+  /** Who may do what. Clients without authentication have the role `anonymous`. */
+  roles: RoleConfig[];
+  options?: {
+    /** Which URIs are valid. [WAMP: basic/building_blocks, URIs] Default `'loose'`. */
+    uri_check?: 'strict' | 'loose';
+    /**
+     * The arguments of the event `wamp.session.on_leave`: the session id alone, as Crossbar.io sends it (the default),
+     * or the three that the specification has.
+     */
+    session_on_leave?: 'session' | 'session_authid_authrole';
+    [option: string]: unknown;
+  };
+  [key: string]: unknown;
+}
+
+export interface RoleConfig {
+  name: string;
+  permissions?: PermissionConfig[];
+  [key: string]: unknown;
+}
+
+export interface PermissionConfig {
+  /** With `match`, as it is; without, a `*` says what may vary. */
+  uri: string;
+  match?: 'exact' | 'prefix' | 'wildcard';
+  allow?: { call?: boolean; register?: boolean; publish?: boolean; subscribe?: boolean };
+  disclose?: { caller?: boolean; publisher?: boolean };
+  cache?: boolean;
+  call?: boolean;
+  register?: boolean;
+  publish?: boolean;
+  subscribe?: boolean;
+  [key: string]: unknown;
+}
+
+/** What a client may use up before it is refused. Each default is far from what an ordinary application needs. */
+export interface RouterLimits {
+  /** Open transports. Default 10 000. */
+  transports?: number;
+  /** Realms that come into being by themselves. Default 1 000. */
+  realms?: number;
+  /** Deepest nesting of a message. Default 128. */
+  message_depth?: number;
+  /** Bytes of a message. Default 16 777 216. */
+  message_length?: number;
+  /** Bytes of a HELLO. Default 65 536. */
+  hello_length?: number;
+  /** Bytes of a URI. Default 1 024. */
+  uri_length?: number;
+  /** Names in the lists of eligible and excluded receivers of one PUBLISH, all told. Default 1 000. */
+  audience?: number;
+  /** Subscriptions of one session. Default 10 000. */
+  subscriptions?: number;
+  /** Registrations of one session. Default 10 000. */
+  registrations?: number;
+  /** Calls of one session that wait for their result. Default 10 000. */
+  calls?: number;
+  /** Milliseconds in which a client must say HELLO. Default 10 000. */
+  hello_timeout_ms?: number;
+  /** Milliseconds in which a client must answer a GOODBYE. Default 5 000. */
+  goodbye_timeout_ms?: number;
+}
+
+/** A router's realms, with who is there and what they hold. */
+export interface Inspection {
+  /** Open transports, with a session or without. */
+  transports: number;
+  realms: {
+    name: string;
+    /** The details of each session, as `wamp.session.get` answers them. */
+    sessions: Record<string, unknown>[];
+    subscriptions: { id: number; uri: string; match: string; subscribers: number[] }[];
+    registrations: { id: number; uri: string; match: string; invoke: string; callees: number[] }[];
+  }[];
+}
+
+/** Plain JSON data about a client, shown to the members of its realm in the session details, under `transport`. */
+export type TransportInfo = Record<string, unknown>;
+
+/** Whatever messages can be posted to and heard from: MessagePort, Worker, a worker's scope, and those of Node. */
+export interface Endpoint {
+  // biome-ignore lint/suspicious/noExplicitAny: the kinds of endpoints differ in what they say they transfer
+  postMessage(message: any, transfer?: any): void;
+  // biome-ignore lint/suspicious/noExplicitAny: the kinds of endpoints differ in their listeners
+  addEventListener?(type: string, listener: (event: any) => void): void;
+  // biome-ignore lint/suspicious/noExplicitAny: see above
+  removeEventListener?(type: string, listener: (event: any) => void): void;
+  // biome-ignore lint/suspicious/noExplicitAny: see above
+  on?(type: any, listener: (data: any) => void): unknown;
+  // biome-ignore lint/suspicious/noExplicitAny: see above
+  off?(type: any, listener: (data: any) => void): unknown;
+  start?(): void;
+  close?(): void;
+}
+
+// ---------------------------------------------------------------------------------------------------------- clients
+
+/**
+ * Where a client finds its router: a {@link Router} or {@link SharedRouter}, a port that one of them made, a promise of
+ * one of these, or a function that gives any of them each time a client connects.
+ *
+ * A single port serves one connection at a time, and the next after it.
+ */
+export type RouterSource =
+  | Router
+  | SharedRouter
+  | Endpoint
+  | PromiseLike<Router | SharedRouter | Endpoint>
+  | (() => Router | SharedRouter | Endpoint | PromiseLike<Router | SharedRouter | Endpoint>);
+
+/**
+ * A transport for Autobahn|JS, and the fastest way for it to reach the router. Register it before any connection is
+ * made:
+ *
+ * ```js
+ * autobahn.transports.register('wamplet', autobahnTransport());
+ * const connection = new autobahn.Connection({
+ *   transports: [{ type: 'wamplet', url: 'wamplet:' }],
+ *   realm: 'realm1',
+ *   initial_retry_delay: 0.1, // seconds; Autobahn's own, 1.5, is meant for networks
+ * });
+ * ```
+ *
+ * Payloads travel as JSON, with the semantics of Autobahn over WebSocket and JSON. Binary data in them (ArrayBuffers
+ * and views) travels as it is, and arrives as Uint8Arrays.
+ *
+ * @param router Default: `sharedRouter()`, opened with the first connection.
+ */
+export function autobahnTransport(router?: RouterSource): AutobahnTransportClass;
+
+/** What `autobahn.transports.register` takes. */
+export type AutobahnTransportClass = new (options?: { url?: string }) => AutobahnTransportFactory;
+
+/** Autobahn makes one for each entry of a connection's `transports`. */
+export interface AutobahnTransportFactory {
+  readonly type: string;
+  create(): AutobahnTransport;
+}
+
+/** One connection, as Autobahn uses it. */
+export interface AutobahnTransport {
+  /** `details.transport` in the connection's `onopen`. */
+  readonly info: { readonly type: string; readonly url: string; readonly protocol: string };
+  readonly protocol: string;
+  onopen(): void;
+  onmessage(message: unknown[]): void;
+  /** `wasClean` is false when the router was lost, restarted or not reached: Autobahn then connects again. */
+  onclose(info: { code: number; reason: string; wasClean: boolean }): void;
+  send(message: unknown[]): void;
+  close(code?: number, reason?: string): void;
+}
+
+/**
+ * A WebSocket class whose sockets end at the router, whatever their URL, for clients that take one:
+ *
+ * ```js
+ * const wampy = new Wampy('ws://wamplet.invalid/ws', { realm: 'realm1', ws: webSocketClass(router) });
+ * ```
+ *
+ * Of the subprotocols that a client offers, the first of `wamp.2.json`, `wamp.2.msgpack` and `wamp.2.cbor` is taken;
+ * offering none of them fails the connection with an `error` event and close code 1006.
+ *
+ * @param router Default: `sharedRouter()`, opened with the first connection.
+ */
+export function webSocketClass(router?: RouterSource): typeof WebSocket;
+
+/** `webSocketClass()`: ends at the router that all tabs share. */
+export declare const WampletWebSocket: typeof WebSocket;
+
+/**
+ * Puts the router in the place of a WAMP server: `new WebSocket(url)` ends at the router when the URL matches, and goes
+ * to the network as before when not. The app stays as it is. Do this before the app connects, at best before its
+ * scripts run.
+ *
+ * ```js
+ * const undo = installWebSocket({ match: 'ws://127.0.0.1:8080/ws' });
+ * ```
+ *
+ * Without a bundler, the classic script does the same: put it above the app's scripts.
+ *
+ * ```html
+ * <script src="wamplet.global.js" data-websocket="ws://127.0.0.1:8080/ws"></script>
+ * ```
+ *
+ * @returns A function that puts things back exactly as they were. Sockets that are open stay open.
+ * @throws TypeError for a `match` of another kind; `SyntaxError` (a DOMException) for a string that is no URL.
+ */
+export function installWebSocket(options: InstallWebSocketOptions): () => void;
+
+export interface InstallWebSocketOptions {
+  /** Which URLs: equal to a string once both are complete, found by an expression, or as a function says. */
+  match: UrlMatch | readonly UrlMatch[];
+  /** Default: `sharedRouter()`, opened with the first connection. */
+  router?: RouterSource;
+  /** The global object whose WebSocket is replaced. Default `globalThis`. */
+  target?: { WebSocket?: unknown };
+}
+
+export type UrlMatch = string | RegExp | ((url: string) => boolean);
+
+/**
+ * Marks binary data to be moved, not copied, with the next message that holds it. The sender can use it no more.
+ *
+ * ```js
+ * session.publish('com.example.frame', [transfer(pixels)]);
+ * ```
+ *
+ * It matters from some 64 KB on. It has an effect with {@link autobahnTransport} only.
+ *
+ * @returns Its argument.
+ */
+export function transfer<Binary extends ArrayBuffer | ArrayBufferView>(binary: Binary): Binary;

@@ -1,0 +1,13 @@
+// wamplet's face. Documentation of all of it is in `index.d.ts`, which is kept by hand; importing does nothing.
+//
+//   autobahn.ts, websocket.ts, intercept.ts   three ways for clients to reach a router, over link.ts
+//   shared.ts                                 one router for all tabs, in a SharedWorker
+//   worker.ts                                 the other script: the SharedWorker's, and whatever runs a router
+//                                             (router.ts, host.ts, port.ts, wasm.ts), which load.ts fetches if needed
+
+export { autobahnTransport } from './autobahn.ts';
+export { installWebSocket } from './intercept.ts';
+export { createRouter } from './load.ts';
+export { sharedRouter } from './shared.ts';
+export { transfer } from './tail.ts';
+export { WampletWebSocket, webSocketClass } from './websocket.ts';

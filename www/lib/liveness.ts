@@ -1,0 +1,99 @@
+// Who is still there: Web Locks tell when a page, worker or router has died, page events when a page is put away.
+//
+// No event tells a port that its other end is gone, but a lock is released the moment its holder dies, however it dies.
+// So each client and each router holds one lock with a name of its own, and the other side asks for it. Where there are
+// no locks (Node, sandboxed frames, plain http), nothing here ever fires: Node's ports tell by themselves.
+
+import { place, randomName } from './environment.ts';
+
+/** A fresh lock is granted at once; a lock manager that does not answer must not keep anybody from connecting. */
+const LOCK_PATIENCE = 1000;
+
+let own: Promise<string | undefined> | undefined;
+
+/** The name of the lock that this page or worker holds until it dies; undefined where there are no locks. */
+export function ownLock(): Promise<string | undefined> {
+  own ??= acquire(`wamp:${randomName()}`);
+  return own;
+}
+
+/** Calls back when the holder of a lock is gone; answers how to stop waiting. */
+export function whenReleased(name: string, released: () => void): () => void {
+  const waiting = new AbortController();
+  const { signal } = waiting;
+  lockManager()
+    ?.request(name, { signal }, () => {
+      if (!signal.aborted) released();
+    })
+    // Aborted, or no longer allowed: nobody to tell.
+    .catch(() => {});
+  return () => waiting.abort();
+}
+
+/**
+ * Holds a lock for good. Calls back with true once it is held, with false when somebody else still has it after
+ * `patience` milliseconds.
+ */
+export function holdLock(name: string, patience: number, told: (held: boolean) => void): void {
+  const timer = setTimeout(() => told(false), patience);
+  const hold = () => {
+    clearTimeout(timer);
+    told(true);
+    return new Promise(() => {});
+  };
+  // Where locks are refused, there is nothing to tell.
+  lockManager()
+    ?.request(name, hold)
+    .catch(() => clearTimeout(timer));
+}
+
+/** What wants to know that the page is put away, and that it came back. */
+export interface PageWatcher {
+  /** The page is being left; it may come back out of the back/forward cache, or never. */
+  onPageHide(): void;
+  /** The page came back. */
+  onPageShow(): void;
+}
+
+const watchers = /* @__PURE__ */ new Set<PageWatcher>();
+let listening = false;
+
+/** Watches the page's life, where there is a page; answers how to stop. */
+export function watchPage(watcher: PageWatcher): () => void {
+  watchers.add(watcher);
+  if (!listening && place() === 'page') {
+    listening = true;
+    // Never `unload` or `beforeunload`: they keep a page out of the back/forward cache.
+    globalThis.addEventListener?.('pagehide', () => {
+      for (const { onPageHide } of [...watchers]) onPageHide();
+    });
+    globalThis.addEventListener?.('pageshow', (event) => {
+      if (!(event as PageTransitionEvent).persisted) return;
+      for (const { onPageShow } of [...watchers]) onPageShow();
+    });
+  }
+  return () => watchers.delete(watcher);
+}
+
+function acquire(name: string): Promise<string | undefined> {
+  const locks = lockManager();
+  if (locks === undefined) return Promise.resolve(undefined);
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(undefined), LOCK_PATIENCE);
+    const settle = (held: string | undefined) => {
+      clearTimeout(timer);
+      resolve(held);
+    };
+    locks
+      .request(name, () => {
+        settle(name);
+        return new Promise(() => {});
+      })
+      .catch(() => settle(undefined));
+  });
+}
+
+function lockManager(): LockManager | undefined {
+  if (place() === 'node' || typeof navigator === 'undefined') return undefined;
+  return navigator.locks as LockManager | undefined;
+}

@@ -1,0 +1,72 @@
+// A router in this page, worker or Node process, with a port for each client.
+//
+// Part of worker.js, which `load.ts` fetches when somebody wants a router here.
+
+import type { Endpoint } from './endpoint.ts';
+import { asyncDispose, type Place, place } from './environment.ts';
+import { Host } from './host.ts';
+import { ownLock } from './liveness.ts';
+import { startWasmRouter, type WasmSource } from './wasm.ts';
+import type { Inspection, LogLevel, TransportInfo } from './wire.ts';
+
+export interface RouterOptions {
+  wasm?: WasmSource;
+  seed?: Uint8Array;
+}
+
+export class Router {
+  readonly mode: Place = place();
+  readonly #host: Host;
+  #isClosed = false;
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  get epoch(): string {
+    return this.#host.epoch;
+  }
+
+  attach(endpoint: Endpoint, info?: TransportInfo): () => void {
+    this.#expectOpen();
+    const port = this.#host.attach(endpoint, info);
+    return () => port.drop({ code: 1001, reason: 'the port was detached from the router', wasClean: true });
+  }
+
+  createPort(info?: TransportInfo): MessagePort {
+    this.#expectOpen();
+    const { port1, port2 } = new MessageChannel();
+    this.#host.attach(port1, info);
+    return port2;
+  }
+
+  inspect(): Inspection {
+    this.#expectOpen();
+    return this.#host.inspect();
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#host.close();
+  }
+
+  async [asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #expectOpen(): void {
+    if (this.#isClosed) throw new Error('the router was closed: create another one');
+  }
+}
+
+export async function createRouter(config?: unknown, { wasm, seed }: RouterOptions = {}): Promise<Router> {
+  const [router, lock] = await Promise.all([startWasmRouter(config, wasm, seed), ownLock()]);
+  const host = new Host({ log });
+  host.run(router, lock);
+  return new Router(host);
+}
+
+function log(level: LogLevel, text: string): void {
+  console[level](`wamplet: ${text}`);
+}

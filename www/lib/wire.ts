@@ -1,0 +1,144 @@
+// What travels over a port between a client and a router: the words both ends agree on.
+//
+// Owns the wire version, the shape of each message and the limits. Refuses to know what a WAMP message means: a message
+// is a head (JSON text without its closing bracket) and a tail (the payload). Who says what, and when, is in `host.ts`
+// (the router's end) and `link.ts` (the client's end).
+//
+//   router -> client   Greeting     when the port reaches a router; a second one means that the first router is gone
+//   client -> router   Start        only to a SharedWorker, by the page that made the port: settings, and who it is
+//   client -> router   Hello        opens a transport on the port; before it the client holds its Web Lock
+//   router -> client   Opened       the transport is open
+//   both ways          a batch      an array: [head, tail, head, tail, ...], or [frame, frame, ...] in binary serializers
+//   both ways          Close        ends the transport; a client's Close is answered with a Close
+//   client -> router   Gone         the port will not be used again
+//   router -> client   Fatal        the router cannot run: a sentence
+//   both ways          Inspect, Inspected, Log, Split, Started, Leave: between a page and its SharedWorker
+
+/** Part of the SharedWorker's name, so that pages of different versions never meet in one worker. */
+export const WIRE_VERSION = 1;
+
+/** Characters (or bytes) after which a batch leaves at once: larger ones make the receiver wait for the whole. */
+export const BATCH_SIZE = 48 * 1024;
+
+/** Messages that a batch may have; ours leave far earlier, at `BATCH_SIZE`. */
+export const MAX_BATCH_MESSAGES = 16 * 1024;
+
+export type Serializer = 'json' | 'msgpack' | 'cbor';
+
+/** The elements behind a head that hold binary data, for structured clone: Args, or Args and Kwargs. */
+export type StructuredTail = unknown[];
+
+/** `''` where there is none; else the JSON text of the elements without the brackets of the message. */
+export type Tail = string | StructuredTail;
+
+/** Why and how a transport ended, in the terms of a WebSocket's close event. */
+export interface CloseInfo {
+  code: number;
+  reason: string;
+  wasClean: boolean;
+}
+
+export interface Greeting {
+  wamplet: number;
+  /** Random, one for each life of a router. */
+  epoch: string;
+}
+
+export interface Start {
+  start: number;
+  config: unknown;
+  /** Names the handle that made the port; a `Leave` closes all its ports. */
+  handle: string;
+  /** The Web Lock of the page that made the port. */
+  lock: string | undefined;
+  /** What the page says about the port: part of the session details. */
+  info: TransportInfo | undefined;
+  /** Whether this port gets `Started`, `Fatal`, `Log` and `Split`, and carries no transport. */
+  watch: boolean;
+}
+
+export interface Started {
+  started: string;
+}
+
+export interface Hello {
+  hello: number;
+  /** The Web Lock that the client holds while it lives. */
+  lock: string | undefined;
+  serializer: Serializer;
+  /** What the session details say of the transport. */
+  transport: TransportInfo;
+}
+
+export interface Opened {
+  open: string;
+  /** The Web Lock that the router holds while it lives. */
+  lock: string | undefined;
+}
+
+export interface Close {
+  close: number;
+  reason: string;
+  wasClean: boolean;
+}
+
+export interface Gone {
+  gone: true;
+}
+
+export interface Fatal {
+  fatal: string;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export interface Log {
+  log: LogLevel;
+  text: string;
+}
+
+export interface Split {
+  split: string;
+}
+
+export interface Inspect {
+  inspect: number;
+}
+
+export interface Inspected {
+  inspected: number;
+  value: unknown;
+}
+
+export interface Leave {
+  leave: string;
+}
+
+/** A router's realms as plain data, for people. */
+export interface Inspection {
+  transports: number;
+  realms: {
+    name: string;
+    sessions: Record<string, unknown>[];
+    subscriptions: { id: number; uri: string; match: string; subscribers: number[] }[];
+    registrations: { id: number; uri: string; match: string; invoke: string; callees: number[] }[];
+  }[];
+}
+
+/** Plain data about a transport. */
+export type TransportInfo = Record<string, unknown>;
+
+/** Whether `data` is an object with this key: how the two ends tell messages apart. */
+export function isMessage<Key extends string>(data: unknown, key: Key): data is Record<Key, unknown> {
+  return typeof data === 'object' && data !== null && key in data;
+}
+
+/** The subprotocol of WAMP over WebSocket that stands for a serializer. */
+export function subprotocol(serializer: Serializer): string {
+  return `wamp.2.${serializer}`;
+}
+
+/** The serializer that a subprotocol stands for, if we speak it. */
+export function serializerOf(protocol: string): Serializer | undefined {
+  return (['json', 'msgpack', 'cbor'] as const).find((serializer) => subprotocol(serializer) === protocol);
+}

@@ -1,0 +1,84 @@
+// The script of the SharedWorker: one router for all tabs that connect.
+//
+// Owns the start: tabs are heard before the router is there, and every failure is answered with a sentence, because a
+// SharedWorker's errors show on no page. A dedicated worker with such a name will do too; it gets its ports by
+// postMessage. Anywhere else the script does nothing but to export what runs a router (see `load.ts`).
+
+import { place, sentence } from './environment.ts';
+import { Host } from './host.ts';
+import { holdLock, ownLock } from './liveness.ts';
+import type { HostPort } from './port.ts';
+import { startWasmRouter } from './wasm.ts';
+import type { LogLevel, Start } from './wire.ts';
+
+/** Milliseconds for the router of a page that is just being left to go; after that, another one is really there. */
+const SPLIT_PATIENCE = 1000;
+
+export { createRouter } from './router.ts';
+
+/** wamp:<router>:v<wire version>, the name that pages give to the worker. */
+const NAME = /^wamp:([^:]+):v\d+$/;
+
+const routerName = place() === 'worker' ? NAME.exec(globalThis.self?.name)?.[1] : undefined;
+
+let host: Host;
+let config: unknown;
+let running: Promise<void> | undefined;
+
+if (routerName !== undefined) {
+  host = new Host({ log, onStart, onBroken: () => close() });
+  // At once and not after loading anything: a tab that connects meanwhile would not be heard.
+  for (const type of ['connect', 'message']) {
+    addEventListener(type, (event) => {
+      for (const port of (event as MessageEvent).ports) host.attach(port);
+    });
+  }
+  forwardConsole();
+}
+
+function onStart(port: HostPort, start: Start): void {
+  port.introduce(start);
+  if (running === undefined) {
+    config = start.config;
+    running = run().catch((error) => {
+      // The next tab's settings may be better.
+      running = undefined;
+      throw error;
+    });
+  }
+  const differs = start.watch && JSON.stringify(start.config) !== JSON.stringify(config);
+  running.then(
+    () => {
+      if (port.isWatching) port.post({ started: host.epoch, lock: host.lock });
+      if (differs) log('warn', 'a tab asked for another configuration: the one of the first tab stays');
+    },
+    (error) => port.post({ fatal: sentence(error) }),
+  );
+}
+
+async function run(): Promise<void> {
+  const [router, lock] = await Promise.all([startWasmRouter(config), ownLock()]);
+  host.run(router, lock);
+  holdLock(`wamp:${routerName}:router`, SPLIT_PATIENCE, (held) => {
+    if (held) return;
+    const split =
+      `there is another router named "${routerName}" in this browser, and its tabs are not reached from here: load the ` +
+      'worker from one address in all pages (options.workerUrl), and reload tabs of an older release';
+    host.tell({ split });
+  });
+}
+
+function log(level: LogLevel, text: string): void {
+  console[level](text);
+}
+
+/** A SharedWorker's console shows in no page: its lines go to the tabs too. */
+function forwardConsole(): void {
+  for (const level of ['debug', 'info', 'warn', 'error'] as const) {
+    const show = console[level].bind(console);
+    console[level] = (...values: unknown[]) => {
+      show(...values);
+      host.tell({ log: level, text: values.map((value) => String(value)).join(' ') });
+    };
+  }
+}
