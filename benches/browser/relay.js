@@ -2,7 +2,7 @@
 
 const ports = {};
 
-onconnect = ({ ports: [port] }) => {
+addEventListener('connect', ({ ports: [port] }) => {
   port.onmessage = ({ data }) => {
     if (typeof data !== 'string') return;
     ports[data] = port;
@@ -10,4 +10,4 @@ onconnect = ({ ports: [port] }) => {
     port.onmessage = ({ data: message }) => ports[other].postMessage(message);
     port.postMessage('ready');
   };
-};
+});

@@ -15,7 +15,7 @@ import { type CloseInfo, isMessage, type Serializer, type TransportInfo, WIRE_VE
 /** Milliseconds for the router to answer a Hello or a Close. */
 const PATIENCE = 3000;
 
-/** Promise continuations, each waking the next, that run between two messages of one batch. */
+/** Promise continuations, each waking the next, that run after each message of a batch. */
 const TURNS = 12;
 
 export interface LinkOptions {
@@ -149,8 +149,9 @@ export class Link {
     this.#call(() => this.#options.onOpen());
   }
 
+  /** What is sent while messages are handed out leaves after the last of them. */
   #flushSoon(): void {
-    if (this.#outbox.isEmpty) queueMicrotask(() => this.#outbox.flush());
+    if (this.#outbox.isEmpty && !this.#delivering) queueMicrotask(() => this.#outbox.flush());
   }
 
   #deliver(batch: unknown[] | CloseInfo): void {
@@ -173,11 +174,12 @@ export class Link {
         continue;
       }
       for (let index = 0; index < batch.length; index += step) {
-        if (index > 0) for (let turn = 0; turn < TURNS; turn += 1) await undefined;
         if (!this.#muted) this.#call(() => onMessage(batch[index], batch[index + 1]));
+        for (let turn = 0; turn < TURNS; turn += 1) await undefined;
       }
     }
     this.#delivering = false;
+    this.#outbox.flush();
   }
 
   /** The handlers are an app's: what they throw must not stop us. */

@@ -1,0 +1,71 @@
+// A hop between tabs costs the same for one message as for fifty: what a task sends must leave in one postMessage.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { openBrowser } from '../fixtures/browser.mjs';
+
+const CALLS = 320;
+const IN_FLIGHT = 32;
+
+const page = `<!doctype html><title>counting</title><script src="/autobahn.min.js"></script><script type="module">
+  import { autobahnTransport } from '/pkg/index.js';
+
+  const { postMessage } = MessagePort.prototype;
+  MessagePort.prototype.postMessage = function (message, moved) {
+    if (Array.isArray(message)) {
+      window.posts += 1;
+      window.messages += message.length / 2;
+    }
+    return postMessage.call(this, message, moved);
+  };
+  autobahn.transports.register('wamplet', autobahnTransport());
+  const connection = new autobahn.Connection({ transports: [{ type: 'wamplet' }], realm: 'realm1' });
+  connection.onopen = async (session) => {
+    if (location.hash === '#callee') await session.register('com.example.echo', ([value]) => value);
+    Object.assign(window, { session, posts: 0, messages: 0 });
+  };
+  connection.open();
+</script>`;
+
+let browser;
+let profile;
+
+before(async () => {
+  browser = await openBrowser({ '/counting.html': { body: page } });
+  profile = await browser.profile();
+});
+after(() => browser.close());
+
+test('calls_that_are_in_flight_together_travel_together', async () => {
+  const open = async (role) => {
+    const tab = await profile.context.newPage();
+    await tab.goto(`${browser.site.url}/counting.html#${role}`);
+    await tab.waitForFunction(() => window.session !== undefined);
+    return tab;
+  };
+  const callee = await open('callee');
+  const caller = await open('caller');
+  const answers = await caller.evaluate(
+    ([calls, inFlight]) => {
+      const results = [];
+      let sent = 0;
+      const lane = async () => {
+        while (sent < calls) {
+          sent += 1;
+          results.push(await window.session.call('com.example.echo', [sent]));
+        }
+      };
+      return Promise.all(Array.from({ length: inFlight }, lane)).then(() => results);
+    },
+    [CALLS, IN_FLIGHT],
+  );
+  assert.deepEqual(
+    answers.toSorted((a, b) => a - b),
+    Array.from({ length: CALLS }, (_, index) => index + 1),
+  );
+  for (const [role, tab] of Object.entries({ caller, callee })) {
+    const { posts, messages } = await tab.evaluate(() => ({ posts: window.posts, messages: window.messages }));
+    assert.equal(messages, CALLS, role);
+    assert.ok(posts <= CALLS / 4, `the ${role} sent ${messages} messages in ${posts} posts`);
+  }
+});
