@@ -410,6 +410,7 @@ impl Host {
     fn deliver(&mut self) {
         let limits = DecodeLimits::default();
         let mut slow = Vec::new();
+        let mut ended = Vec::new();
         for (key, action) in self.outbox.drain() {
             let Some(client) = self.clients.get_mut(&key) else { continue };
             match action {
@@ -417,12 +418,21 @@ impl Host {
                     let head = head.strip_suffix(b",").unwrap_or(head);
                     let message =
                         codec::decode_head(head, &limits).expect("the router sends well-formed messages");
+                    if let Message::Goodbye { .. } = message {
+                        ended.push(key);
+                    }
                     if !client.take(message.map_payload(|()| payload), key, &self.this) {
                         slow.push(key);
                     }
                 }
                 Action::Close(_) => client.end(Failure::closed()),
             }
+        }
+        for key in ended {
+            self.send(
+                key,
+                Message::Goodbye { details: Dict::new(), reason: "wamp.close.goodbye_and_out".into() },
+            );
         }
         for key in slow {
             if let Some(client) = self.clients.get_mut(&key) {

@@ -1,0 +1,180 @@
+//! Sessions in this process: futures and streams over the router, with nothing to spawn.
+
+use futures::executor::block_on;
+use futures::future::{join, ready};
+use futures::{FutureExt, StreamExt};
+use serde_json::json;
+use wamplet::config::{Config, RealmConfig, Realms};
+use wamplet::id::MAX_ID;
+use wamplet::local::{LocalRouter, LocalSession, QUEUE_LENGTH};
+use wamplet::message::{RegisterOptions, SubscribeOptions};
+use wamplet::payload::Values;
+use wamplet::router::Now;
+use wamplet::uri::MatchPolicy;
+
+fn router() -> LocalRouter {
+    LocalRouter::new(Config::default(), [7; 32], Now::default)
+}
+
+fn join_two(router: &LocalRouter) -> [LocalSession; 2] {
+    std::array::from_fn(|_| router.join("realm1").expect("any realm will do"))
+}
+
+#[test]
+fn a_session_knows_its_id_and_what_it_was_welcomed_with() {
+    let session = router().join("realm1").expect("any realm will do");
+    assert!((1..=MAX_ID).contains(&session.id().0));
+    assert_eq!(session.details()["realm"], "realm1");
+}
+
+#[test]
+fn a_realm_that_there_is_not_is_refused_with_its_error() {
+    let config = Config { realms: Realms::Named(vec![RealmConfig::open("realm1")]), ..Config::default() };
+    let router = LocalRouter::new(config, [7; 32], Now::default);
+    let failure = router.join("realm2").err().expect("there is no realm2");
+    assert_eq!(failure.error, "wamp.error.no_such_realm");
+    assert_eq!(failure.to_string(), "wamp.error.no_such_realm: this router has no realm 'realm2'");
+}
+
+#[test]
+fn a_call_is_answered_by_the_callee() {
+    let [alice, bob] = join_two(&router());
+    block_on(async {
+        let mut invocations = bob.register("com.example.add2").await.expect("nobody has it");
+        let answer = async {
+            let invocation = invocations.next().await.expect("alice calls");
+            let sum: i64 = invocation.values.args.iter().filter_map(|value| value.as_i64()).sum();
+            invocation.succeed(&Values::args([json!(sum)]));
+        };
+        let (result, ()) =
+            join(alice.call("com.example.add2", &Values::args([json!(2), json!(3)])), answer).await;
+        assert_eq!(result.expect("bob answers").args, [json!(5)]);
+    });
+}
+
+#[test]
+fn a_callee_fails_a_call_by_error_or_by_dropping_it() {
+    let [alice, bob] = join_two(&router());
+    block_on(async {
+        let mut invocations = bob.register("com.example.fail").await.expect("nobody has it");
+        let answer = async {
+            let first = invocations.next().await.expect("alice calls");
+            first.fail("com.example.error.no", &Values::args([json!("no")]));
+            drop(invocations.next().await.expect("alice calls again"));
+        };
+        let nothing = Values::default();
+        let calls = async {
+            let failed = alice.call("com.example.fail", &nothing).await.expect_err("bob fails it");
+            let dropped = alice.call("com.example.fail", &nothing).await.expect_err("bob drops it");
+            [failed, dropped]
+        };
+        let ([failed, dropped], ()) = join(calls, answer).await;
+        assert_eq!((failed.error.as_str(), failed.values.args), ("com.example.error.no", vec![json!("no")]));
+        assert_eq!(dropped.error, "wamp.error.canceled");
+    });
+}
+
+#[test]
+fn patterns_tell_the_concrete_uri() {
+    let [alice, bob] = join_two(&router());
+    block_on(async {
+        let prefix = SubscribeOptions { match_policy: MatchPolicy::Prefix, ..SubscribeOptions::default() };
+        let mut events = bob.subscribe_with("com.example.", prefix).await.expect("bob may subscribe");
+        alice.publish("com.example.one", &Values::default()).await.expect("alice may publish");
+        assert_eq!(events.next().await.expect("an event").topic.as_deref(), Some("com.example.one"));
+
+        let wildcard = RegisterOptions { match_policy: MatchPolicy::Wildcard, ..RegisterOptions::default() };
+        let mut invocations = bob.register_with("com..get", wildcard).await.expect("nobody has it");
+        let nothing = Values::default();
+        let call = alice.call("com.example.get", &nothing);
+        let (_, procedure) =
+            join(call, async { invocations.next().await.expect("a call").procedure.clone() }).await;
+        assert_eq!(procedure.as_deref(), Some("com.example.get"));
+    });
+}
+
+#[test]
+fn two_listeners_of_one_topic_each_get_its_events_until_they_are_dropped() {
+    let [alice, bob] = join_two(&router());
+    block_on(async {
+        let mut first = bob.subscribe("com.example.topic").await.expect("bob may subscribe");
+        let mut second = bob.subscribe("com.example.topic").await.expect("bob may subscribe again");
+        alice.publish("com.example.topic", &Values::args([json!(1)])).await.expect("alice may publish");
+        assert_eq!(first.next().await.expect("an event").values.args, [json!(1)]);
+        assert_eq!(second.next().await.expect("an event").values.args, [json!(1)]);
+        drop(first);
+        alice.publish("com.example.topic", &Values::args([json!(2)])).await.expect("alice may publish");
+        assert_eq!(second.next().await.expect("an event").values.args, [json!(2)]);
+        drop(second);
+        alice.publish("com.example.topic", &Values::args([json!(3)])).await.expect("nobody listens");
+    });
+}
+
+#[test]
+fn a_registration_that_is_dropped_is_free_for_others() {
+    let [alice, bob] = join_two(&router());
+    block_on(async {
+        let held = alice.register("com.example.one").await.expect("nobody has it");
+        let refused = bob.register("com.example.one").await.err().expect("alice has it");
+        assert_eq!(refused.error, "wamp.error.procedure_already_exists");
+        drop(held);
+        bob.register("com.example.one").await.expect("alice gave it up");
+    });
+}
+
+#[test]
+fn dropping_a_session_leaves_the_realm_and_fails_the_calls_that_it_was_to_answer() {
+    let [alice, bob] = join_two(&router());
+    block_on(async {
+        let mut left = alice.subscribe("wamp.session.on_leave").await.expect("alice may subscribe");
+        let invocations = bob.register("com.example.never").await.expect("nobody has it");
+        let id = bob.id().0;
+        let nothing = Values::default();
+        let mut call = Box::pin(alice.call("com.example.never", &nothing));
+        assert!(call.as_mut().now_or_never().is_none(), "bob has not answered");
+        drop(bob);
+        assert_eq!(call.await.expect_err("bob is gone").error, "wamp.error.canceled");
+        assert_eq!(left.next().await.expect("an event").values.args, [json!(id)]);
+        assert_eq!(invocations.map(|_| ()).skip(1).count().await, 0, "the stream ends with the session");
+    });
+}
+
+#[test]
+fn a_session_that_is_killed_learns_why() {
+    let [alice, bob] = join_two(&router());
+    block_on(async {
+        let mut kill = Values::args([json!(bob.id().0)]);
+        kill.kwargs.insert("reason".into(), json!("com.example.because"));
+        kill.kwargs.insert("message".into(), json!("foobar"));
+        alice.call("wamp.session.kill", &kill).await.expect("alice may kill");
+        let failure = bob.call("wamp.session.count", &Values::default()).await.expect_err("bob is gone");
+        assert_eq!(failure.to_string(), "com.example.because: foobar");
+    });
+}
+
+#[test]
+fn a_session_that_does_not_keep_up_is_closed_and_the_others_go_on() {
+    let [alice, bob] = join_two(&router());
+    block_on(async {
+        let events = bob.subscribe("com.example.flood").await.expect("bob may subscribe");
+        // The channel of a stream has one place more for each sender.
+        for _ in 0..QUEUE_LENGTH + 2 {
+            alice.publish("com.example.flood", &Values::default()).await.expect("alice goes on");
+        }
+        let failure = bob.call("wamp.session.count", &Values::default()).await.expect_err("bob is closed");
+        assert_eq!(failure.error, "wamplet.error.limit_exceeded");
+        assert_eq!(
+            alice.call("wamp.session.count", &Values::default()).await.expect("alice").args,
+            [json!(1)]
+        );
+        assert!(events.take_while(|_| ready(true)).count().await > QUEUE_LENGTH);
+    });
+}
+
+#[test]
+fn a_session_that_is_killed_says_goodbye_so_that_the_router_waits_for_nothing() {
+    let router = router();
+    let [alice, bob] = join_two(&router);
+    block_on(alice.call("wamp.session.kill", &Values::args([json!(bob.id().0)]))).expect("alice may kill");
+    assert_eq!(router.next_timeout(), None);
+}
