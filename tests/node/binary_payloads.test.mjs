@@ -6,7 +6,7 @@ import { createRouter, transfer } from 'wamplet';
 import { CborSerializer } from 'wampy/CborSerializer.js';
 import { MsgpackSerializer } from 'wampy/MsgpackSerializer.js';
 import { joinAutobahn, joinWampy } from '../fixtures/clients.mjs';
-import { inbox } from '../fixtures/wait.mjs';
+import { inbox, within } from '../fixtures/wait.mjs';
 
 let router;
 let one;
@@ -26,7 +26,7 @@ async function echo(args, kwargs) {
     seen.push(call);
     return call[0][0];
   });
-  const result = await two.session.call('com.example.echo', args, kwargs);
+  const result = await within('the result', two.session.call('com.example.echo', args, kwargs));
   await session.unregister(registration);
   const [seenArgs, seenKwargs] = await seen.next();
   return { result, args: seenArgs, kwargs: seenKwargs };
@@ -99,6 +99,31 @@ test('marked_data_is_moved_once_and_copied_when_sent_unmarked', async () => {
   const kept = Uint8Array.of(1);
   await echo([kept]);
   assert.equal(kept.byteLength, 1);
+});
+
+test('what_the_sender_does_with_its_buffer_after_sending_does_not_show', async () => {
+  const events = inbox('an event');
+  await one.session.subscribe('com.example.frame', ([index, frame]) => events.push([index, frame[0], frame.length]));
+  for (const [index, size] of [1, 4096, 4097, 100_000].entries()) {
+    const scratch = new Uint8Array(size).fill(7);
+    two.session.publish('com.example.frame', [index, scratch]);
+    two.session.publish('com.example.frame', [`${index}, a part`, scratch.subarray(0, size)]);
+    scratch.fill(0);
+    // Its memory may even go elsewhere before this task ends.
+    structuredClone(scratch, { transfer: [scratch.buffer] });
+    assert.deepEqual(await events.next(), [index, 7, size]);
+    assert.deepEqual(await events.next(), [`${index}, a part`, 7, size]);
+  }
+});
+
+test('a_buffer_that_is_gone_is_an_error_of_its_sender_and_takes_no_earlier_message_along', async () => {
+  const events = inbox('an event');
+  await one.session.subscribe('com.example.frame', (args) => events.push(args));
+  const gone = new Uint8Array(10);
+  structuredClone(gone, { transfer: [gone.buffer] });
+  two.session.publish('com.example.frame', ['before']);
+  assert.throws(() => two.session.publish('com.example.frame', [gone]), TypeError);
+  assert.deepEqual(await events.next(), ['before']);
 });
 
 test('a_JSON_client_gets_and_sends_the_text_form_of_binary', async () => {

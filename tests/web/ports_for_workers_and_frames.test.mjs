@@ -91,16 +91,28 @@ test('sessions_of_a_closed_tab_leave_with_its_workers_and_frames', async () => {
   assert.equal(await other.evaluate(() => tab.sessions.me.session.call('wamp.session.count')), 1);
 });
 
-test('a_sandboxed_frame_of_a_crashed_tab_leaves', async () => {
+test('a_client_without_locks_leaves_with_the_crashed_tab_that_made_its_port', async () => {
   // Not the tab that came first: the SharedWorker lives in its process.
   const [other, page] = [await tabWith('shared'), await tabWith('shared')];
-  // A frame without access to locks, whose page is gone before it could say anything.
-  const { joined } = await startFrame(page);
+  // A client in a sandboxed frame has no access to locks. This one speaks the port protocol by itself.
+  const id = await page.evaluate(async () => {
+    const port = router.createPort();
+    globalThis.port = port;
+    const next = () =>
+      new Promise((resolve) => port.addEventListener('message', ({ data }) => resolve(data), { once: true }));
+    port.start();
+    await next();
+    port.postMessage({ hello: 1, serializer: 'json', transport: {} });
+    await next();
+    port.postMessage(['[1,"realm1",{"roles":{"caller":{}}}', '']);
+    const [welcome] = await next();
+    return JSON.parse(`${welcome}]`)[1];
+  });
   const crashed = new Promise((resolve) => page.once('crash', resolve));
   page.goto('chrome://crash').catch(() => {});
   await within('the tab crashes', crashed);
   await other.waitForFunction(() => tab.sessions.me.events.length === 2);
-  assert.ok((await other.evaluate(() => tab.sessions.me.events.map(({ args: [id] }) => id))).includes(joined));
+  assert.ok((await other.evaluate(() => tab.sessions.me.events.map(({ args: [left] }) => left))).includes(id));
 });
 
 test('a_worker_cannot_reach_the_SharedWorker_and_is_told_how_to_join', async () => {

@@ -57,10 +57,13 @@ export class Link {
     return this.#outbox.size;
   }
 
-  send({ head, tail, size, transfer: moved }: EncodedMessage): void {
+  send({ head, tail, size, transfer: moved, isBorrowing }: EncodedMessage): void {
     if (this.#state !== 'open') return;
-    this.#flushSoon();
+    // Alone, so that a buffer which cannot be posted is its sender's error and takes no other message along.
+    if (isBorrowing) this.#outbox.flush();
+    else this.#flushSoon();
     this.#outbox.pushMessage(head, tail, size, moved);
+    if (isBorrowing) this.#outbox.flush();
   }
 
   sendFrame(frame: Uint8Array): void {

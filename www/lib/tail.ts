@@ -23,7 +23,12 @@ export interface EncodedMessage {
   tail: Tail;
   size: number;
   transfer: ArrayBuffer[];
+  /** Holds memory that is still the sender's: it must leave before the sender goes on. */
+  isBorrowing: boolean;
 }
+
+/** Bytes up to which binary data is copied at once, so that its message can wait for others of the same task. */
+const SMALL = 4096;
 
 /** Binary data whose owner said that it may be moved instead of copied. */
 const movable = /* @__PURE__ */ new WeakSet<ArrayBufferLike>();
@@ -39,7 +44,7 @@ export function encodeMessage(message: readonly unknown[]): EncodedMessage {
   const elements = HEAD_ELEMENTS.get(message[0] as number);
   if (elements === undefined || message.length <= elements) {
     const head = JSON.stringify(message).slice(0, -1);
-    return { head, tail: '', size: head.length, transfer: [] };
+    return { head, tail: '', size: head.length, transfer: [], isBorrowing: false };
   }
   const head = JSON.stringify(message.slice(0, elements)).slice(0, -1);
   const payload = message.slice(elements);
@@ -51,10 +56,13 @@ export function encodeMessage(message: readonly unknown[]): EncodedMessage {
     if (text === undefined || found.length > 0) {
       const buffers = new Set<ArrayBuffer>();
       for (const { buffer } of found) if (movable.delete(buffer)) buffers.add(buffer as ArrayBuffer);
-      return { head, tail, size: head.length + byteLength(found), transfer: [...buffers] };
+      const size = head.length + byteLength(found);
+      // Whatever is small or a part of something was copied already.
+      const isBorrowing = buffers.size > 0 || found.some(({ byteLength }) => byteLength > SMALL);
+      return { head, tail, size, transfer: [...buffers], isBorrowing };
     }
   }
-  return { head, tail: text, size: head.length + text.length, transfer: [] };
+  return { head, tail: text, size: head.length + text.length, transfer: [], isBorrowing: false };
 }
 
 /** Head and tail to the message array. Throws where the text is not JSON. */
@@ -162,8 +170,9 @@ function bytesOf(value: Binary): Uint8Array {
 function cloneableBytes(value: Binary): Uint8Array {
   const bytes = bytesOf(value);
   const { buffer } = bytes;
-  const whole = !isShared(buffer) && buffer.byteLength === bytes.byteLength;
-  return whole || movable.has(buffer) ? bytes : bytes.slice();
+  if (movable.has(buffer)) return bytes;
+  const isWhole = buffer.byteLength === bytes.byteLength && !isShared(buffer);
+  return isWhole && bytes.byteLength > SMALL ? bytes : bytes.slice();
 }
 
 function isShared(buffer: ArrayBufferLike): boolean {

@@ -152,7 +152,7 @@ class BaseSocket extends EventTarget {
       this.#link?.close(1003, `the subprotocol ${this.#protocol} does not take ${found}`);
     } else if (isText) {
       const { head, tail } = splitMessage(String(data));
-      this.#link?.send({ head, tail, size: head.length + tail.length, transfer: [] });
+      this.#link?.send({ head, tail, size: head.length + tail.length, transfer: [], isBorrowing: false });
     } else {
       this.#link?.sendFrame(new Uint8Array(copyOf(data as BufferSource) as ArrayBuffer));
     }
