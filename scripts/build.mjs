@@ -87,8 +87,8 @@ async function bundle() {
     absWorkingDir: root,
     bundle: true,
     outdir: pkg,
-    // The oldest engines whose wasm has the features that the Rust compiler uses.
-    target: ['chrome96', 'firefox79', 'safari15.4', 'node20'],
+    // The oldest engines that have Web Locks and the wasm features that the Rust compiler uses.
+    target: ['chrome96', 'firefox96', 'safari15.4', 'node20'],
     legalComments: 'none',
     logLevel: 'silent',
   };

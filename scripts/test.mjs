@@ -19,6 +19,9 @@ const kinds = {
 /** No kind takes more than a few minutes; a test that hangs must not hold up everything behind it for ever. */
 const limit = 20 * 60 * 1000;
 
+/** No single test takes more than seconds; one that waits for ever ends here. */
+const testLimit = 2 * 60 * 1000;
+
 await script(() => {
   const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(kinds);
   const unknown = chosen.find((kind) => !Object.hasOwn(kinds, kind));
@@ -48,6 +51,6 @@ function nodeTest(folder) {
     ? readdirSync(join(root, folder), { recursive: true }).filter((path) => /\.test\.m?js$/.test(path))
     : [];
   if (files.length === 0) return [];
-  const reporter = '--test-reporter=spec';
-  return [process.execPath, ['--test', reporter, ...files.sort().map((file) => join(folder, file))]];
+  const options = ['--test', '--test-reporter=spec', `--test-timeout=${testLimit}`];
+  return [process.execPath, [...options, ...files.sort().map((file) => join(folder, file))]];
 }

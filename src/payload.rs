@@ -1,7 +1,7 @@
 //! Payloads: the tail of a message, carried and almost never read.
 //!
 //! Owns the [`Payload`] seam between the two homes of a tail: encoded bytes ([`EncodedPayload`]) and, in the browser
-//! build, a JavaScript value. Walking, reading and transcoding bytes is in [`codec`](crate::codec).
+//! build, a JavaScript value. Walking, reading and transcoding bytes is in [`codec`].
 
 use std::fmt;
 

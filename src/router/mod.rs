@@ -2,8 +2,8 @@
 //!
 //! Owns transports, sessions and realms, and decides what each message causes. Never reads a clock, draws entropy,
 //! opens a socket or spawns: time comes with every input, chance from one seed, and what must be done goes into the
-//! caller's [`Outbox`]. Publishing is in [`broker`], calling in [`dealer`], the router's own procedures in
-//! [`meta_api`].
+//! caller's [`Outbox`]. Publishing is in `broker`, calling in `dealer`, the router's own procedures in
+//! `meta_api`.
 //!
 //! Its methods are of two kinds: `handle_*` takes an input in, and never fails, since what a peer does wrong ends in an
 //! answer to that peer; `next_timeout` says when [`handle_timeout`](Router::handle_timeout) wants to be called.
