@@ -69,6 +69,8 @@ pub fn is_reserved(uri: &str) -> bool {
 
 fn has_alphabet(part: &str, check: UriCheck) -> bool {
     match check {
+        // Characters are only looked at where bytes do not say enough.
+        UriCheck::Loose if part.is_ascii() => !part.bytes().any(|b| matches!(b, b'#' | b' ' | b'\t'..=b'\r')),
         UriCheck::Loose => !part.contains(|c: char| c.is_whitespace() || c == '#'),
         UriCheck::Strict => part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'z' | b'_')),
     }

@@ -34,12 +34,22 @@ impl<'a> JsonReader<'a> {
         Ok(Self { is_lossy: true, ..Self::new(bytes)? })
     }
 
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
     /// The first byte behind white space.
+    #[inline]
     fn next_byte(&mut self) -> Option<u8> {
+        match self.peek() {
+            Some(b' ' | b'\t' | b'\n' | b'\r') => self.behind_white_space(),
+            byte => byte,
+        }
+    }
+
+    #[cold]
+    fn behind_white_space(&mut self) -> Option<u8> {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.at += 1;
         }
