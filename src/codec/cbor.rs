@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::reader::{Container, Found, Reader, Step, Token, expected, walk};
+use super::reader::{Container, Found, Reader, Step, Token, end_of_frame, expected, take, walk};
 
 /// A [`Reader`] of CBOR.
 pub(super) struct CborReader<'a> {
@@ -26,14 +26,7 @@ impl<'a> CborReader<'a> {
     }
 
     fn take(&mut self, len: u64) -> Step<&'a [u8]> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        match usize::try_from(len).ok().and_then(|len| rest.get(..len)) {
-            Some(taken) => {
-                self.at += taken.len();
-                Ok(taken)
-            }
-            None => Err(expected("the rest of a value", self.bytes.len(), Found::End)),
-        }
+        take(self.bytes, &mut self.at, len)
     }
 
     fn head(&mut self) -> Step<Head> {
@@ -159,10 +152,7 @@ impl<'a> Reader<'a> for CborReader<'a> {
     }
 
     fn finish(&mut self) -> Step<()> {
-        match Found::byte(self.bytes, self.at) {
-            Found::End => Ok(()),
-            found => Err(expected("the end of the frame", self.at, found)),
-        }
+        end_of_frame(self.bytes, self.at)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::reader::{Container, Found, Reader, Step, Token, expected, walk};
+use super::reader::{Container, Found, Reader, Step, Token, end_of_frame, expected, take, walk};
 
 /// A [`Reader`] of MessagePack.
 pub(super) struct MsgPackReader<'a> {
@@ -19,14 +19,7 @@ impl<'a> MsgPackReader<'a> {
     }
 
     fn take(&mut self, len: u64) -> Step<&'a [u8]> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        match usize::try_from(len).ok().and_then(|len| rest.get(..len)) {
-            Some(taken) => {
-                self.at += taken.len();
-                Ok(taken)
-            }
-            None => Err(expected("the rest of a value", self.bytes.len(), Found::End)),
-        }
+        take(self.bytes, &mut self.at, len)
     }
 
     fn array<const N: usize>(&mut self) -> Step<[u8; N]> {
@@ -134,10 +127,7 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
     }
 
     fn finish(&mut self) -> Step<()> {
-        match Found::byte(self.bytes, self.at) {
-            Found::End => Ok(()),
-            found => Err(expected("the end of the frame", self.at, found)),
-        }
+        end_of_frame(self.bytes, self.at)
     }
 }
 

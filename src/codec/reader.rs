@@ -119,6 +119,26 @@ pub(super) trait Reader<'a> {
     fn finish(&mut self) -> Step<()>;
 }
 
+/// The next `len` bytes of a binary frame that has been read up to `at`.
+pub(super) fn take<'a>(bytes: &'a [u8], at: &mut usize, len: u64) -> Step<&'a [u8]> {
+    let rest = bytes.get(*at..).unwrap_or_default();
+    match usize::try_from(len).ok().and_then(|len| rest.get(..len)) {
+        Some(taken) => {
+            *at += taken.len();
+            Ok(taken)
+        }
+        None => Err(expected("the rest of a value", bytes.len(), Found::End)),
+    }
+}
+
+/// Proves that nothing follows in a frame that has been read up to `at`.
+pub(super) fn end_of_frame(bytes: &[u8], at: usize) -> Step<()> {
+    match Found::byte(bytes, at) {
+        Found::End => Ok(()),
+        found => Err(expected("the end of the frame", at, found)),
+    }
+}
+
 /// [`Reader::skip`] for serializers in which skipping costs no less than reading.
 pub(super) fn walk<'a, R: Reader<'a>>(reader: &mut R, depth: usize) -> Step<()> {
     let at = reader.position();
