@@ -20,7 +20,11 @@ pub mod config;
 pub mod id;
 pub mod local;
 pub mod message;
+#[cfg(feature = "native")]
+pub mod native;
 pub mod payload;
+#[cfg(feature = "native")]
+pub mod rawsocket;
 pub mod router;
 pub mod uri;
 #[cfg(feature = "wasm")]

@@ -7,6 +7,8 @@ pub mod crossbar;
 mod cursor;
 mod error;
 mod json;
+#[cfg(feature = "native")]
+pub mod node;
 
 use serde_json::Value;
 

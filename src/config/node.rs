@@ -1,0 +1,378 @@
+//! A node of the native router: what it listens on and what it starts, typed and already valid.
+//!
+//! Owns the types and their defaults. Reading them from Crossbar's format is in [`crossbar`](super::crossbar); serving
+//! them is in `native`. A router in a browser has none of this.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Config;
+use crate::codec::Serializer;
+
+/// Everything that one process serves.
+#[derive(Clone, Debug, Default)]
+pub struct Node {
+    /// Realms and limits: what the router in it is made of.
+    pub config: Config,
+    /// Where clients connect.
+    pub listeners: Vec<Listener>,
+    /// Child processes that join as sessions.
+    pub components: Vec<Component>,
+    /// Child processes that may do what they like.
+    pub guests: Vec<Guest>,
+}
+
+/// One listening socket and what it speaks. A connection that begins with 0x7F is RawSocket, any other is HTTP.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Where it stands in the configuration, for the log: `workers[0].transports[1]`.
+    pub path: String,
+    /// Where it listens.
+    pub endpoint: Endpoint,
+    /// RawSocket on this socket.
+    pub rawsocket: Option<RawSocket>,
+    /// HTTP, and with it WebSocket, on this socket.
+    pub web: Option<Web>,
+}
+
+/// A listening socket.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    pub address: Address,
+    pub tls: Option<Tls>,
+}
+
+/// The address of a listening socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    Tcp {
+        /// 0 lets the system choose; the log says what it chose.
+        port: u16,
+        /// Default all interfaces: IPv6 and, where the system allows it on one socket, IPv4.
+        interface: Option<IpAddr>,
+        /// 4 or 6, where no interface is given.
+        version: Option<u8>,
+        /// Connections that the system keeps waiting. Default 1 024.
+        backlog: u32,
+    },
+    /// A socket in the file system. One that a router left behind is replaced, any other file is not.
+    Unix { path: PathBuf },
+}
+
+/// TLS on a listener. Files are PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    pub key: PathBuf,
+    pub certificate: PathBuf,
+    /// Intermediate certificates that are sent along.
+    pub chain_certificates: Vec<PathBuf>,
+    /// Authorities of client certificates. Where there are any, clients must present a certificate.
+    pub ca_certificates: Vec<PathBuf>,
+}
+
+/// RawSocket. [wamp: advanced/transport_rawsocket]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawSocket {
+    /// Default all.
+    pub serializers: Vec<Serializer>,
+    /// Bytes of a message that a client may send: a power of two from 512 to 16 MiB. Default 16 MiB.
+    pub max_message_size: usize,
+    /// Time for the four bytes of the handshake. Default 2.5 s.
+    pub handshake_timeout: Duration,
+}
+
+impl Default for RawSocket {
+    fn default() -> Self {
+        Self {
+            serializers: Serializer::ALL.to_vec(),
+            max_message_size: 1 << 24,
+            handshake_timeout: Duration::from_millis(2_500),
+        }
+    }
+}
+
+/// HTTP on a listener.
+#[derive(Clone, Debug)]
+pub struct Web {
+    /// What is served where.
+    pub paths: Paths,
+    /// Log every request. Default false.
+    pub access_log: bool,
+    /// Send Strict-Transport-Security with this age, over TLS. Default not at all.
+    pub hsts: Option<Duration>,
+    /// Time in which the head of a request must have come, and in which an idle connection is kept. Default 30 s.
+    pub client_timeout: Duration,
+}
+
+/// Services by path.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    /// What is at `/`, and below it where nothing else is. `None`: 404.
+    pub root: Option<Box<Service>>,
+    /// First segment of the path -> what is there. Sorted; segments are unique and hold no `/`.
+    pub children: Vec<(String, Service)>,
+}
+
+/// What is served at a path.
+#[derive(Clone, Debug)]
+pub enum Service {
+    WebSocket(WebSocket),
+    /// WAMP over HTTP long polling. [wamp: advanced/transport_http_longpoll]
+    LongPoll(LongPoll),
+    Static(Static),
+    /// One JSON value.
+    Json {
+        value: Value,
+        options: JsonOptions,
+    },
+    /// To another address, with 307.
+    Redirect {
+        url: String,
+    },
+    /// A page for people about the node.
+    NodeInfo,
+    /// Counters for Prometheus.
+    Metrics,
+    /// The page of the embedded configuration: what runs here and how to connect.
+    Status,
+    /// More paths below this one.
+    Path(Paths),
+}
+
+/// How a JSON value is served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JsonOptions {
+    /// With line breaks. Default false.
+    pub prettify: bool,
+    /// Allow other origins to read it. Default false.
+    pub allow_cross_origin: bool,
+    /// Forbid caches. Default false.
+    pub discourage_caching: bool,
+}
+
+/// Files of a directory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Static {
+    pub directory: PathBuf,
+    /// List the files of a directory that has no default file. Default false.
+    pub enable_directory_listing: bool,
+    /// Extension with its dot -> content type, beside the usual ones.
+    pub mime_types: Vec<(String, String)>,
+    /// How long a browser may keep a file without asking. Default it asks every time.
+    pub cache_timeout: Option<Duration>,
+    /// What a directory shows. Default `index.html`.
+    pub default_file: String,
+}
+
+/// WebSocket. [RFC 6455, RFC 7692]
+#[derive(Clone, Debug, PartialEq)]
+pub struct WebSocket {
+    /// Default all; each with and without `.batched`.
+    pub serializers: Vec<Serializer>,
+    pub options: WebSocketOptions,
+}
+
+impl Default for WebSocket {
+    fn default() -> Self {
+        Self { serializers: Serializer::ALL.to_vec(), options: WebSocketOptions::default() }
+    }
+}
+
+/// `options` of a WebSocket. Durations are milliseconds in the configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WebSocketOptions {
+    /// Patterns such as `http://localhost:*`; `*` stands for any text. Default `*`.
+    pub allowed_origins: Vec<String>,
+    /// Let in pages without an origin (`Origin: null`: files, sandboxed frames). Default true.
+    pub allow_null_origin: bool,
+    /// Answer an ordinary request with a page instead of an error. Default true.
+    pub enable_webstatus: bool,
+    /// Close on text that is no UTF-8. Default true.
+    pub validate_utf8: bool,
+    /// Close when a client sends unmasked frames, as RFC 6455 wants it. Default true.
+    pub require_masked_client_frames: bool,
+    /// Bytes of one frame; 0 is no limit of its own. Default 0.
+    pub max_frame_size: usize,
+    /// Bytes of one message, after decompression; 0 is `limits.message_length`. Default 0.
+    pub max_message_size: usize,
+    /// Cut messages into frames of at most so many bytes; 0 is never. Default 0.
+    pub auto_fragment_size: usize,
+    /// Drop the connection on a failure instead of closing it. Default false.
+    pub fail_by_drop: bool,
+    /// Time for the opening handshake. Default 2 500 ms.
+    pub open_handshake_timeout: Duration,
+    /// Time for the answer to a close. Default 1 000 ms.
+    pub close_handshake_timeout: Duration,
+    /// Time of silence after which the peer is pinged; zero is never. Default 30 s, so that dead peers are noticed.
+    pub auto_ping_interval: Duration,
+    /// Time for the answer to a ping. Default 10 s.
+    pub auto_ping_timeout: Duration,
+    /// Bytes of a ping, 12 to 125. Default 12.
+    pub auto_ping_size: usize,
+    /// permessage-deflate, where the client offers it. Default not.
+    pub compression: Option<Deflate>,
+    /// Refuse clients that name no subprotocol, instead of taking `wamp.2.json`. Default true.
+    pub require_websocket_subprotocol: bool,
+    /// Say the version in the `Server` header. Default true.
+    pub show_server_version: bool,
+}
+
+impl Default for WebSocketOptions {
+    fn default() -> Self {
+        Self {
+            allowed_origins: vec!["*".into()],
+            allow_null_origin: true,
+            enable_webstatus: true,
+            validate_utf8: true,
+            require_masked_client_frames: true,
+            max_frame_size: 0,
+            max_message_size: 0,
+            auto_fragment_size: 0,
+            fail_by_drop: false,
+            open_handshake_timeout: Duration::from_millis(2_500),
+            close_handshake_timeout: Duration::from_millis(1_000),
+            auto_ping_interval: Duration::from_secs(30),
+            auto_ping_timeout: Duration::from_secs(10),
+            auto_ping_size: 12,
+            compression: None,
+            require_websocket_subprotocol: true,
+            show_server_version: true,
+        }
+    }
+}
+
+/// `compression.deflate` of a WebSocket. [RFC 7692]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deflate {
+    /// Ask the client to forget its window between messages. Default false.
+    pub request_no_context_takeover: bool,
+    /// Ask the client for a window of 2^n bytes, 9 to 15. Default the client's choice.
+    pub request_max_window_bits: Option<u8>,
+    /// Forget our own window between messages: saves memory. Default false.
+    pub no_context_takeover: bool,
+    /// Our own window of 2^n bytes, 9 to 15. Default 15.
+    pub max_window_bits: u8,
+    /// Messages that are shorter are sent as they are. Default 64 bytes.
+    pub threshold: usize,
+}
+
+impl Default for Deflate {
+    fn default() -> Self {
+        Self {
+            request_no_context_takeover: false,
+            request_max_window_bits: None,
+            no_context_takeover: false,
+            max_window_bits: 15,
+            threshold: 64,
+        }
+    }
+}
+
+/// Long polling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LongPoll {
+    /// How long a `receive` waits for a message. Default 10 s.
+    pub request_timeout: Duration,
+    /// How long a session lives without a `receive`. Default 30 s.
+    pub session_timeout: Duration,
+    /// Bytes that wait for a `receive`; more closes the session. Default 128 KiB.
+    pub queue_limit_bytes: usize,
+    /// Messages that wait for a `receive`; more closes the session. Default 100.
+    pub queue_limit_messages: usize,
+}
+
+impl Default for LongPoll {
+    fn default() -> Self {
+        Self {
+            request_timeout: Duration::from_secs(10),
+            session_timeout: Duration::from_secs(30),
+            queue_limit_bytes: 128 << 10,
+            queue_limit_messages: 100,
+        }
+    }
+}
+
+/// A component: a class that joins a realm as a session, in a process of its own.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// Where it stands in the configuration, for the log.
+    pub path: String,
+    /// `id`, or else the class name.
+    pub name: String,
+    /// `package.module.Class`.
+    pub classname: String,
+    pub realm: String,
+    /// `extra`, handed to the component as it is.
+    pub extra: Value,
+    /// Directories that the interpreter searches first; relative ones were resolved.
+    pub pythonpath: Vec<PathBuf>,
+    /// Environment beside the router's own.
+    pub env: Vec<(String, String)>,
+    /// How it connects.
+    pub connection: ComponentConnection,
+    pub restart: Restart,
+}
+
+/// How a component reaches its realm.
+#[derive(Clone, Debug)]
+pub enum ComponentConnection {
+    /// To the router that starts it, with this role. (`components` of a router worker.)
+    Inside { role: String },
+    /// To any router, as an ordinary client. (`components` of a container.)
+    Transport {
+        /// `websocket` or `rawsocket`.
+        kind: String,
+        /// `ws://..`; a RawSocket has none.
+        url: Option<String>,
+        /// The endpoint as Crossbar.io has it: `{"type": "tcp", "host", "port"}` or `{"type": "unix", "path"}`.
+        endpoint: Value,
+        serializer: Serializer,
+    },
+}
+
+/// A guest: any executable.
+#[derive(Clone, Debug)]
+pub struct Guest {
+    /// Where it stands in the configuration, for the log.
+    pub path: String,
+    /// `id`, or else the file name of the executable.
+    pub name: String,
+    pub executable: PathBuf,
+    pub arguments: Vec<String>,
+    pub env: Vec<(String, String)>,
+    /// Whether the router's environment is handed on. Default true.
+    pub inherit_env: bool,
+    pub workdir: Option<PathBuf>,
+    pub restart: Restart,
+}
+
+/// When a process that ended is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restart {
+    pub policy: RestartPolicy,
+    /// Before the first new start; doubles with each that follows, up to a minute. Default 1 s.
+    pub delay: Duration,
+    /// Starts in a row that failed before it is given up. Default 10.
+    pub attempts: u32,
+}
+
+impl Default for Restart {
+    fn default() -> Self {
+        Self { policy: RestartPolicy::OnFailure, delay: Duration::from_secs(1), attempts: 10 }
+    }
+}
+
+/// `restart` of a component or guest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RestartPolicy {
+    /// `"always"`
+    Always,
+    /// `"failed"`: where it ended with an error. The default.
+    #[default]
+    OnFailure,
+    /// `"never"`
+    Never,
+}

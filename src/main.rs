@@ -1,0 +1,3 @@
+//! The `wamplet` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The native router: sockets around the core.

@@ -1,0 +1,1 @@
+//! RawSocket: handshake and framing as pure functions. [wamp: advanced/transport_rawsocket]
