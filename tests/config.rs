@@ -12,7 +12,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use wamplet::auth::authorizer::{Action, Allow, Disclose, Permission, Role};
-use wamplet::config::{Config, ConfigError, Limits, Loaded, OnLeave, RealmConfig, Realms, SHOWN};
+use wamplet::config::{
+    Config, ConfigError, Limits, Loaded, OnLeave, Overflow, RealmConfig, Realms, SHOWN, Stats,
+};
 use wamplet::uri::{MatchPolicy, UriCheck, is_valid, is_valid_pattern};
 
 #[test]
@@ -140,9 +142,35 @@ fn every_limit_can_be_set() {
         calls: 8,
         hello_timeout_ms: 9,
         goodbye_timeout_ms: 10_000,
+        queue_length: 13,
+        overflow: Overflow::Drop,
     };
     assert_eq!(config.limits, expected);
     assert!(matches!(config.realms, Realms::Any));
+}
+
+#[test]
+fn statistics_are_off_unless_a_realm_has_them_and_then_have_their_defaults() {
+    let [realm] = good("session-monitor");
+    assert_eq!(realm.stats, None);
+    let [defaults, set, null] = good("stats");
+    let expected = Stats {
+        rated_message_size: 512,
+        trigger_after_rated_messages: 0,
+        trigger_after_duration: 0,
+        trigger_on_join: true,
+        trigger_on_leave: true,
+    };
+    assert_eq!(defaults.stats, Some(expected));
+    let expected = Stats {
+        rated_message_size: 256,
+        trigger_after_rated_messages: 10,
+        trigger_after_duration: 3_600,
+        trigger_on_join: false,
+        trigger_on_leave: false,
+    };
+    assert_eq!(set.stats, Some(expected));
+    assert_eq!(null.stats, None);
 }
 
 #[test]
@@ -240,7 +268,7 @@ proptest! {
 
 /// JSON of known and unknown words, so that random values get past the first key.
 fn values() -> impl Strategy<Value = Value> {
-    const WORDS: [&str; 40] = [
+    const WORDS: [&str; 44] = [
         "workers",
         "realms",
         "limits",
@@ -281,6 +309,10 @@ fn values() -> impl Strategy<Value = Value> {
         "strict",
         "calls",
         "uri_length",
+        "overflow",
+        "stats",
+        "rated_message_size",
+        "trigger_on_join",
     ];
     let word = prop_oneof![4 => prop::sample::select(&WORDS[..]).prop_map(str::to_owned), 1 => ".{0,8}"];
     let leaf = prop_oneof![

@@ -2,7 +2,8 @@
 //!
 //! Owns which keys there are and what their values mean. Takes a Crossbar.io node (its `workers`) and wamplet's own form
 //! (`realms` at the top), and in both the permissions of configuration versions 1 and 2 side by side. What a value is
-//! called in a complaint, and where it stands, is in `cursor`.
+//! called in a complaint, and where it stands, is in `cursor`. What a node of the native router has beside realms and
+//! limits is read in `load`.
 //!
 //! Values:
 //! * The name of a realm is a loose URI, since a HELLO with another one is aborted; the name of a role is any text.
@@ -15,30 +16,40 @@ use serde_json::{Map, Value};
 
 use super::cursor::{Cursor, Key, Object, Report, quote};
 use super::error::ConfigError;
-use super::{Config, Limits, Loaded, OnLeave, RealmConfig, Realms};
+use super::{Config, Limits, Loaded, OnLeave, Overflow, RealmConfig, Realms, Stats};
 use crate::auth::authorizer::{Allow, Disclose, Permission, Role};
 use crate::uri::{self, MatchPolicy, UriCheck};
 
-/// Reads a whole configuration.
+/// Reads a whole configuration for a router that has neither listeners nor processes.
 pub(super) fn read(value: &Value) -> Result<Loaded, ConfigError> {
     let mut report = Report::default();
-    let config = Cursor::root(value);
-    let config = if config.is_null() { None } else { read_config(&config, &mut report) };
-    report.finish(config.unwrap_or_default())
+    let config = read_config(&Cursor::root(value), &IN_PROCESS, &mut report).unwrap_or_default();
+    Ok(Loaded { config, warnings: report.finish()? })
 }
 
 // Wherever a reader below answers `None` or goes on with a default, the report holds a problem, and no configuration
 // comes out. Reading goes on all the same, so that all problems are found in one go.
 
-fn read_config(config: &Cursor<'_>, report: &mut Report) -> Option<Config> {
-    let object = config.object(&CONFIG_KEYS, report)?;
+/// The keys around the realms, which are served by some routers and not by others.
+pub(super) struct Keys {
+    pub config: [(&'static str, Key); 8],
+    pub workers: [(&'static str, Key); 7],
+    pub router: [(&'static str, Key); 8],
+}
+
+/// Realms and limits.
+pub(super) fn read_config(config: &Cursor<'_>, keys: &Keys, report: &mut Report) -> Option<Config> {
+    if config.is_null() {
+        return Some(Config::default());
+    }
+    let object = config.object(&keys.config, report)?;
     let limits = match object.get("limits") {
         Some(limits) => read_limits(&limits, report).unwrap_or_default(),
         None => Limits::default(),
     };
     let version = object.get("version");
-    version.as_ref().and_then(|version| version.integer(LATEST_VERSION, report));
-    let mut reader = Reader { report, uri_length: limits.uri_length };
+    version.as_ref().and_then(|version| version.integer(1, LATEST_VERSION, report));
+    let mut reader = Reader { report, keys, uri_length: limits.uri_length };
     let realms = match (object.given("realms"), object.given("workers")) {
         (Some(realms), None) => Some(reader.realms(&[realms])),
         (None, Some(workers)) => reader.workers(&workers),
@@ -55,12 +66,15 @@ fn read_config(config: &Cursor<'_>, report: &mut Report) -> Option<Config> {
 }
 
 fn read_limits(limits: &Cursor<'_>, report: &mut Report) -> Option<Limits> {
-    let object = limits.object(&LIMITS.map(|(key, ..)| (key, Key::Served)), report)?;
+    let object = limits.object(&LIMIT_KEYS, report)?;
     let mut limits = Limits::default();
     for (key, most, set) in LIMITS {
-        if let Some(value) = object.get(key).and_then(|value| value.integer(most, report)) {
+        if let Some(value) = object.get(key).and_then(|value| value.integer(1, most, report)) {
             set(&mut limits, value);
         }
+    }
+    if let Some(overflow) = object.get("overflow").and_then(|value| value.choice(&OVERFLOWS, report)) {
+        limits.overflow = overflow;
     }
     Some(limits)
 }
@@ -68,6 +82,7 @@ fn read_limits(limits: &Cursor<'_>, report: &mut Report) -> Option<Limits> {
 /// What is needed to read realms.
 struct Reader<'r> {
     report: &'r mut Report,
+    keys: &'r Keys,
     /// [`Limits::uri_length`]
     uri_length: usize,
 }
@@ -86,15 +101,18 @@ impl Reader<'_> {
 
     fn realms_of_worker<'a>(&mut self, worker: &Cursor<'a>) -> Option<Cursor<'a>> {
         let object = worker.any_object(self.report)?;
-        match object.required("type").choice(&WORKER_TYPES, self.report)? {
+        let kind = object.required("type");
+        match kind.choice(&self.keys.workers, self.report)? {
             Key::NotServed(message) => {
                 self.report.warn(worker.path(), message);
                 None
             }
-            Key::Served | Key::Refused(_) => {
-                object.check_keys(&ROUTER_KEYS, self.report);
+            Key::Served | Key::Refused(_) if kind.is("router") => {
+                object.check_keys(&self.keys.router, self.report);
                 object.get("realms")
             }
+            // Without realms; whoever serves it reads it.
+            Key::Served | Key::Refused(_) => None,
         }
     }
 
@@ -132,8 +150,28 @@ impl Reader<'_> {
             None => Some(Default::default()),
         };
         let roles = self.roles(&object.required("roles"));
+        let stats = object.get("stats").and_then(|stats| self.stats(&stats));
         let (uri_check, on_leave) = options?;
-        Some(RealmConfig { name: name?, roles: roles?, uri_check, on_leave })
+        Some(RealmConfig { name: name?, roles: roles?, uri_check, on_leave, stats })
+    }
+
+    fn stats(&mut self, stats: &Cursor<'_>) -> Option<Stats> {
+        let object = stats.object(&STATS_KEYS, self.report)?;
+        let mut stats = Stats::default();
+        let size = object.get("rated_message_size");
+        if let Some(size) = size.and_then(|size| size.power_of_two(1, MAX_RATED_SIZE, self.report)) {
+            stats.rated_message_size = size as u32;
+        }
+        stats.trigger_after_rated_messages = self.trigger(&object, "trigger_after_rated_messages");
+        stats.trigger_after_duration = self.trigger(&object, "trigger_after_duration");
+        stats.trigger_on_join = self.flag_or(&object, "trigger_on_join", true);
+        stats.trigger_on_leave = self.flag_or(&object, "trigger_on_leave", true);
+        Some(stats)
+    }
+
+    fn trigger(&mut self, object: &Object<'_>, key: &str) -> u32 {
+        let value = object.get(key).and_then(|value| value.integer(0, MAX_TRIGGER, self.report));
+        value.unwrap_or_default() as u32
     }
 
     fn realm_options(&mut self, options: &Cursor<'_>) -> Option<(UriCheck, OnLeave)> {
@@ -252,7 +290,11 @@ impl Reader<'_> {
     }
 
     fn flag(&mut self, object: &Object<'_>, key: &str) -> bool {
-        object.get(key).and_then(|value| value.boolean(self.report)).unwrap_or_default()
+        self.flag_or(object, key, false)
+    }
+
+    fn flag_or(&mut self, object: &Object<'_>, key: &str, default: bool) -> bool {
+        object.get(key).and_then(|value| value.boolean(self.report)).unwrap_or(default)
     }
 
     /// The URI and match policy of a permission. Without `match`, stars in the URI say what may vary.
@@ -323,49 +365,74 @@ const URI_OR_STARRED: &str =
 const URI_PREFIX: &str = "a prefix without white space, \"#\" and empty components but the last";
 const URI_WILDCARD: &str = "a wildcard without white space and \"#\"";
 
-const CONFIG_KEYS: [(&str, Key); 6] = [
-    ("$schema", Key::Served),
-    ("version", Key::Served),
-    ("controller", Key::NotServed("there is no controller: one router runs in one process")),
-    ("workers", Key::Served),
-    ("realms", Key::Served),
-    ("limits", Key::Served),
-];
+/// Rated messages, or seconds (of which this is 31 years).
+const MAX_TRIGGER: u64 = 1_000_000_000;
+const MAX_RATED_SIZE: u64 = 1 << 30;
 
-const WORKER_TYPES: [(&str, Key); 7] = [
-    ("router", Key::Served),
-    ("container", Key::NotServed("components are not started yet: let them join as clients")),
-    ("guest", Key::NotServed("guest processes are not started yet: start them by other means")),
-    ("proxy", Key::NotServed("proxies are not served")),
-    ("hostmonitor", Key::NotServed("hosts are not monitored")),
-    ("websocket-testee", Key::NotServed("testees are not served")),
-    ("xbrmm", Key::NotServed("markets are not served")),
-];
+/// A router in a tab, or in a program that holds it.
+static IN_PROCESS: Keys = Keys {
+    config: [
+        ("$schema", Key::Served),
+        ("version", Key::Served),
+        ("controller", NO_CONTROLLER),
+        ("workers", Key::Served),
+        ("realms", Key::Served),
+        ("limits", Key::Served),
+        ("transports", NO_TRANSPORTS),
+        ("components", NO_COMPONENTS),
+    ],
+    workers: [
+        ("router", Key::Served),
+        ("container", NO_COMPONENTS),
+        ("guest", Key::NotServed("a router in a browser starts no processes")),
+        ("proxy", NO_PROXY),
+        ("hostmonitor", NO_HOSTMONITOR),
+        ("websocket-testee", NO_TESTEE),
+        ("xbrmm", NO_MARKET),
+    ],
+    router: [
+        ("type", Key::Served),
+        ("id", Key::Served),
+        ("options", Key::NotServed("these are for processes, and have no effect here")),
+        ("manhole", NO_MANHOLE),
+        ("realms", Key::Served),
+        ("transports", NO_TRANSPORTS),
+        ("components", NO_COMPONENTS),
+        ("connections", NO_CONNECTIONS),
+    ],
+};
 
-const ROUTER_KEYS: [(&str, Key); 8] = [
-    ("type", Key::Served),
-    ("id", Key::Served),
-    ("options", Key::NotServed("these are for Crossbar.io's Python processes and have no effect")),
-    ("manhole", Key::NotServed("there is no manhole")),
-    ("realms", Key::Served),
-    (
-        "transports",
-        Key::NotServed(
-            "no transport is opened yet, and no \"auth\" in one is asked: all join as \"anonymous\"",
-        ),
-    ),
-    ("components", Key::NotServed("components are not started yet: let them join as clients")),
-    ("connections", Key::NotServed("no connections are made to databases")),
-];
+const NO_TRANSPORTS: Key = Key::NotServed(
+    "a router in a browser has no listeners, and no \"auth\" of one is asked: all join as \"anonymous\"",
+);
+const NO_COMPONENTS: Key = Key::NotServed("components of a router in a browser are given to createRouter");
+
+// What neither router serves.
+pub(super) const NO_CONTROLLER: Key =
+    Key::NotServed("there is no controller: one router runs in one process");
+pub(super) const NO_PROXY: Key = Key::NotServed("proxies are not served");
+pub(super) const NO_HOSTMONITOR: Key = Key::NotServed("hosts are not monitored");
+pub(super) const NO_TESTEE: Key = Key::NotServed("testees are not served");
+pub(super) const NO_MARKET: Key = Key::NotServed("markets are not served");
+pub(super) const NO_MANHOLE: Key = Key::NotServed("there is no manhole");
+pub(super) const NO_CONNECTIONS: Key = Key::NotServed("no connections are made to databases");
 
 const REALM_KEYS: [(&str, Key); 7] = [
     ("name", Key::Served),
     ("id", Key::Served),
     ("roles", Key::Served),
     ("options", Key::Served),
-    ("stats", Key::NotServed("session statistics are not served yet")),
+    ("stats", Key::Served),
     ("store", Key::NotServed("events are not stored yet")),
     ("inventory", Key::NotServed("payloads are not validated")),
+];
+
+const STATS_KEYS: [(&str, Key); 5] = [
+    ("rated_message_size", Key::Served),
+    ("trigger_after_rated_messages", Key::Served),
+    ("trigger_after_duration", Key::Served),
+    ("trigger_on_join", Key::Served),
+    ("trigger_on_leave", Key::Served),
 ];
 
 const REALM_OPTION_KEYS: [(&str, Key); 5] = [
@@ -420,7 +487,7 @@ const MATCH_POLICIES: [(&str, MatchPolicy); 3] =
 type SetLimit = fn(&mut Limits, u64);
 
 /// Key, maximum, and where the value goes. The maxima fit into the 32 bits of wasm.
-const LIMITS: [(&str, u64, SetLimit); 12] = [
+const LIMITS: [(&str, u64, SetLimit); 13] = [
     ("transports", 1_000_000, |limits, value| limits.transports = value as usize),
     ("realms", 1_000_000, |limits, value| limits.realms = value as usize),
     // Reading recurses once for each level, and no deeper than this.
@@ -436,4 +503,18 @@ const LIMITS: [(&str, u64, SetLimit); 12] = [
     // A day. Whoever wants none at all does not want a limit.
     ("hello_timeout_ms", 86_400_000, |limits, value| limits.hello_timeout_ms = value),
     ("goodbye_timeout_ms", 86_400_000, |limits, value| limits.goodbye_timeout_ms = value),
+    ("queue_length", 1 << 30, |limits, value| limits.queue_length = value as usize),
 ];
+
+const OVERFLOWS: [(&str, Overflow); 2] = [("close", Overflow::Close), ("drop", Overflow::Drop)];
+
+/// The keys of all limits.
+const LIMIT_KEYS: [(&str, Key); LIMITS.len() + 1] = {
+    let mut keys = [("overflow", Key::Served); LIMITS.len() + 1];
+    let mut position = 0;
+    while position < LIMITS.len() {
+        keys[position].0 = LIMITS[position].0;
+        position += 1;
+    }
+    keys
+};

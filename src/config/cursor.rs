@@ -10,7 +10,6 @@ use crate::codec::{self, Serializer};
 use crate::payload::Values;
 
 use super::error::{ConfigError, Problem, SHOWN, Warning};
-use super::{Config, Loaded};
 
 /// A value, or the lack of one, and its path.
 pub(super) struct Cursor<'a> {
@@ -26,6 +25,11 @@ impl<'a> Cursor<'a> {
     /// The path in sentences.
     pub fn path(&self) -> String {
         shown_path(&self.path)
+    }
+
+    /// Whether it is this text.
+    pub fn is(&self, text: &str) -> bool {
+        self.value.and_then(Value::as_str) == Some(text)
     }
 
     pub fn is_null(&self) -> bool {
@@ -54,11 +58,15 @@ impl<'a> Cursor<'a> {
             let found = values.len().to_string();
             return self.problem_found(&format!("at most {most} {what}"), &found, report);
         }
+        Some(self.numbered(values))
+    }
+
+    fn numbered(&self, values: &'a [Value]) -> Vec<Self> {
         let mut elements = Vec::new();
         for (position, value) in values.iter().enumerate() {
             elements.push(Self { value: Some(value), path: format!("{}[{position}]", self.path) });
         }
-        Some(elements)
+        elements
     }
 
     pub fn string(&self, expected: &str, report: &mut Report) -> Option<&'a str> {
@@ -71,13 +79,23 @@ impl<'a> Cursor<'a> {
         Some(*value)
     }
 
-    /// An integer from 1 to `most`; a float without a fraction is one, since JavaScript knows no other.
-    pub fn integer(&self, most: u64, report: &mut Report) -> Option<u64> {
-        let number = self.value.and_then(|value| value.as_u64().or_else(|| integral(value.as_f64()?)));
-        match number {
-            Some(number) if (1..=most).contains(&number) => Some(number),
-            _ => self.problem(&format!("an integer from 1 to {most}"), report),
+    /// An integer from `least` to `most`; a float without a fraction is one, since JavaScript knows no other.
+    pub fn integer(&self, least: u64, most: u64, report: &mut Report) -> Option<u64> {
+        match self.number() {
+            Some(number) if (least..=most).contains(&number) => Some(number),
+            _ => self.problem(&format!("an integer from {least} to {most}"), report),
         }
+    }
+
+    pub fn power_of_two(&self, least: u64, most: u64, report: &mut Report) -> Option<u64> {
+        match self.number() {
+            Some(number) if (least..=most).contains(&number) && number.is_power_of_two() => Some(number),
+            _ => self.problem(&format!("a power of two from {least} to {most}"), report),
+        }
+    }
+
+    fn number(&self) -> Option<u64> {
+        self.value.and_then(|value| value.as_u64().or_else(|| integral(value.as_f64()?)))
     }
 
     /// What the string stands for.
@@ -111,6 +129,56 @@ impl<'a> Cursor<'a> {
     fn report(&self, expected: &str, found: Option<&str>, report: &mut Report) {
         let found = found.map_or_else(|| describe(self.value), str::to_owned);
         report.problem(self.path.clone(), expected.to_owned(), found, None);
+    }
+}
+
+/// What the reader of a node needs beside.
+#[cfg(feature = "native")]
+impl<'a> Cursor<'a> {
+    pub fn value(&self) -> Option<&'a Value> {
+        self.value
+    }
+
+    /// The value at a key, if this is an object.
+    pub fn at(&self, key: &str) -> Self {
+        let value = self.value.and_then(|value| value.get(key));
+        Self { value, path: child_path(&self.path, key) }
+    }
+
+    /// The elements, if this is an array.
+    pub fn items(&self) -> Vec<Self> {
+        self.value.and_then(Value::as_array).map_or_else(Vec::new, |values| self.numbered(values))
+    }
+
+    /// What the string stands for; only what is served is shown to whoever wrote something else.
+    pub fn kind(&self, kinds: &[(&'static str, Key)], report: &mut Report) -> Option<(&'static str, Key)> {
+        let Some(Value::String(text)) = self.value else {
+            return self.problem(&one_of(&served(kinds)), report);
+        };
+        let found = kinds.iter().find(|(word, _)| word == text);
+        if found.is_none() {
+            let words: Vec<&str> = kinds.iter().map(|(word, _)| *word).collect();
+            report.problem(self.path.clone(), one_of(&served(kinds)), quote(text), nearest(text, &words));
+        }
+        found.copied()
+    }
+
+    /// Reports that another key is expected here; always `None`.
+    pub fn problem_key<T>(
+        &self,
+        expected: &str,
+        key: &str,
+        meant: Option<String>,
+        report: &mut Report,
+    ) -> Option<T> {
+        report.problem(self.path.clone(), expected.to_owned(), quote(key), meant);
+        None
+    }
+
+    /// Reports that something else is expected here, and what was probably meant; always `None`.
+    pub fn problem_meant<T>(&self, expected: &str, meant: String, report: &mut Report) -> Option<T> {
+        report.problem(self.path.clone(), expected.to_owned(), describe(self.value), Some(meant));
+        None
     }
 }
 
@@ -148,6 +216,15 @@ impl<'a> Object<'a> {
                 }
             }
         }
+    }
+
+    /// All entries.
+    #[cfg(feature = "native")]
+    pub fn entries(&self) -> Vec<(&'a str, Cursor<'a>)> {
+        let entry = |(key, value): (&'a String, &'a Value)| {
+            (key.as_str(), Cursor { value: Some(value), path: child_path(&self.path, key) })
+        };
+        self.map.iter().map(entry).collect()
     }
 
     /// The value at a key that may be left out; `null` (JavaScript's `undefined`) leaves it out.
@@ -203,12 +280,27 @@ impl Report {
         }
     }
 
+    /// The name, if it is a known one.
+    #[cfg(feature = "native")]
+    pub fn known(&mut self, path: String, expected: &str, name: &str, known: &[&str]) -> Option<String> {
+        if known.contains(&name) {
+            return Some(name.to_owned());
+        }
+        let expected = match known.len() {
+            0 => format!("{expected} (there is none)"),
+            1..=LISTED => format!("{expected} ({})", one_of(known)),
+            _ => expected.to_owned(),
+        };
+        self.problem(path, expected, quote(name), nearest(name, known));
+        None
+    }
+
     pub fn has_problems(&self) -> bool {
         !self.problems.is_empty()
     }
 
-    /// The configuration, unless there was a problem.
-    pub fn finish(mut self, config: Config) -> Result<Loaded, ConfigError> {
+    /// The warnings, unless there was a problem.
+    pub fn finish(mut self) -> Result<Vec<Warning>, ConfigError> {
         if self.has_problems() {
             return Err(ConfigError::Invalid { problems: self.problems, more: self.more_problems });
         }
@@ -216,7 +308,7 @@ impl Report {
             let message = format!("{} more warnings are not listed", self.more_warnings);
             self.warnings.push(Warning { path: shown_path(""), message });
         }
-        Ok(Loaded { config, warnings: self.warnings })
+        Ok(self.warnings)
     }
 }
 
@@ -308,3 +400,7 @@ fn nearest(text: &str, words: &[&str]) -> Option<String> {
 
 /// Characters of a string of the configuration that a sentence shows.
 const QUOTED: usize = 60;
+
+/// Names of an operator that a sentence lists.
+#[cfg(feature = "native")]
+const LISTED: usize = 8;

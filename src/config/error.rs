@@ -8,7 +8,11 @@ use std::fmt;
 /// A configuration that must not be started. Its text has one line for each problem.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// The text is not JSON, or an object in it has the same key twice.
+    /// There is no text.
+    #[cfg(feature = "native")]
+    #[error("{}: {reason}", path.display())]
+    File { path: std::path::PathBuf, reason: String },
+    /// The text is not JSON (or YAML), or an object in it has the same key twice.
     #[error("line {line}, column {column}: {reason}")]
     Syntax { line: usize, column: usize, reason: String },
     /// The JSON is not a configuration.

@@ -20,7 +20,8 @@ pub(super) fn parse(text: &str) -> Result<Value, ConfigError> {
     Ok(value)
 }
 
-struct Unique(Value);
+/// A value whose objects have each key once.
+pub(super) struct Unique(pub Value);
 
 impl<'de> Deserialize<'de> for Unique {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,20 +1,38 @@
 //! Configuration: what a router serves, typed and already valid.
 //!
 //! Owns realms, limits and their defaults. Reading Crossbar's JSON is in [`crossbar`]; roles and permissions are in
-//! [`authorizer`](crate::auth::authorizer).
+//! [`authorizer`](crate::auth::authorizer). What the native router serves beside realms, and how a file of it is read, is
+//! in `node`.
 
 pub mod crossbar;
 mod cursor;
 mod error;
 mod json;
 #[cfg(feature = "native")]
+mod load;
+#[cfg(feature = "native")]
 pub mod node;
+#[cfg(feature = "native")]
+mod node_reader;
+#[cfg(feature = "native")]
+mod processes;
+#[cfg(feature = "native")]
+mod transports;
+#[cfg(feature = "native")]
+mod web;
+#[cfg(feature = "native")]
+mod websocket;
+#[cfg(feature = "native")]
+mod yaml;
 
 use serde_json::Value;
 
 use crate::auth::authorizer::Role;
 use crate::codec::DecodeLimits;
 use crate::uri::UriCheck;
+
+#[cfg(feature = "native")]
+pub use load::Format;
 
 pub use error::{ConfigError, Problem, SHOWN, Warning};
 
@@ -71,6 +89,8 @@ pub struct RealmConfig {
     pub uri_check: UriCheck,
     /// `options.session_on_leave`. Default the session id alone.
     pub on_leave: OnLeave,
+    /// `stats`. Default none: nothing is counted, and nothing published.
+    pub stats: Option<Stats>,
 }
 
 impl RealmConfig {
@@ -81,6 +101,7 @@ impl RealmConfig {
             roles: vec![Role::allow_all("anonymous")],
             uri_check: UriCheck::default(),
             on_leave: OnLeave::default(),
+            stats: None,
         }
     }
 }
@@ -93,6 +114,33 @@ pub enum OnLeave {
     Session,
     /// `"session_authid_authrole"`: `[session, authid, authrole]`, what the specification says.
     SessionAuthidAuthrole,
+}
+
+/// `stats` of a realm: when `wamp.session.on_stats` is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// Bytes of a rated message, a power of two. Default 512.
+    pub rated_message_size: u32,
+    /// Rated messages, sent and received together, after which statistics are published; 0 is never. Default 0.
+    pub trigger_after_rated_messages: u32,
+    /// Seconds after which statistics are published, of an idle session too; 0 is never. Default 0.
+    pub trigger_after_duration: u32,
+    /// Default true.
+    pub trigger_on_join: bool,
+    /// Default true.
+    pub trigger_on_leave: bool,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self {
+            rated_message_size: 512,
+            trigger_after_rated_messages: 0,
+            trigger_after_duration: 0,
+            trigger_on_join: true,
+            trigger_on_leave: true,
+        }
+    }
 }
 
 /// What a peer may use up before it is refused. Each has a default that no ordinary application meets.
@@ -124,6 +172,21 @@ pub struct Limits {
     pub hello_timeout_ms: u64,
     /// Milliseconds in which a session must answer the router's GOODBYE. Default 5 000, then it is closed.
     pub goodbye_timeout_ms: u64,
+    /// Bytes that wait for the transport of one session. Default 16 MiB; what happens then is for `overflow` to say. Only
+    /// the native router queues.
+    pub queue_length: usize,
+    /// What happens to a session that does not read what it is sent. Default it is closed.
+    pub overflow: Overflow,
+}
+
+/// `limits.overflow`: what happens where [`Limits::queue_length`] is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// `"close"`: the session is closed. The default.
+    #[default]
+    Close,
+    /// `"drop"`: events for the session are dropped. Anything else is an answer that somebody waits for, and closes it.
+    Drop,
 }
 
 impl Default for Limits {
@@ -141,6 +204,8 @@ impl Default for Limits {
             calls: 10_000,
             hello_timeout_ms: 10_000,
             goodbye_timeout_ms: 5_000,
+            queue_length: 16 << 20,
+            overflow: Overflow::Close,
         }
     }
 }

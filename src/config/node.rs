@@ -1,15 +1,15 @@
 //! A node of the native router: what it listens on and what it starts, typed and already valid.
 //!
-//! Owns the types and their defaults. Reading them from Crossbar's format is in [`crossbar`](super::crossbar); serving
-//! them is in `native`. A router in a browser has none of this.
+//! Owns the types and their defaults. Reading them from Crossbar's format begins in `load`; serving them is in `native`. A
+//! router in a browser has none of this.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Config;
+use super::{Config, RealmConfig, Realms, Warning};
 use crate::codec::Serializer;
 
 /// Everything that one process serves.
@@ -23,6 +23,40 @@ pub struct Node {
     pub components: Vec<Component>,
     /// Child processes that may do what they like.
     pub guests: Vec<Guest>,
+}
+
+impl Node {
+    /// What is served where nothing is configured: realm `realm1`, in which everybody may do everything, and on port 8080
+    /// of this machine alone RawSocket, a WebSocket at `/ws` and a status page at `/`.
+    pub fn embedded() -> Self {
+        let paths = Paths {
+            root: Some(Box::new(Service::Status)),
+            children: vec![("ws".into(), Service::WebSocket(WebSocket::default()))],
+        };
+        let address = Address::Tcp {
+            port: 8080,
+            interface: Some(Ipv4Addr::LOCALHOST.into()),
+            version: None,
+            backlog: BACKLOG,
+        };
+        let listener = Listener {
+            path: "the default transport".into(),
+            endpoint: Endpoint { address, tls: None },
+            rawsocket: Some(RawSocket::default()),
+            web: Some(Web::new(paths)),
+        };
+        let realms = Realms::Named(vec![RealmConfig::open("realm1")]);
+        Self { config: Config { realms, ..Config::default() }, listeners: vec![listener], ..Self::default() }
+    }
+}
+
+/// A valid node, and what is to be said about its configuration.
+#[derive(Clone, Debug)]
+pub struct LoadedNode {
+    /// What is served.
+    pub node: Node,
+    /// What was asked for and is not served.
+    pub warnings: Vec<Warning>,
 }
 
 /// One listening socket and what it speaks. A connection that begins with 0x7F is RawSocket, any other is HTTP.
@@ -62,6 +96,9 @@ pub enum Address {
     Unix { path: PathBuf },
 }
 
+/// `backlog` of an endpoint that does not say.
+pub(super) const BACKLOG: u32 = 1_024;
+
 /// TLS on a listener. Files are PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
@@ -73,6 +110,17 @@ pub struct Tls {
     pub ca_certificates: Vec<PathBuf>,
 }
 
+/// `auth.anonymous` of a transport: what clients are that prove nothing. Without a section `auth` all fields are `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnonymousAuth {
+    /// The role that they get. Default `anonymous`.
+    pub role: Option<String>,
+    /// The authid that they get. Default a random one for each session.
+    pub authid: Option<String>,
+    /// The realm that they join, whichever they ask for. Default the one that they ask for.
+    pub realm: Option<String>,
+}
+
 /// RawSocket. [wamp: advanced/transport_rawsocket]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawSocket {
@@ -82,6 +130,8 @@ pub struct RawSocket {
     pub max_message_size: usize,
     /// Time for the four bytes of the handshake. Default 2.5 s.
     pub handshake_timeout: Duration,
+    /// Who the clients are.
+    pub anonymous: AnonymousAuth,
 }
 
 impl Default for RawSocket {
@@ -90,6 +140,7 @@ impl Default for RawSocket {
             serializers: Serializer::ALL.to_vec(),
             max_message_size: 1 << 24,
             handshake_timeout: Duration::from_millis(2_500),
+            anonymous: AnonymousAuth::default(),
         }
     }
 }
@@ -107,8 +158,15 @@ pub struct Web {
     pub client_timeout: Duration,
 }
 
+impl Web {
+    /// These paths, and the defaults.
+    pub fn new(paths: Paths) -> Self {
+        Self { paths, access_log: false, hsts: None, client_timeout: Duration::from_secs(30) }
+    }
+}
+
 /// Services by path.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Paths {
     /// What is at `/`, and below it where nothing else is. `None`: 404.
     pub root: Option<Box<Service>>,
@@ -173,11 +231,17 @@ pub struct WebSocket {
     /// Default all; each with and without `.batched`.
     pub serializers: Vec<Serializer>,
     pub options: WebSocketOptions,
+    /// Who the clients are.
+    pub anonymous: AnonymousAuth,
 }
 
 impl Default for WebSocket {
     fn default() -> Self {
-        Self { serializers: Serializer::ALL.to_vec(), options: WebSocketOptions::default() }
+        Self {
+            serializers: Serializer::ALL.to_vec(),
+            options: WebSocketOptions::default(),
+            anonymous: AnonymousAuth::default(),
+        }
     }
 }
 
@@ -272,7 +336,7 @@ impl Default for Deflate {
 }
 
 /// Long polling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LongPoll {
     /// How long a `receive` waits for a message. Default 10 s.
     pub request_timeout: Duration,
@@ -282,6 +346,8 @@ pub struct LongPoll {
     pub queue_limit_bytes: usize,
     /// Messages that wait for a `receive`; more closes the session. Default 100.
     pub queue_limit_messages: usize,
+    /// Who the clients are.
+    pub anonymous: AnonymousAuth,
 }
 
 impl Default for LongPoll {
@@ -291,6 +357,7 @@ impl Default for LongPoll {
             session_timeout: Duration::from_secs(30),
             queue_limit_bytes: 128 << 10,
             queue_limit_messages: 100,
+            anonymous: AnonymousAuth::default(),
         }
     }
 }
@@ -309,8 +376,12 @@ pub struct Component {
     pub extra: Value,
     /// Directories that the interpreter searches first; relative ones were resolved.
     pub pythonpath: Vec<PathBuf>,
+    /// The interpreter. Default `python3`, from the path of the environment.
+    pub python: Option<PathBuf>,
     /// Environment beside the router's own.
     pub env: Vec<(String, String)>,
+    /// Whether the router's environment is handed on. Default true.
+    pub inherit_env: bool,
     /// How it connects.
     pub connection: ComponentConnection,
     pub restart: Restart,
@@ -327,7 +398,8 @@ pub enum ComponentConnection {
         kind: String,
         /// `ws://..`; a RawSocket has none.
         url: Option<String>,
-        /// The endpoint as Crossbar.io has it: `{"type": "tcp", "host", "port"}` or `{"type": "unix", "path"}`.
+        /// The endpoint as Crossbar.io has it: `{"type": "tcp", "host", "port"}` or `{"type": "unix", "path"}`, with its
+        /// paths resolved and its variables replaced.
         endpoint: Value,
         serializer: Serializer,
     },
@@ -340,11 +412,13 @@ pub struct Guest {
     pub path: String,
     /// `id`, or else the file name of the executable.
     pub name: String,
+    /// One without a `/` is to be looked up in the path of the environment.
     pub executable: PathBuf,
     pub arguments: Vec<String>,
     pub env: Vec<(String, String)>,
     /// Whether the router's environment is handed on. Default true.
     pub inherit_env: bool,
+    /// Default the directory of the configuration.
     pub workdir: Option<PathBuf>,
     pub restart: Restart,
 }
@@ -365,7 +439,7 @@ impl Default for Restart {
     }
 }
 
-/// `restart` of a component or guest.
+/// `restart` of a component or of the options of a worker; Crossbar.io's words for it are with a `restart-`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RestartPolicy {
     /// `"always"`

@@ -1,0 +1,212 @@
+//! A configuration file of the native router to a [`Node`].
+//!
+//! Owns the walk over the workers, and what must fit together across them. Realms and limits are read by
+//! [`crossbar`](super::crossbar), as for a browser; transports are in [`transports`](super::transports), components and
+//! guests in [`processes`](super::processes).
+
+use std::fs;
+use std::path::{self, Path};
+
+use serde_json::Value;
+
+use super::crossbar::{self, Keys};
+use super::cursor::{Cursor, Key, Report};
+use super::error::ConfigError;
+use super::node::{Address, Component, ComponentConnection, LoadedNode, Node};
+use super::node_reader::NodeReader;
+use super::processes::Host;
+use super::{Realms, json, yaml};
+
+/// What a configuration is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Json,
+    Yaml,
+}
+
+impl Format {
+    /// By the ending of the file: `.yaml` and `.yml` are YAML, all others JSON.
+    pub fn of(file: &Path) -> Self {
+        match file.extension().and_then(|ending| ending.to_str()) {
+            Some("yaml" | "yml") => Self::Yaml,
+            _ => Self::Json,
+        }
+    }
+
+    /// The values in the text. A key that is twice in one object is an error.
+    pub fn parse(self, text: &str) -> Result<Value, ConfigError> {
+        match self {
+            Self::Json => json::parse(text),
+            Self::Yaml => yaml::parse(text),
+        }
+    }
+}
+
+impl Node {
+    /// Reads a file, JSON or YAML by its ending. Relative paths in it start at its directory; variables are those of this
+    /// process.
+    pub fn from_file(file: &Path) -> Result<LoadedNode, ConfigError> {
+        let unreadable =
+            |error: std::io::Error| ConfigError::File { path: file.into(), reason: error.to_string() };
+        let text = fs::read_to_string(file).map_err(unreadable)?;
+        let file = path::absolute(file).map_err(unreadable)?;
+        let base = file.parent().unwrap_or(Path::new("/"));
+        Self::from_text(&text, Format::of(&file), base, &process_environment)
+    }
+
+    /// Reads JSON. Relative paths in it start at `base`; variables are those of this process.
+    pub fn from_json(text: &str, base: &Path) -> Result<LoadedNode, ConfigError> {
+        Self::from_text(text, Format::Json, base, &process_environment)
+    }
+
+    /// Reads YAML. Relative paths in it start at `base`; variables are those of this process.
+    pub fn from_yaml(text: &str, base: &Path) -> Result<LoadedNode, ConfigError> {
+        Self::from_text(text, Format::Yaml, base, &process_environment)
+    }
+
+    /// Reads text with an environment of your own: the name of a variable to its value.
+    pub fn from_text(
+        text: &str,
+        format: Format,
+        base: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<LoadedNode, ConfigError> {
+        Self::from_value(&format.parse(text)?, base, environment)
+    }
+
+    /// Reads values: the same as [`from_text`](Self::from_text) of the text they come from.
+    pub fn from_value(
+        value: &Value,
+        base: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<LoadedNode, ConfigError> {
+        let root = Cursor::root(value);
+        let mut report = Report::default();
+        let config = crossbar::read_config(&root, &NODE, &mut report);
+        let realms = config.as_ref().filter(|_| !report.has_problems()).map(|config| config.realms.clone());
+        let mut reader = NodeReader { report, base, environment, realms, addresses: Vec::new() };
+        let mut node = Node { config: config.unwrap_or_default(), ..Self::default() };
+        node.read(&root, &mut reader);
+        Ok(LoadedNode { node, warnings: reader.report.finish()? })
+    }
+
+    fn read(&mut self, root: &Cursor<'_>, reader: &mut NodeReader<'_>) {
+        let workers = root.at("workers");
+        if workers.is_null() {
+            self.read_router(root, reader);
+        } else {
+            for key in ["transports", "components"] {
+                let misplaced = root.at(key);
+                if !misplaced.is_null() {
+                    let expected = format!("\"{key}\" inside a worker");
+                    misplaced.problem_found::<()>(&expected, "it beside \"workers\"", &mut reader.report);
+                }
+            }
+        }
+        for worker in workers.items() {
+            match worker.at("type").value().and_then(Value::as_str) {
+                Some("router") => self.read_router(&worker, reader),
+                Some("container") => self.read_container(&worker, reader),
+                Some("guest") => {
+                    let Some(object) = worker.any_object(&mut reader.report) else { continue };
+                    self.guests.extend(reader.guest(&worker, &object));
+                }
+                _ => {}
+            }
+        }
+        for component in &self.components {
+            check_own_realm(component, self, reader);
+        }
+        if self.listeners.is_empty() && !reader.report.has_problems() {
+            reader.report.warn(root.path(), "there is no transport: no client can connect");
+        }
+    }
+
+    fn read_router(&mut self, worker: &Cursor<'_>, reader: &mut NodeReader<'_>) {
+        // Whatever else it is, the reader of realms has complained of it.
+        if !worker.value().is_some_and(Value::is_object) {
+            return;
+        }
+        let Some(object) = worker.any_object(&mut reader.report) else { return };
+        let options = reader.worker_options(&object, Host::Router);
+        if let Some(transports) = object.get("transports") {
+            self.listeners.extend(reader.listeners(&transports));
+        }
+        if let Some(components) = object.get("components") {
+            self.components.extend(reader.components(&components, &options, Host::Router));
+        }
+    }
+
+    fn read_container(&mut self, worker: &Cursor<'_>, reader: &mut NodeReader<'_>) {
+        let Some(object) = worker.object(&CONTAINER_KEYS, &mut reader.report) else { return };
+        let options = reader.worker_options(&object, Host::Container);
+        if let Some(components) = object.get("components") {
+            self.components.extend(reader.components(&components, &options, Host::Container));
+        }
+    }
+}
+
+/// A component that connects to a listener of this node joins a realm of this node.
+fn check_own_realm(component: &Component, node: &Node, reader: &mut NodeReader<'_>) {
+    let ComponentConnection::Transport { endpoint, .. } = &component.connection else { return };
+    let Some(Realms::Named(realms)) = &reader.realms else { return };
+    let is_here = node.listeners.iter().any(|listener| match &listener.endpoint.address {
+        Address::Tcp { port, .. } => {
+            let is_loopback = matches!(endpoint["host"].as_str(), Some("localhost" | "127.0.0.1" | "::1"));
+            is_loopback && endpoint["port"] == *port
+        }
+        Address::Unix { path } => endpoint["path"].as_str().is_some_and(|other| Path::new(other) == path),
+    });
+    if !is_here {
+        return;
+    }
+    let known: Vec<_> = realms.iter().map(|realm| realm.name.as_str()).collect();
+    let path = format!("{}.realm", component.path);
+    reader.report.known(path, "a realm of this node, to which it connects", &component.realm, &known);
+}
+
+fn process_environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The keys around the realms of a node.
+static NODE: Keys = Keys {
+    config: [
+        ("$schema", Key::Served),
+        ("version", Key::Served),
+        ("controller", crossbar::NO_CONTROLLER),
+        ("workers", Key::Served),
+        ("realms", Key::Served),
+        ("limits", Key::Served),
+        ("transports", Key::Served),
+        ("components", Key::Served),
+    ],
+    workers: [
+        ("router", Key::Served),
+        ("container", Key::Served),
+        ("guest", Key::Served),
+        ("proxy", crossbar::NO_PROXY),
+        ("hostmonitor", crossbar::NO_HOSTMONITOR),
+        ("websocket-testee", crossbar::NO_TESTEE),
+        ("xbrmm", crossbar::NO_MARKET),
+    ],
+    router: [
+        ("type", Key::Served),
+        ("id", Key::Served),
+        ("options", Key::Served),
+        ("manhole", crossbar::NO_MANHOLE),
+        ("realms", Key::Served),
+        ("transports", Key::Served),
+        ("components", Key::Served),
+        ("connections", crossbar::NO_CONNECTIONS),
+    ],
+};
+
+pub(super) const CONTAINER_KEYS: [(&str, Key); 6] = [
+    ("type", Key::Served),
+    ("id", Key::Served),
+    ("options", Key::Served),
+    ("components", Key::Served),
+    ("manhole", crossbar::NO_MANHOLE),
+    ("connections", crossbar::NO_CONNECTIONS),
+];
