@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::fault::{self, Fault};
 use super::outbox::{Close, Outbox};
-use super::session::{Announced, Joined, State};
+use super::session::{Announced, Identity, Joined, State};
 use super::sorted_map::SortedMap;
 use super::{Now, Router, meta_api};
 use crate::config::RealmConfig;
@@ -32,8 +32,10 @@ impl<P: Payload> Router<P> {
         match message {
             Message::Hello { realm, details } => {
                 let announced = Announced::from_hello(&details).map_err(Fault::Violation)?;
-                match self.admit(realm.as_deref(), &details) {
-                    Ok((realm, role)) => self.join(key, realm, role, announced, &details, now, outbox),
+                let session = self.sessions.get(key).expect("the transport that said HELLO is open");
+                let identity = session.transport.identity.clone();
+                match self.admit(identity.as_ref(), realm.as_deref(), &details) {
+                    Ok(admitted) => self.join(key, admitted, announced, &details, now, outbox),
                     Err(refusal) => self.abort(key, refusal.error, &refusal.text, Close::Normal, now, outbox),
                 }
                 Ok(())
@@ -46,10 +48,15 @@ impl<P: Payload> Router<P> {
         }
     }
 
-    /// The realm and the position of the role for a HELLO.
-    fn admit(&mut self, realm: Option<&str>, details: &Dict) -> Result<(usize, usize), fault::Refusal> {
+    /// The place of a HELLO: in the realm that it names, or that the driver named for its transport.
+    fn admit(
+        &mut self,
+        identity: Option<&Identity>,
+        realm: Option<&str>,
+        details: &Dict,
+    ) -> Result<Admitted, fault::Refusal> {
         let refuse = |error, text: &str| fault::Refusal::new(error, text);
-        let Some(name) = realm else {
+        let Some(name) = realm.or(identity.map(|identity| identity.realm.as_str())) else {
             return Err(refuse(
                 fault::NO_SUCH_REALM,
                 "HELLO names no realm, and this router does not choose one",
@@ -62,6 +69,7 @@ impl<P: Payload> Router<P> {
             ));
         }
         let anonymous = match details.get("authmethods") {
+            _ if identity.is_some() => true,
             None | Some(Value::Null) => true,
             Some(Value::Array(methods)) => {
                 methods.is_empty() || methods.iter().any(|method| method.as_str() == Some(ANONYMOUS))
@@ -73,7 +81,19 @@ impl<P: Payload> Router<P> {
                 "this router authenticates by 'anonymous', which HELLO.Details.authmethods does not offer";
             return Err(refuse(fault::NO_MATCHING_AUTH_METHOD, text));
         }
-        let index = match self.realm_names.get(name) {
+        let identity = identity.cloned().unwrap_or_else(|| Identity {
+            realm: name.into(),
+            authid: None,
+            authrole: ANONYMOUS.into(),
+            authmethod: ANONYMOUS.into(),
+            authprovider: "static".into(),
+        });
+        let is_known = self.any_realm || self.realm_names.contains_key(name);
+        if identity.realm != name && is_known {
+            let text = format!("this transport is for the realm '{}', not '{name}'", identity.realm);
+            return Err(refuse(fault::NOT_AUTHORIZED, &text));
+        }
+        let realm = match self.realm_names.get(name) {
             Some(index) => *index as usize,
             None if !self.any_realm => {
                 return Err(refuse(fault::NO_SUCH_REALM, &format!("this router has no realm '{name}'")));
@@ -85,23 +105,22 @@ impl<P: Payload> Router<P> {
             }
             None => self.add_realm(RealmConfig::open(name), true),
         };
-        let roles = &self.realms[index].config.roles;
-        let role = roles.iter().position(|role| role.name() == ANONYMOUS);
-        let text = || format!("the realm '{name}' has no role '{ANONYMOUS}'");
-        Ok((index, role.ok_or_else(|| refuse(fault::NO_SUCH_ROLE, &text()))?))
+        let role = self.realms[realm].role(&identity.authrole);
+        let text = || format!("the realm '{name}' has no role '{}'", identity.authrole);
+        let role = role.ok_or_else(|| refuse(fault::NO_SUCH_ROLE, &text()))?;
+        Ok(Admitted { realm, role, identity })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one HELLO, each used once")]
     fn join(
         &mut self,
         key: SessionKey,
-        realm_index: usize,
-        role: usize,
+        admitted: Admitted,
         announced: Announced,
         hello: &Dict,
         now: Now,
         outbox: &mut Outbox<P>,
     ) {
+        let Admitted { realm: realm_index, role, identity } = admitted;
         let realm = &mut self.realms[realm_index];
         let id = loop {
             let id = SessionId(self.random.id());
@@ -109,10 +128,9 @@ impl<P: Payload> Router<P> {
                 break id;
             }
         };
-        let authid = self.random.authid();
+        let authid = identity.authid.unwrap_or_else(|| self.random.authid());
         let session = self.sessions.get_mut(key).expect("the transport that said HELLO is open");
-        // What a client says of itself is told to others as it came; nothing else is known of an anonymous session.
-        // What a client says of itself is told to others as it came; nothing else is known of an anonymous session.
+        // What a client says of itself is told to others as it came.
         let authextra = match hello.get("authextra") {
             Some(authextra @ Value::Object(_)) => authextra.clone(),
             _ => Dict::new().into(),
@@ -120,9 +138,9 @@ impl<P: Payload> Router<P> {
         let mut welcome = dict([
             ("realm", realm.config.name.as_str().into()),
             ("authid", authid.as_str().into()),
-            ("authrole", ANONYMOUS.into()),
-            ("authmethod", ANONYMOUS.into()),
-            ("authprovider", "static".into()),
+            ("authrole", identity.authrole.as_str().into()),
+            ("authmethod", identity.authmethod.into()),
+            ("authprovider", identity.authprovider.into()),
             ("authextra", authextra),
         ]);
         let mut details = dict([("session", id.0.into())]);
@@ -136,7 +154,7 @@ impl<P: Payload> Router<P> {
             id,
             realm: realm_index,
             authid: authid.as_str().into(),
-            authrole: ANONYMOUS.into(),
+            authrole: identity.authrole.into(),
             role,
             details: Arc::clone(&details),
             announced,
@@ -155,6 +173,14 @@ impl<P: Payload> Router<P> {
             self.publish_meta(realm_index, topic, || meta_api::details(&details), now, outbox);
         }
     }
+}
+
+/// Where a HELLO leads.
+struct Admitted {
+    realm: usize,
+    /// Position in the roles of the realm.
+    role: usize,
+    identity: Identity,
 }
 
 /// What WELCOME announces: exactly what works.

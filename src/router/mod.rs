@@ -33,7 +33,7 @@ use self::fault::Fault;
 pub use self::outbox::{Action, Close, Outbox};
 use self::pattern_index::SeededMap;
 use self::realm::Realm;
-pub use self::session::Transport;
+pub use self::session::{Identity, TRUSTED, Transport};
 use self::session::{Joined, Session, Sessions, State};
 use self::timers::{Timer, Timers};
 use crate::codec::{self, DecodeError};

@@ -9,6 +9,8 @@ use super::broker::Broker;
 use super::context::Random;
 use super::dealer::Dealer;
 use super::pattern_index::{SeededMap, sorted};
+use super::session::TRUSTED;
+use crate::auth::authorizer::Role;
 use crate::config::RealmConfig;
 use crate::id::{SessionId, SessionKey};
 
@@ -33,6 +35,17 @@ impl Realm {
             broker: Broker::new(random.next_u64()),
             dealer: Dealer::new(index, random.next_u64()),
         }
+    }
+
+    /// The position of the role with this name.
+    pub(crate) fn role(&mut self, name: &str) -> Option<usize> {
+        let roles = &mut self.config.roles;
+        let position = roles.iter().position(|role| role.name() == name);
+        if position.is_none() && name == TRUSTED {
+            roles.push(Role::allow_all(TRUSTED));
+            return Some(roles.len() - 1);
+        }
+        position
     }
 
     /// The sessions, sorted by id.

@@ -25,9 +25,30 @@ pub struct Transport {
     pub peer: String,
     /// What frames are encoded in.
     pub serializer: Serializer,
+    /// Who the peer is, where the driver knows it: it need not authenticate. Default nobody, who joins as `anonymous`.
+    pub identity: Option<Identity>,
     /// More that the driver knows; appears beside the above in the session details, or instead of it.
     pub extra: Dict,
 }
+
+/// Who the peer of a transport is: fixed by the driver, whatever the peer says of itself. A component that the router
+/// started, a port that a page handed out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The one realm that the peer may join. A HELLO may leave it out.
+    pub realm: String,
+    /// Default generated, as for an anonymous session.
+    pub authid: Option<String>,
+    /// A role of the realm; or [`TRUSTED`], which may do everything where the realm does not say otherwise.
+    pub authrole: String,
+    /// What the session details say about how the peer was authenticated.
+    pub authmethod: String,
+    /// What the session details say about who authenticated it.
+    pub authprovider: String,
+}
+
+/// The role that no configuration names and every realm has, for those whom the driver trusts as itself.
+pub const TRUSTED: &str = "trusted";
 
 impl Transport {
     /// The `transport` dictionary of the session details.

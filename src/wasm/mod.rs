@@ -100,7 +100,14 @@ impl WasmRouter {
             }
         }
         // To the router everybody speaks JSON; binary frames are translated here.
-        let transport = Transport { kind, protocol, peer, serializer: Serializer::Json, extra: details };
+        let transport = Transport {
+            kind,
+            protocol,
+            peer,
+            serializer: Serializer::Json,
+            extra: details,
+            ..Transport::default()
+        };
         let key = self
             .router
             .handle_open(transport, self.now())

@@ -66,12 +66,18 @@ impl Wamp {
     }
 
     pub fn open_with(&mut self, serializer: Serializer) -> Peer {
+        self.open_transport(Transport { serializer, ..Transport::default() })
+    }
+
+    /// Opens a transport that has these particulars; kind, protocol and peer are filled in where they are empty.
+    pub fn open_transport(&mut self, transport: Transport) -> Peer {
+        let serializer = transport.serializer;
+        let or = |text: String, other: &str| if text.is_empty() { other.into() } else { text };
         let transport = Transport {
-            kind: "test".into(),
-            protocol: format!("wamp.2.{}", serializer.name()),
-            peer: "scripted".into(),
-            serializer,
-            ..Transport::default()
+            kind: or(transport.kind, "test"),
+            protocol: or(transport.protocol, &format!("wamp.2.{}", serializer.name())),
+            peer: or(transport.peer, "scripted"),
+            ..transport
         };
         let key = self.router.handle_open(transport, self.now).expect("there is room for one more transport");
         self.peers.insert(key, Inbox { serializer, ..Inbox::default() });
