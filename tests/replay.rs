@@ -77,6 +77,7 @@ impl Player {
             peer: format!("port:{who}"),
             serializer: Serializer::Json,
             extra,
+            ..Transport::default()
         };
         let key = self.router.handle_open(transport, self.now()).expect("there is room for one more");
         self.keys.insert(who.into(), key);

@@ -5,7 +5,7 @@
 
 use foldhash::fast::FixedState;
 
-use super::outbox::{Head, Outbox};
+use super::outbox::{Accepts, Head, Outbox};
 use super::pattern_index::{PatternIndex, SeededMap, sorted};
 use super::session::{Joined, Sessions};
 use super::sorted_map::SortedMap;
@@ -23,6 +23,8 @@ pub(crate) struct Broker {
     last_id: SubscriptionId,
     /// The subscriptions that match a publication; kept so that a warm publication allocates nothing.
     matching: Vec<SubscriptionId>,
+    /// EVENTs that a receiver could not take.
+    pub dropped_events: u64,
 }
 
 /// One topic or pattern and those who listen to it.
@@ -30,8 +32,8 @@ pub(crate) struct Broker {
 pub(crate) struct Subscription {
     pub uri: Box<str>,
     pub policy: MatchPolicy,
-    /// With the serializer, so that delivering needs no look at the session.
-    pub subscribers: SortedMap<SessionKey, Serializer>,
+    /// With what each takes, so that delivering needs no look at the session.
+    pub subscribers: SortedMap<SessionKey, Accepts>,
 }
 
 /// What is published: the parts of the EVENTs that do not depend on the subscription.
@@ -55,6 +57,7 @@ impl Broker {
             subscriptions: SeededMap::with_hasher(FixedState::with_seed(seed)),
             last_id: SubscriptionId(0),
             matching: Vec::new(),
+            dropped_events: 0,
         }
     }
 
@@ -69,7 +72,7 @@ impl Broker {
         uri: &str,
         policy: MatchPolicy,
         key: SessionKey,
-        serializer: Serializer,
+        accepts: Accepts,
     ) -> SubscriptionId {
         let id = match self.find(uri, policy) {
             Some(id) => id,
@@ -83,7 +86,7 @@ impl Broker {
             }
         };
         let subscription = self.subscriptions.get_mut(&id).expect("an indexed subscription exists");
-        subscription.subscribers.insert(key, serializer);
+        subscription.subscribers.insert(key, accepts);
         id
     }
 
@@ -114,7 +117,8 @@ impl Broker {
     }
 
     /// Sends one EVENT per matching subscription and receiver. A head is encoded once per subscription and serializer,
-    /// the payload transcoded once per serializer; a serializer that cannot hold the payload gets no event.
+    /// the payload transcoded once per serializer; a serializer that cannot hold the payload gets no event, nor does a
+    /// peer for which it is too long.
     pub(crate) fn publish<P: Payload>(
         &mut self,
         publication: Publication<'_, P>,
@@ -133,16 +137,19 @@ impl Broker {
                 payload: publication.payload.clone(),
             };
             let mut heads: [Option<Head>; Serializer::ALL.len()] = Default::default();
-            for (key, serializer) in subscription.subscribers.iter() {
+            for (key, accepts) in subscription.subscribers.iter() {
                 if publication.excluded == Some(*key) || !publication.reaches(*key, sessions) {
                     continue;
                 }
-                let slot = *serializer as usize;
-                let payload = payloads[slot]
-                    .get_or_insert_with(|| publication.payload.for_serializer(*serializer).ok());
-                let Some(payload) = payload else { continue };
-                let head = heads[slot].get_or_insert_with(|| outbox.encode(*serializer, &message));
-                outbox.send_encoded(*key, head, payload.clone());
+                let serializer = accepts.serializer;
+                let slot = serializer as usize;
+                let payload =
+                    payloads[slot].get_or_insert_with(|| publication.payload.for_serializer(serializer).ok());
+                let is_sent = payload.as_ref().is_some_and(|payload| {
+                    let head = heads[slot].get_or_insert_with(|| outbox.encode(serializer, &message));
+                    outbox.send_encoded(*key, *accepts, *head, payload.clone())
+                });
+                self.dropped_events += u64::from(!is_sent);
             }
         }
         self.matching = matching;

@@ -32,7 +32,7 @@ pub(crate) struct Context<'a, P> {
 }
 
 impl<P: Payload> Context<'_, P> {
-    /// Answers a request with ERROR.
+    /// Answers a request with ERROR; without its sentence, where the peer cannot take that much.
     pub(crate) fn send_error(
         &mut self,
         key: SessionKey,
@@ -41,11 +41,15 @@ impl<P: Payload> Context<'_, P> {
         refusal: &Refusal,
     ) {
         let Some(session) = self.sessions.get(key) else { return };
-        let serializer = session.transport.serializer;
-        let payload = own_payload(&Values::args([refusal.text.as_str().into()]), serializer);
-        let error = refusal.error.into();
-        let message = Message::Error { request_type, request, details: Passthru::default(), error, payload };
-        self.outbox.send(key, serializer, &message);
+        let accepts = session.transport.accepts();
+        let payload = own_payload(&Values::args([refusal.text.as_str().into()]), accepts.serializer);
+        let error = |payload| {
+            let details = Passthru::default();
+            Message::Error { request_type, request, details, error: refusal.error.into(), payload }
+        };
+        if !self.outbox.try_send(key, accepts, &error(payload)) {
+            self.outbox.send(key, accepts, &error(P::default()));
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use foldhash::fast::FixedState;
 use slab::Slab;
 
 use super::context::{Context, Random};
-use super::fault::{self, Fault, Refusal, limit_exceeded, refuse};
+use super::fault::{self, Fault, Refusal, limit_exceeded, refuse, too_long};
 use super::pattern_index::{PatternIndex, SeededMap, sorted};
 use super::session::{Joined, Sessions};
 use super::timers::{Timer, TimerId};
@@ -202,35 +202,16 @@ impl Dealer {
         let registration = self.registrations.get_mut(&id).expect("an indexed registration exists");
         let callee = registration.choose(cx.random);
         let (transport, answering) = cx.sessions.joined(callee.key).expect("a callee has joined");
-        let serializer = transport.serializer;
+        let accepts = transport.accepts();
         let announced = answering.announced;
-        let payload = payload.for_serializer(serializer).map_err(|error| {
+        let invocation = answering.last_invocation.next();
+        let payload = payload.for_serializer(accepts.serializer).map_err(|error| {
             refuse(fault::INVALID_ARGUMENT, format!("the callee cannot take the arguments: {error}"))
         })?;
         let disclosed = (disclose || callee.disclose_caller)
             .then(|| (joined.id, joined.authid.clone(), joined.authrole.clone()));
         let wants_progress = options.receive_progress && announced.callee_progressive_call_results;
         let forward_timeout = callee.forward_timeout && announced.callee_call_timeout;
-
-        let slot = self.invocations.vacant_key();
-        let (_, joined) = cx.sessions.joined_mut(caller).expect("only a joined session calls");
-        joined.calls.insert(request, slot);
-        let (_, answering) = cx.sessions.joined_mut(callee.key).expect("a callee has joined");
-        answering.last_invocation = answering.last_invocation.next();
-        let invocation = answering.last_invocation;
-        answering.invocations.insert(invocation, slot);
-        let timeout_ms = if forward_timeout { 0 } else { options.timeout };
-        self.invocations.insert(Invocation {
-            caller,
-            call: request,
-            callee: callee.key,
-            request: invocation,
-            wants_progress,
-            killed: false,
-            timeout_ms,
-            timer: None,
-        });
-        self.restart_timer(cx, slot);
 
         let (caller_id, caller_authid, caller_authrole) = match &disclosed {
             Some((id, authid, authrole)) => (Some(*id), Some((&**authid).into()), Some((&**authrole).into())),
@@ -252,7 +233,28 @@ impl Dealer {
             },
             payload,
         };
-        cx.outbox.send(callee.key, serializer, &message);
+        if !cx.outbox.try_send(callee.key, accepts, &message) {
+            return Err(too_long("the callee", "INVOCATION").into());
+        }
+
+        let slot = self.invocations.vacant_key();
+        let (_, joined) = cx.sessions.joined_mut(caller).expect("only a joined session calls");
+        joined.calls.insert(request, slot);
+        let (_, answering) = cx.sessions.joined_mut(callee.key).expect("a callee has joined");
+        answering.last_invocation = invocation;
+        answering.invocations.insert(invocation, slot);
+        let timeout_ms = if forward_timeout { 0 } else { options.timeout };
+        self.invocations.insert(Invocation {
+            caller,
+            call: request,
+            callee: callee.key,
+            request: invocation,
+            wants_progress,
+            killed: false,
+            timeout_ms,
+            timer: None,
+        });
+        self.restart_timer(cx, slot);
         Ok(())
     }
 
@@ -271,17 +273,24 @@ impl Dealer {
             return Ok(());
         }
         let invocation = &self.invocations[slot];
-        let (caller, call) = (invocation.caller, invocation.call);
+        let (caller, call, killed) = (invocation.caller, invocation.call, invocation.killed);
         // A caller that did not ask for progress gets none of it, only the final result.
         if !invocation.wants_progress {
             return Ok(());
         }
         self.restart_timer(cx, slot);
         let (transport, _) = cx.sessions.joined(caller).expect("a caller that left has no open invocation");
-        let serializer = transport.serializer;
-        if let Ok(payload) = payload.for_serializer(serializer) {
+        let accepts = transport.accepts();
+        if let Ok(payload) = payload.for_serializer(accepts.serializer) {
             let details = ResultDetails { progress: true, passthru: options.passthru };
-            cx.outbox.send(caller, serializer, &Message::Result { request: call, details, payload });
+            let result = Message::Result { request: call, details, payload };
+            if !cx.outbox.try_send(caller, accepts, &result) {
+                // The pieces make one result, of which this one would be missing.
+                if !killed {
+                    interrupt(cx, key, request, CancelMode::KillNoWait);
+                }
+                self.finish(cx, slot, Ending::Refusal(too_long("the caller", "answer")));
+            }
         }
         Ok(())
     }
@@ -376,7 +385,8 @@ impl Dealer {
             callee.invocations.remove(invocation.request);
         }
         let Some((transport, caller)) = cx.sessions.joined_mut(invocation.caller) else { return };
-        let serializer = transport.serializer;
+        let accepts = transport.accepts();
+        let serializer = accepts.serializer;
         caller.calls.remove(invocation.call);
         let request = invocation.call;
         let message = match ending {
@@ -393,14 +403,15 @@ impl Dealer {
                 return;
             }
         };
-        match message {
-            Ok(message) => cx.outbox.send(invocation.caller, serializer, &message),
+        let refusal = match message {
+            Ok(message) if cx.outbox.try_send(invocation.caller, accepts, &message) => return,
+            Ok(_) => too_long("the caller", "answer"),
             Err(error) => {
                 let text = format!("the caller cannot take the callee's answer: {error}");
-                let refusal = Refusal::new(fault::INVALID_ARGUMENT, text);
-                cx.send_error(invocation.caller, MessageType::Call, request, &refusal);
+                Refusal::new(fault::INVALID_ARGUMENT, text)
             }
-        }
+        };
+        cx.send_error(invocation.caller, MessageType::Call, request, &refusal);
     }
 
     /// Starts the timer of a call with a timeout, or starts it anew: the limit is between results.
@@ -460,7 +471,7 @@ fn interrupt<P: Payload>(cx: &mut Context<'_, P>, callee: SessionKey, request: R
     let Some((transport, joined)) = cx.sessions.joined(callee) else { return };
     if joined.announced.callee_call_canceling {
         let message = Message::Interrupt { request, mode: Some(mode), reason: None };
-        cx.outbox.send(callee, transport.serializer, &message);
+        cx.outbox.send(callee, transport.accepts(), &message);
     }
 }
 

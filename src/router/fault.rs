@@ -39,6 +39,11 @@ pub(crate) fn limit_exceeded(what: &str, most: usize) -> Fault {
     refuse(LIMIT_EXCEEDED, format!("a session may have {most} {what}, and no more"))
 }
 
+/// A message that is longer than its receiver can take.
+pub(crate) fn too_long(receiver: &str, message: &str) -> Refusal {
+    Refusal::new(PAYLOAD_SIZE_EXCEEDED, format!("{receiver} cannot take an {message} of this length"))
+}
+
 pub(crate) const CLOSE_GOODBYE_AND_OUT: &str = "wamp.close.goodbye_and_out";
 pub(crate) const CLOSE_KILLED: &str = "wamp.close.killed";
 pub(crate) const CLOSE_SYSTEM_SHUTDOWN: &str = "wamp.close.system_shutdown";
@@ -53,6 +58,7 @@ pub(crate) const NO_SUCH_ROLE: &str = "wamp.error.no_such_role";
 pub(crate) const NO_SUCH_SESSION: &str = "wamp.error.no_such_session";
 pub(crate) const NO_SUCH_SUBSCRIPTION: &str = "wamp.error.no_such_subscription";
 pub(crate) const NOT_AUTHORIZED: &str = "wamp.error.not_authorized";
+pub(crate) const PAYLOAD_SIZE_EXCEEDED: &str = "wamp.error.payload_size_exceeded";
 pub(crate) const PROCEDURE_ALREADY_EXISTS: &str = "wamp.error.procedure_already_exists";
 /// Crossbar.io's name; the specification has none for it.
 pub(crate) const DIFFERENT_INVOCATION_POLICY: &str =

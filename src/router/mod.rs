@@ -169,6 +169,7 @@ impl<P: Payload> Router<P> {
         if let Err(Fault::Violation(text)) = handled {
             self.abort(key, fault::PROTOCOL_VIOLATION, &text, Close::ProtocolViolation, now, outbox);
         }
+        self.finish_input(now, outbox);
     }
 
     /// Answers a frame that is too long to be read: a protocol violation.
@@ -179,6 +180,7 @@ impl<P: Payload> Router<P> {
         let limit = self.message_limit(key);
         let text = format!("expected a message of at most {limit} bytes, found {length}");
         self.abort(key, fault::PROTOCOL_VIOLATION, &text, Close::ProtocolViolation, now, outbox);
+        self.finish_input(now, outbox);
     }
 
     /// Bytes that the next message of a transport may have: fewer before it has a session.
@@ -195,6 +197,7 @@ impl<P: Payload> Router<P> {
         if let Some(session) = self.sessions.remove(key) {
             self.stop_state_timer(&session.state);
         }
+        self.finish_input(now, outbox);
     }
 
     /// Does what is due.
@@ -207,6 +210,7 @@ impl<P: Payload> Router<P> {
                     realms[realm].dealer.time_out(&mut cx, invocation);
                 }
             }
+            self.finish_input(now, outbox);
         }
     }
 
@@ -231,6 +235,13 @@ impl<P: Payload> Router<P> {
                 _ => {}
             }
         }
+        self.finish_input(now, outbox);
+    }
+
+    /// How many EVENTs were dropped because their receivers could not take them: too long for the peer, or not to be
+    /// said in its serializer. Those of realms that came into being with a HELLO go with their realm.
+    pub fn dropped_events(&self) -> u64 {
+        self.realms.iter().map(|(_, realm)| realm.broker.dropped_events).sum()
     }
 
     /// How many transports are open.
@@ -281,6 +292,14 @@ impl<P: Payload> Router<P> {
         Value::Object(dict([("transports", self.sessions.len().into()), ("realms", realms.into())]))
     }
 
+    /// What is left to do when an input has had its effects.
+    fn finish_input(&mut self, now: Now, outbox: &mut Outbox<P>) {
+        while let Some(key) = outbox.next_stranded() {
+            self.leave(key, true, now, outbox);
+            self.close(key, Close::Normal, outbox);
+        }
+    }
+
     /// Ends sessions from the router's side: GOODBYE, and out of the realm at once.
     fn kill(&mut self, kill: meta_api::Kill, now: Now, outbox: &mut Outbox<P>) {
         for key in kill.sessions {
@@ -302,8 +321,8 @@ impl<P: Payload> Router<P> {
         outbox: &mut Outbox<P>,
     ) {
         let Some(session) = self.sessions.get(key) else { return };
-        let serializer = session.transport.serializer;
-        outbox.send(key, serializer, &Message::Goodbye { details, reason: reason.into() });
+        let accepts = session.transport.accepts();
+        outbox.send(key, accepts, &Message::Goodbye { details, reason: reason.into() });
         let deadline = now.mono_ms.saturating_add(self.limits.goodbye_timeout_ms);
         let timer = self.timers.start(deadline, Timer::Goodbye(key));
         self.leave_for(key, State::Closing { timer }, announce, now, outbox);
@@ -320,11 +339,12 @@ impl<P: Payload> Router<P> {
         outbox: &mut Outbox<P>,
     ) {
         let Some(session) = self.sessions.get(key) else { return };
-        let serializer = session.transport.serializer;
+        let accepts = session.transport.accepts();
         let mut details = Dict::new();
         details.insert("message".into(), text.into());
         let message = Message::Abort { details, reason: reason.into(), payload: P::default() };
-        outbox.send(key, serializer, &message);
+        // Closed it is in any case.
+        outbox.try_send(key, accepts, &message);
         self.leave(key, true, now, outbox);
         self.close(key, close, outbox);
     }

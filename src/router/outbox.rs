@@ -3,8 +3,6 @@
 //! Owned by the caller and reused, so that a warm router allocates nothing. Heads stand in one buffer; a head that
 //! goes to many receivers is encoded once and addressed many times.
 
-use std::ops::Range;
-
 use crate::codec::{self, Serializer};
 use crate::id::SessionKey;
 use crate::message::Message;
@@ -15,6 +13,8 @@ use crate::payload::Payload;
 pub struct Outbox<P> {
     heads: Vec<u8>,
     entries: Vec<(SessionKey, Entry<P>)>,
+    /// Peers that cannot take what they had to be sent: the router closes their transports.
+    stranded: Vec<SessionKey>,
 }
 
 /// One thing to do for one transport.
@@ -34,7 +34,7 @@ pub enum Action<'a, P> {
 /// Why the router closes a transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Close {
-    /// The conversation is over: GOODBYE or ABORT was sent.
+    /// The conversation is over: GOODBYE or ABORT was sent, or what had to be sent is longer than the peer can take.
     Normal,
     /// The peer broke the protocol.
     ProtocolViolation,
@@ -42,19 +42,31 @@ pub enum Close {
     Timeout,
 }
 
+/// What a peer takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Accepts {
+    pub serializer: Serializer,
+    /// Bytes of a message; the largest number is no limit.
+    pub length: u32,
+}
+
 /// The place of an encoded head in an outbox.
-#[derive(Clone, Debug)]
-pub(crate) struct Head(Range<usize>);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    start: usize,
+    /// Together with what follows it 16 bytes, so that an entry is one cache line.
+    length: u32,
+}
 
 #[derive(Clone, Debug)]
 enum Entry<P> {
-    Send { head: Range<usize>, payload: P },
+    Send { head: Head, payload: P },
     Close(Close),
 }
 
 impl<P> Default for Outbox<P> {
     fn default() -> Self {
-        Self { heads: Vec::new(), entries: Vec::new() }
+        Self { heads: Vec::new(), entries: Vec::new(), stranded: Vec::new() }
     }
 }
 
@@ -74,7 +86,7 @@ impl<P: Payload> Outbox<P> {
         let heads = &self.heads;
         self.entries.drain(..).map(move |(key, entry)| {
             let action = match entry {
-                Entry::Send { head, payload } => Action::Send { head: &heads[head], payload },
+                Entry::Send { head, payload } => Action::Send { head: head.bytes(heads), payload },
                 Entry::Close(close) => Action::Close(close),
             };
             (key, action)
@@ -88,23 +100,59 @@ impl<P: Payload> Outbox<P> {
         }
         let start = self.heads.len();
         codec::encode_head(serializer, message, &mut self.heads);
-        Head(start..self.heads.len())
+        let length = u32::try_from(self.heads.len() - start).expect("a head is far shorter than 4 GiB");
+        Head { start, length }
     }
 
-    /// Sends an encoded head with a payload of the same serializer.
-    pub(crate) fn send_encoded(&mut self, key: SessionKey, head: &Head, payload: P) {
-        self.entries.push((key, Entry::Send { head: head.0.clone(), payload }));
+    /// Sends an encoded head with a payload of the same serializer. False, and nothing is sent, if they are longer
+    /// than the peer can take.
+    pub(crate) fn send_encoded(&mut self, key: SessionKey, accepts: Accepts, head: Head, payload: P) -> bool {
+        if !accepts.fits(head, &payload) {
+            return false;
+        }
+        self.entries.push((key, Entry::Send { head, payload }));
+        true
     }
 
-    /// Sends a message whose payload is empty or of the same serializer.
-    pub(crate) fn send(&mut self, key: SessionKey, serializer: Serializer, message: &Message<'_, P>) {
-        let head = self.encode(serializer, message);
+    /// Sends a message whose payload is empty or of the same serializer. False, and nothing is sent, if it is longer
+    /// than the peer can take.
+    pub(crate) fn try_send(&mut self, key: SessionKey, accepts: Accepts, message: &Message<'_, P>) -> bool {
+        let head = self.encode(accepts.serializer, message);
         let payload = message.payload().cloned().unwrap_or_default();
-        self.send_encoded(key, &head, payload);
+        self.send_encoded(key, accepts, head, payload)
+    }
+
+    /// Sends a message without which the peer cannot go on: where it is longer than the peer can take, its transport
+    /// is closed.
+    pub(crate) fn send(&mut self, key: SessionKey, accepts: Accepts, message: &Message<'_, P>) {
+        if !self.try_send(key, accepts, message) {
+            self.stranded.push(key);
+        }
+    }
+
+    /// A peer that could not be sent what it had to get.
+    pub(crate) fn next_stranded(&mut self) -> Option<SessionKey> {
+        self.stranded.pop()
     }
 
     /// Closes a transport.
     pub(crate) fn close(&mut self, key: SessionKey, close: Close) {
         self.entries.push((key, Entry::Close(close)));
+    }
+}
+
+impl Accepts {
+    fn fits<P: Payload>(self, head: Head, payload: &P) -> bool {
+        // Without a limit the payload is not even measured.
+        self.length == u32::MAX || {
+            let closing = codec::closing(self.serializer).len();
+            head.length as usize + payload.encoded_len() + closing <= self.length as usize
+        }
+    }
+}
+
+impl Head {
+    fn bytes(self, heads: &[u8]) -> &[u8] {
+        &heads[self.start..self.start + self.length as usize]
     }
 }

@@ -6,7 +6,7 @@
 use super::broker::Publication;
 use super::context::own_payload;
 use super::dealer::Call;
-use super::fault::{self, Fault, limit_exceeded, refuse};
+use super::fault::{self, Fault, limit_exceeded, refuse, too_long};
 use super::meta_api;
 use super::outbox::Outbox;
 use super::session::Joined;
@@ -113,10 +113,10 @@ impl<P: Payload> Router<P> {
     }
 
     fn answer_goodbye(&mut self, key: SessionKey, now: Now, outbox: &mut Outbox<P>) {
-        let serializer =
-            self.sessions.get(key).expect("the transport that said GOODBYE is open").transport.serializer;
+        let session = self.sessions.get(key).expect("the transport that said GOODBYE is open");
+        let accepts = session.transport.accepts();
         let reason = fault::CLOSE_GOODBYE_AND_OUT.into();
-        outbox.send(key, serializer, &Message::Goodbye { details: Dict::new(), reason });
+        outbox.send(key, accepts, &Message::Goodbye { details: Dict::new(), reason });
         self.leave(key, true, now, outbox);
     }
 
@@ -139,10 +139,10 @@ impl<P: Payload> Router<P> {
         if held.is_none() && joined.subscriptions.len() >= most {
             return Err(limit_exceeded("subscriptions", most));
         }
-        let serializer = transport.serializer;
-        let subscription = realm.broker.subscribe(topic, options.match_policy, key, serializer);
+        let accepts = transport.accepts();
+        let subscription = realm.broker.subscribe(topic, options.match_policy, key, accepts);
         joined.subscriptions.insert(subscription, ());
-        cx.outbox.send(key, serializer, &Message::Subscribed { request, subscription });
+        cx.outbox.send(key, accepts, &Message::Subscribed { request, subscription });
         Ok(())
     }
 
@@ -161,7 +161,7 @@ impl<P: Payload> Router<P> {
             return Err(refuse(fault::NO_SUCH_SUBSCRIPTION, text));
         }
         realm.broker.unsubscribe(subscription, key);
-        cx.outbox.send(key, transport.serializer, &Message::Unsubscribed { request, details: None });
+        cx.outbox.send(key, transport.accepts(), &Message::Unsubscribed { request, details: None });
         Ok(())
     }
 
@@ -192,7 +192,7 @@ impl<P: Payload> Router<P> {
         let (transport, publisher) = cx.sessions.joined(key).expect("it has joined");
         if options.acknowledge {
             let message = Message::Published { request, publication: id };
-            cx.outbox.send(key, transport.serializer, &message);
+            cx.outbox.send(key, transport.accepts(), &message);
         }
         let publication = Publication {
             id,
@@ -231,7 +231,7 @@ impl<P: Payload> Router<P> {
         }
         let registration = realm.dealer.register(key, procedure, options)?;
         joined.registrations.insert(registration, ());
-        cx.outbox.send(key, transport.serializer, &Message::Registered { request, registration });
+        cx.outbox.send(key, transport.accepts(), &Message::Registered { request, registration });
         Ok(())
     }
 
@@ -250,7 +250,7 @@ impl<P: Payload> Router<P> {
             return Err(refuse(fault::NO_SUCH_REGISTRATION, text));
         }
         realm.dealer.unregister(registration, key);
-        cx.outbox.send(key, transport.serializer, &Message::Unregistered { request, details: None });
+        cx.outbox.send(key, transport.accepts(), &Message::Unregistered { request, details: None });
         Ok(())
     }
 
@@ -302,13 +302,12 @@ impl<P: Payload> Router<P> {
             .map_err(|error| refuse(fault::INVALID_ARGUMENT, format!("{procedure}: {error}")))?;
         let (realm, cx) = self.realm_of(key, now, outbox);
         let answer = meta_api::call(procedure, &values, key, realm, cx.sessions, cx.limits.uri_length)?;
-        let serializer = cx.sessions.get(key).expect("it has joined").transport.serializer;
-        let payload = own_payload(&answer.values, serializer);
-        cx.outbox.send(
-            key,
-            serializer,
-            &Message::Result { request, details: ResultDetails::default(), payload },
-        );
+        let accepts = cx.sessions.get(key).expect("it has joined").transport.accepts();
+        let payload = own_payload(&answer.values, accepts.serializer);
+        let result = Message::Result { request, details: ResultDetails::default(), payload };
+        if !cx.outbox.try_send(key, accepts, &result) {
+            return Err(too_long("the caller", "answer").into());
+        }
         if let Some(kill) = answer.kill {
             self.kill(kill, now, outbox);
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use slab::Slab;
 
+use super::outbox::Accepts;
 use super::sorted_map::SortedMap;
 use super::timers::TimerId;
 use crate::codec::Serializer;
@@ -25,6 +26,10 @@ pub struct Transport {
     pub peer: String,
     /// What frames are encoded in.
     pub serializer: Serializer,
+    /// Bytes of the longest message that the peer can receive, as a RawSocket peer announces it. Default no limit. A
+    /// longer one is not sent: a call ends with `wamp.error.payload_size_exceeded`, an EVENT is dropped, and what the
+    /// peer cannot go on without (WELCOME, GOODBYE) closes the transport.
+    pub max_message_length: Option<usize>,
     /// Who the peer is, where the driver knows it: it need not authenticate. Default nobody, who joins as `anonymous`.
     pub identity: Option<Identity>,
     /// More that the driver knows; appears beside the above in the session details, or instead of it.
@@ -51,6 +56,12 @@ pub struct Identity {
 pub const TRUSTED: &str = "trusted";
 
 impl Transport {
+    /// What the peer can be sent.
+    pub(crate) fn accepts(&self) -> Accepts {
+        let length = self.max_message_length.map_or(u32::MAX, |length| length.try_into().unwrap_or(u32::MAX));
+        Accepts { serializer: self.serializer, length }
+    }
+
     /// The `transport` dictionary of the session details.
     pub(crate) fn details(&self) -> Value {
         let mut details = dict([
