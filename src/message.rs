@@ -61,6 +61,35 @@ pub enum MessageType {
 }
 
 impl MessageType {
+    /// All of them, in the order of their codes.
+    pub const ALL: [Self; 25] = [
+        Self::Hello,
+        Self::Welcome,
+        Self::Abort,
+        Self::Challenge,
+        Self::Authenticate,
+        Self::Goodbye,
+        Self::Error,
+        Self::Publish,
+        Self::Published,
+        Self::Subscribe,
+        Self::Subscribed,
+        Self::Unsubscribe,
+        Self::Unsubscribed,
+        Self::Event,
+        Self::Call,
+        Self::Cancel,
+        Self::Result,
+        Self::Register,
+        Self::Registered,
+        Self::Unregister,
+        Self::Unregistered,
+        Self::Invocation,
+        Self::Interrupt,
+        Self::Yield,
+        Self::EventReceived,
+    ];
+
     /// The type with this code, if WAMP has one.
     pub fn from_code(code: u64) -> Option<Self> {
         use MessageType::*;

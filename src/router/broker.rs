@@ -110,6 +110,12 @@ impl Broker {
         found
     }
 
+    /// How many subscriptions there are.
+    #[cfg(feature = "native")]
+    pub(crate) fn len(&self) -> usize {
+        self.subscriptions.len()
+    }
+
     /// Every subscription, sorted by id.
     pub(crate) fn subscriptions(&self) -> impl Iterator<Item = (SubscriptionId, &Subscription)> {
         let ids = sorted(self.subscriptions.keys().map(|id| id.0)).into_iter().map(SubscriptionId);

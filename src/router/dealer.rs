@@ -170,6 +170,12 @@ impl Dealer {
         true
     }
 
+    /// How many registrations there are.
+    #[cfg(feature = "native")]
+    pub(crate) fn len(&self) -> usize {
+        self.registrations.len()
+    }
+
     /// Every registration, sorted by id.
     pub(crate) fn registrations(&self) -> impl Iterator<Item = (RegistrationId, &Registration)> {
         let ids = sorted(self.registrations.keys().map(|id| id.0)).into_iter().map(RegistrationId);

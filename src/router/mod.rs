@@ -10,6 +10,8 @@
 
 mod broker;
 mod context;
+#[cfg(feature = "native")]
+mod counters;
 mod dealer;
 mod fault;
 mod handshake;
@@ -29,6 +31,8 @@ use slab::Slab;
 
 pub use self::context::Now;
 use self::context::{Context, Random, own_payload};
+#[cfg(feature = "native")]
+pub use self::counters::RealmCounters;
 use self::fault::Fault;
 pub use self::outbox::{Action, Close, Outbox};
 use self::pattern_index::SeededMap;
@@ -155,6 +159,9 @@ impl<P: Payload> Router<P> {
         outbox: &mut Outbox<P>,
     ) {
         let Some(session) = self.sessions.get(key) else { return };
+        let realm = session.realm();
+        #[cfg(feature = "native")]
+        let message_type = decoded.as_ref().ok().map(Message::message_type);
         let handled = match (&session.state, decoded) {
             (State::Closing { .. }, Ok(Message::Goodbye { .. } | Message::Abort { .. })) => {
                 self.close(key, Close::Normal, outbox);
@@ -169,7 +176,14 @@ impl<P: Payload> Router<P> {
         if let Err(Fault::Violation(text)) = handled {
             self.abort(key, fault::PROTOCOL_VIOLATION, &text, Close::ProtocolViolation, now, outbox);
         }
-        self.finish_input(now, outbox);
+        let realm = realm.or_else(|| self.sessions.get(key)?.realm());
+        #[cfg(feature = "native")]
+        if let (Some(realm), Some(message_type)) =
+            (realm.and_then(|realm| self.realms.get_mut(realm)), message_type)
+        {
+            realm.received.add(message_type);
+        }
+        self.finish_input(realm, now, outbox);
     }
 
     /// Answers a frame that is too long to be read: a protocol violation.
@@ -180,7 +194,7 @@ impl<P: Payload> Router<P> {
         let limit = self.message_limit(key);
         let text = format!("expected a message of at most {limit} bytes, found {length}");
         self.abort(key, fault::PROTOCOL_VIOLATION, &text, Close::ProtocolViolation, now, outbox);
-        self.finish_input(now, outbox);
+        self.finish_input(None, now, outbox);
     }
 
     /// Bytes that the next message of a transport may have: fewer before it has a session.
@@ -197,20 +211,24 @@ impl<P: Payload> Router<P> {
         if let Some(session) = self.sessions.remove(key) {
             self.stop_state_timer(&session.state);
         }
-        self.finish_input(now, outbox);
+        self.finish_input(None, now, outbox);
     }
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Now, outbox: &mut Outbox<P>) {
         while let Some(timer) = self.timers.pop_due(now.mono_ms) {
-            match timer {
-                Timer::Hello(key) | Timer::Goodbye(key) => self.close(key, Close::Timeout, outbox),
+            let realm = match timer {
+                Timer::Hello(key) | Timer::Goodbye(key) => {
+                    self.close(key, Close::Timeout, outbox);
+                    None
+                }
                 Timer::Call { realm, invocation } => {
                     let (realms, mut cx) = self.split(now, outbox);
                     realms[realm].dealer.time_out(&mut cx, invocation);
+                    Some(realm)
                 }
-            }
-            self.finish_input(now, outbox);
+            };
+            self.finish_input(realm, now, outbox);
         }
     }
 
@@ -235,7 +253,7 @@ impl<P: Payload> Router<P> {
                 _ => {}
             }
         }
-        self.finish_input(now, outbox);
+        self.finish_input(None, now, outbox);
     }
 
     /// How many EVENTs were dropped because their receivers could not take them: too long for the peer, or not to be
@@ -292,12 +310,22 @@ impl<P: Payload> Router<P> {
         Value::Object(dict([("transports", self.sessions.len().into()), ("realms", realms.into())]))
     }
 
-    /// What is left to do when an input has had its effects.
-    fn finish_input(&mut self, now: Now, outbox: &mut Outbox<P>) {
+    /// What is left to do when an input has had its effects, all of them in one realm, if any.
+    fn finish_input(&mut self, realm: Option<usize>, now: Now, outbox: &mut Outbox<P>) {
         while let Some(key) = outbox.next_stranded() {
             self.leave(key, true, now, outbox);
             self.close(key, Close::Normal, outbox);
         }
+        self.settle(realm, outbox);
+    }
+
+    /// Adds up what was sent since the last time, to sessions of this realm.
+    fn settle(&mut self, realm: Option<usize>, outbox: &mut Outbox<P>) {
+        #[cfg(feature = "native")]
+        if let Some(realm) = realm.and_then(|realm| self.realms.get_mut(realm)) {
+            outbox.unsettled().for_each(|message_type| realm.sent.add(message_type));
+        }
+        outbox.settle();
     }
 
     /// Ends sessions from the router's side: GOODBYE, and out of the realm at once.
@@ -370,6 +398,7 @@ impl<P: Payload> Router<P> {
     fn leave_for(&mut self, key: SessionKey, next: State, announce: bool, now: Now, outbox: &mut Outbox<P>) {
         let Some(session) = self.sessions.get_mut(key) else { return };
         let State::Joined(joined) = std::mem::replace(&mut session.state, next) else { return };
+        self.settle(Some(joined.realm), outbox);
         let (realms, mut cx) = self.split(now, outbox);
         let realm = &mut realms[joined.realm];
         realm.sessions.remove(&joined.id);
@@ -389,6 +418,7 @@ impl<P: Payload> Router<P> {
             let details = || meta_api::details(&joined.details);
             self.publish_meta(joined.realm, meta_api::OLD_ON_LEAVE, details, now, outbox);
         }
+        self.settle(Some(joined.realm), outbox);
         self.drop_empty_realm(&joined);
     }
 

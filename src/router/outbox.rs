@@ -6,6 +6,8 @@
 use crate::codec::{self, Serializer};
 use crate::id::SessionKey;
 use crate::message::Message;
+#[cfg(feature = "native")]
+use crate::message::MessageType;
 use crate::payload::Payload;
 
 /// Actions in the order in which they must happen.
@@ -13,6 +15,8 @@ use crate::payload::Payload;
 pub struct Outbox<P> {
     heads: Vec<u8>,
     entries: Vec<(SessionKey, Entry<P>)>,
+    /// How many of the entries the router has added up.
+    settled: usize,
     /// Peers that cannot take what they had to be sent: the router closes their transports.
     stranded: Vec<SessionKey>,
 }
@@ -56,6 +60,8 @@ pub(crate) struct Head {
     start: usize,
     /// Together with what follows it 16 bytes, so that an entry is one cache line.
     length: u32,
+    #[cfg(feature = "native")]
+    message_type: MessageType,
 }
 
 #[derive(Clone, Debug)]
@@ -66,7 +72,7 @@ enum Entry<P> {
 
 impl<P> Default for Outbox<P> {
     fn default() -> Self {
-        Self { heads: Vec::new(), entries: Vec::new(), stranded: Vec::new() }
+        Self { heads: Vec::new(), entries: Vec::new(), settled: 0, stranded: Vec::new() }
     }
 }
 
@@ -84,6 +90,7 @@ impl<P: Payload> Outbox<P> {
     /// Takes all actions out, in order; the buffers stay for the next round.
     pub fn drain(&mut self) -> impl Iterator<Item = (SessionKey, Action<'_, P>)> {
         let heads = &self.heads;
+        self.settled = 0;
         self.entries.drain(..).map(move |(key, entry)| {
             let action = match entry {
                 Entry::Send { head, payload } => Action::Send { head: head.bytes(heads), payload },
@@ -101,7 +108,12 @@ impl<P: Payload> Outbox<P> {
         let start = self.heads.len();
         codec::encode_head(serializer, message, &mut self.heads);
         let length = u32::try_from(self.heads.len() - start).expect("a head is far shorter than 4 GiB");
-        Head { start, length }
+        Head {
+            start,
+            length,
+            #[cfg(feature = "native")]
+            message_type: message.message_type(),
+        }
     }
 
     /// Sends an encoded head with a payload of the same serializer. False, and nothing is sent, if they are longer
@@ -128,6 +140,20 @@ impl<P: Payload> Outbox<P> {
         if !self.try_send(key, accepts, message) {
             self.stranded.push(key);
         }
+    }
+
+    /// The types of the messages that were sent since [`settle`](Self::settle).
+    #[cfg(feature = "native")]
+    pub(crate) fn unsettled(&self) -> impl Iterator<Item = MessageType> {
+        self.entries[self.settled..].iter().filter_map(|(_, entry)| match entry {
+            Entry::Send { head, .. } => Some(head.message_type),
+            Entry::Close(_) => None,
+        })
+    }
+
+    /// All that was sent until now has been added up.
+    pub(crate) fn settle(&mut self) {
+        self.settled = self.entries.len();
     }
 
     /// A peer that could not be sent what it had to get.

@@ -7,6 +7,8 @@ use foldhash::fast::FixedState;
 
 use super::broker::Broker;
 use super::context::Random;
+#[cfg(feature = "native")]
+use super::counters::ByType;
 use super::dealer::Dealer;
 use super::pattern_index::{SeededMap, sorted};
 use super::session::TRUSTED;
@@ -23,6 +25,10 @@ pub(crate) struct Realm {
     pub sessions: SeededMap<SessionId, SessionKey>,
     pub broker: Broker,
     pub dealer: Dealer,
+    #[cfg(feature = "native")]
+    pub received: ByType,
+    #[cfg(feature = "native")]
+    pub sent: ByType,
 }
 
 impl Realm {
@@ -34,6 +40,10 @@ impl Realm {
             sessions: SeededMap::with_hasher(FixedState::with_seed(random.next_u64())),
             broker: Broker::new(random.next_u64()),
             dealer: Dealer::new(index, random.next_u64()),
+            #[cfg(feature = "native")]
+            received: ByType::default(),
+            #[cfg(feature = "native")]
+            sent: ByType::default(),
         }
     }
 

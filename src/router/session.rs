@@ -186,6 +186,16 @@ pub(crate) struct Session {
     pub state: State,
 }
 
+impl Session {
+    /// The realm that it has joined.
+    pub(crate) fn realm(&self) -> Option<usize> {
+        match &self.state {
+            State::Joined(joined) => Some(joined.realm),
+            _ => None,
+        }
+    }
+}
+
 /// All transports of a router.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {

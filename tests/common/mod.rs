@@ -140,6 +140,11 @@ impl Wamp {
         self.deliver();
     }
 
+    /// The peer sends a frame, and the driver is too busy to take what comes of it.
+    pub fn say_without_taking(&mut self, peer: Peer, frame: &[u8]) {
+        self.router.handle(peer.key, frame.to_vec().into(), self.now, &mut self.outbox);
+    }
+
     /// The peer subscribes as its request `request`; answers the subscription id.
     #[track_caller]
     pub fn subscribe(&mut self, peer: Peer, request: u64, topic: &str) -> u64 {
