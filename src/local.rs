@@ -33,7 +33,7 @@ use futures::Stream;
 use futures::channel::{mpsc, oneshot};
 use serde_json::json;
 
-use crate::codec::{self, DecodeLimits};
+use crate::codec::{self, DecodeLimits, Serializer};
 use crate::config::Config;
 use crate::id::{PublicationId, RegistrationId, RequestId, SessionId, SessionKey, SubscriptionId};
 use crate::message::{
@@ -402,7 +402,9 @@ impl<Id: Give, T> Drop for Receiver<Id, T> {
 impl Host {
     fn send(&mut self, key: SessionKey, message: Message<'_, EncodedPayload>) {
         let now = (self.clock)();
-        self.router.handle_message(key, Ok(message), now, &mut self.outbox);
+        // There is no frame: the message counts as if it had one.
+        let length = if self.router.is_metering() { frame_length(&message) } else { 0 };
+        self.router.handle_message(key, Ok(message), length, now, &mut self.outbox);
         self.deliver();
     }
 
@@ -542,6 +544,13 @@ impl Failure {
 
 fn first_sentence(values: &Values) -> String {
     values.args.first().and_then(|value| value.as_str()).map(|text| format!(": {text}")).unwrap_or_default()
+}
+
+fn frame_length(message: &Message<'_, EncodedPayload>) -> usize {
+    let mut head = Vec::new();
+    codec::encode_head(Serializer::Json, message, &mut head);
+    let payload = message.payload().cloned().unwrap_or_default();
+    payload.message_len(&head, Serializer::Json, Serializer::Json)
 }
 
 fn read(payload: &EncodedPayload) -> Result<Values, Failure> {

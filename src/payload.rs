@@ -35,6 +35,12 @@ pub trait Payload: Clone + Default + fmt::Debug {
     /// Bytes of the tail as its serializer writes it.
     fn encoded_len(&self) -> usize;
 
+    /// Bytes of the message that `head`, in `serializer`, makes with this tail, as a peer gets it that speaks `wire`:
+    /// another serializer only where the driver translates at the edge.
+    fn message_len(&self, head: &[u8], serializer: Serializer, _wire: Serializer) -> usize {
+        head.len() + self.encoded_len() + codec::closing(serializer).len()
+    }
+
     /// The same tail for a receiver that speaks `serializer`; a clone where nothing has to change.
     fn for_serializer(&self, serializer: Serializer) -> Result<Self, TranscodeError>;
 

@@ -10,6 +10,7 @@ use super::fault::{self, Fault};
 use super::outbox::{Close, Outbox};
 use super::session::{Announced, Identity, Joined, State};
 use super::sorted_map::SortedMap;
+use super::stats::Meter;
 use super::{Now, Router, meta_api};
 use crate::config::RealmConfig;
 use crate::id::{RequestId, SessionId, SessionKey};
@@ -150,6 +151,7 @@ impl<P: Payload> Router<P> {
         welcome.insert("agent".into(), concat!("wamplet-", env!("CARGO_PKG_VERSION")).into());
         welcome.insert("roles".into(), router_roles());
         realm.sessions.insert(id, key);
+        let stats = realm.config.stats;
         let joined = Joined {
             id,
             realm: realm_index,
@@ -164,6 +166,7 @@ impl<P: Payload> Router<P> {
             registrations: SortedMap::default(),
             calls: SortedMap::default(),
             invocations: SortedMap::default(),
+            meter: stats.map(|stats| Box::new(Meter::new(stats, &session.transport, session.handshake()))),
         };
         let accepts = session.transport.accepts();
         let opened = std::mem::replace(&mut session.state, State::Joined(Box::new(joined)));
@@ -171,6 +174,11 @@ impl<P: Payload> Router<P> {
         outbox.send(key, accepts, &Message::Welcome { session: id, details: welcome });
         for topic in [meta_api::ON_JOIN, meta_api::OLD_ON_JOIN] {
             self.publish_meta(realm_index, topic, || meta_api::details(&details), now, outbox);
+        }
+        if stats.is_some() {
+            // WELCOME is in the first statistics.
+            self.settle(Some(realm_index), outbox);
+            self.start_meter(key, now, outbox);
         }
     }
 }

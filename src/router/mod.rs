@@ -22,6 +22,7 @@ mod realm;
 mod request;
 mod session;
 mod sorted_map;
+mod stats;
 mod timers;
 
 use bytes::Bytes;
@@ -39,6 +40,7 @@ use self::pattern_index::SeededMap;
 use self::realm::Realm;
 pub use self::session::{Identity, TRUSTED, Transport};
 use self::session::{Joined, Session, Sessions, State};
+use self::stats::Handshake;
 use self::timers::{Timer, Timers};
 use crate::codec::{self, DecodeError};
 use crate::config::{Config, Limits, RealmConfig, Realms};
@@ -78,6 +80,10 @@ pub struct Router<P> {
     timers: Timers,
     random: Random,
     shutting_down: bool,
+    /// Whether any realm has statistics.
+    is_metering: bool,
+    /// Sessions whose statistics are to be published at the end of this input.
+    due: Vec<SessionKey>,
     payload: std::marker::PhantomData<P>,
 }
 
@@ -97,8 +103,9 @@ impl Router<EncodedPayload> {
     pub fn handle(&mut self, key: SessionKey, frame: Bytes, now: Now, outbox: &mut Outbox<EncodedPayload>) {
         let Some(session) = self.sessions.get(key) else { return };
         let serializer = session.transport.serializer;
-        if frame.len() > self.message_limit(key) {
-            self.handle_oversized(key, frame.len(), now, outbox);
+        let length = frame.len();
+        if length > self.message_limit(key) {
+            self.handle_oversized(key, length, now, outbox);
             return;
         }
         let decoded = codec::decode(serializer, &frame, &self.limits.decode()).map(|(message, tail)| {
@@ -108,7 +115,7 @@ impl Router<EncodedPayload> {
                 serializer,
             })
         });
-        self.handle_message(key, decoded, now, outbox);
+        self.handle_message(key, decoded, length, now, outbox);
     }
 }
 
@@ -125,6 +132,8 @@ impl<P: Payload> Router<P> {
             timers: Timers::default(),
             random,
             shutting_down: false,
+            is_metering: false,
+            due: Vec::new(),
             payload: std::marker::PhantomData,
         };
         if let Realms::Named(realms) = config.realms {
@@ -149,15 +158,18 @@ impl<P: Payload> Router<P> {
         Ok(key)
     }
 
-    /// Handles a message whose frame the driver decoded, or could not decode. A message of a transport that was closed
+    /// Handles a message whose frame the driver decoded, or could not decode. `length` is that of the frame in bytes;
+    /// it may be wrong where the router is not [metering](Self::is_metering). A message of a transport that was closed
     /// is ignored.
     pub fn handle_message(
         &mut self,
         key: SessionKey,
         decoded: Result<Message<'_, P>, DecodeError>,
+        length: usize,
         now: Now,
         outbox: &mut Outbox<P>,
     ) {
+        self.meter_received(key, length);
         let Some(session) = self.sessions.get(key) else { return };
         let realm = session.realm();
         #[cfg(feature = "native")]
@@ -191,6 +203,7 @@ impl<P: Payload> Router<P> {
         if let Some(State::Closing { .. }) = self.sessions.get(key).map(|session| &session.state) {
             return;
         }
+        self.meter_received(key, length);
         let limit = self.message_limit(key);
         let text = format!("expected a message of at most {limit} bytes, found {length}");
         self.abort(key, fault::PROTOCOL_VIOLATION, &text, Close::ProtocolViolation, now, outbox);
@@ -226,6 +239,10 @@ impl<P: Payload> Router<P> {
                     let (realms, mut cx) = self.split(now, outbox);
                     realms[realm].dealer.time_out(&mut cx, invocation);
                     Some(realm)
+                }
+                Timer::Stats(key) => {
+                    self.publish_stats(key, now, outbox);
+                    None
                 }
             };
             self.finish_input(realm, now, outbox);
@@ -317,13 +334,26 @@ impl<P: Payload> Router<P> {
             self.close(key, Close::Normal, outbox);
         }
         self.settle(realm, outbox);
+        if !self.due.is_empty() {
+            self.publish_due_stats(now, outbox);
+        }
     }
 
-    /// Adds up what was sent since the last time, to sessions of this realm.
+    /// Adds up what was sent since the last time, all of it to sessions of this realm.
     fn settle(&mut self, realm: Option<usize>, outbox: &mut Outbox<P>) {
+        let metered = |realm| self.realms.get(realm).is_some_and(|realm| realm.config.stats.is_some());
+        if realm.is_some_and(metered) {
+            self.meter_sent(outbox);
+        }
+        self.settle_unmetered(realm, outbox);
+    }
+
+    /// The same, leaving what was sent out of the statistics of sessions.
+    #[cfg_attr(not(feature = "native"), expect(unused_variables, reason = "realms have no counters there"))]
+    fn settle_unmetered(&mut self, realm: Option<usize>, outbox: &mut Outbox<P>) {
         #[cfg(feature = "native")]
         if let Some(realm) = realm.and_then(|realm| self.realms.get_mut(realm)) {
-            outbox.unsettled().for_each(|message_type| realm.sent.add(message_type));
+            outbox.unsettled_types().for_each(|message_type| realm.sent.add(message_type));
         }
         outbox.settle();
     }
@@ -396,9 +426,11 @@ impl<P: Payload> Router<P> {
     /// Ends a session, in this order: out of the tables; its calls; its subscriptions and registrations; the news of
     /// it, unless `announce` is false.
     fn leave_for(&mut self, key: SessionKey, next: State, announce: bool, now: Now, outbox: &mut Outbox<P>) {
+        // What it was sent until now is in its last statistics.
+        let Some(realm) = self.sessions.get(key).and_then(Session::realm) else { return };
+        self.settle(Some(realm), outbox);
         let Some(session) = self.sessions.get_mut(key) else { return };
-        let State::Joined(joined) = std::mem::replace(&mut session.state, next) else { return };
-        self.settle(Some(joined.realm), outbox);
+        let State::Joined(mut joined) = std::mem::replace(&mut session.state, next) else { return };
         let (realms, mut cx) = self.split(now, outbox);
         let realm = &mut realms[joined.realm];
         realm.sessions.remove(&joined.id);
@@ -418,11 +450,19 @@ impl<P: Payload> Router<P> {
             let details = || meta_api::details(&joined.details);
             self.publish_meta(joined.realm, meta_api::OLD_ON_LEAVE, details, now, outbox);
         }
+        if let Some(mut meter) = joined.meter.take() {
+            if let Some(timer) = meter.timer {
+                self.timers.stop(timer);
+            }
+            if announce {
+                self.publish_last_stats(joined.realm, &joined.details, &mut meter, now, outbox);
+            }
+        }
         self.settle(Some(joined.realm), outbox);
         self.drop_empty_realm(&joined);
     }
 
-    /// Publishes an event of the router itself; nothing is made where nobody listens.
+    /// Publishes an event of the router itself; nothing is made where nobody listens, and those who do are not charged.
     fn publish_meta(
         &mut self,
         realm: usize,
@@ -431,11 +471,12 @@ impl<P: Payload> Router<P> {
         now: Now,
         outbox: &mut Outbox<P>,
     ) {
-        let (realms, cx) = self.split(now, outbox);
-        let broker = &mut realms[realm].broker;
-        if !broker.has_subscription(topic) {
+        if !self.realms[realm].broker.has_subscription(topic) {
             return;
         }
+        self.settle(Some(realm), outbox);
+        let (realms, cx) = self.split(now, outbox);
+        let broker = &mut realms[realm].broker;
         let publication = broker::Publication {
             id: PublicationId(cx.random.id()),
             topic,
@@ -447,9 +488,11 @@ impl<P: Payload> Router<P> {
             payload: own_payload(&values(), codec::Serializer::default()),
         };
         broker.publish(publication, cx.sessions, cx.outbox);
+        self.settle_unmetered(Some(realm), outbox);
     }
 
     fn add_realm(&mut self, config: RealmConfig, transient: bool) -> usize {
+        self.is_metering |= config.stats.is_some();
         let index = self.realms.vacant_key();
         self.realm_names.insert(config.name.as_str().into(), index as u64);
         let realm = Realm::new(config, transient, index, &mut self.random);
@@ -466,12 +509,13 @@ impl<P: Payload> Router<P> {
 
     fn open_state(&mut self, key: SessionKey, now: Now) -> State {
         let deadline = now.mono_ms.saturating_add(self.limits.hello_timeout_ms);
-        State::Open { timer: self.timers.start(deadline, Timer::Hello(key)) }
+        let handshake = Handshake { since_ns: now.unix_ns, length: 0 };
+        State::Open { timer: self.timers.start(deadline, Timer::Hello(key)), handshake }
     }
 
     fn stop_state_timer(&mut self, state: &State) {
         match state {
-            State::Open { timer } | State::Closing { timer } => self.timers.stop(*timer),
+            State::Open { timer, .. } | State::Closing { timer } => self.timers.stop(*timer),
             State::Joined(_) => {}
         }
     }

@@ -142,9 +142,18 @@ impl<P: Payload> Outbox<P> {
         }
     }
 
+    /// The heads and payloads that were sent since [`settle`](Self::settle). What has the same head has the same
+    /// payload.
+    pub(crate) fn unsettled(&self) -> impl Iterator<Item = (SessionKey, &[u8], &P)> {
+        self.entries[self.settled..].iter().filter_map(|(key, entry)| match entry {
+            Entry::Send { head, payload } => Some((*key, head.bytes(&self.heads), payload)),
+            Entry::Close(_) => None,
+        })
+    }
+
     /// The types of the messages that were sent since [`settle`](Self::settle).
     #[cfg(feature = "native")]
-    pub(crate) fn unsettled(&self) -> impl Iterator<Item = MessageType> {
+    pub(crate) fn unsettled_types(&self) -> impl Iterator<Item = MessageType> {
         self.entries[self.settled..].iter().filter_map(|(_, entry)| match entry {
             Entry::Send { head, .. } => Some(head.message_type),
             Entry::Close(_) => None,

@@ -10,6 +10,7 @@ use slab::Slab;
 
 use super::outbox::Accepts;
 use super::sorted_map::SortedMap;
+use super::stats::{Handshake, Meter};
 use super::timers::TimerId;
 use crate::codec::Serializer;
 use crate::id::{RegistrationId, RequestId, SessionId, SessionKey, SubscriptionId};
@@ -165,13 +166,15 @@ pub(crate) struct Joined {
     pub calls: SortedMap<RequestId, usize>,
     /// Invocations that wait for their answer: invocation -> slot.
     pub invocations: SortedMap<RequestId, usize>,
+    /// Where the realm has statistics.
+    pub meter: Option<Box<Meter>>,
 }
 
 /// Where a transport stands. [wamp: basic/sessions, session state machine]
 #[derive(Debug)]
 pub(crate) enum State {
     /// Waits for HELLO.
-    Open { timer: TimerId },
+    Open { timer: TimerId, handshake: Handshake },
     /// Has a session.
     Joined(Box<Joined>),
     /// GOODBYE was sent; everything but its answer is ignored.
@@ -187,6 +190,14 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// What came before it joins.
+    pub(crate) fn handshake(&self) -> Handshake {
+        match &self.state {
+            State::Open { handshake, .. } => *handshake,
+            _ => Handshake::default(),
+        }
+    }
+
     /// The realm that it has joined.
     pub(crate) fn realm(&self) -> Option<usize> {
         match &self.state {

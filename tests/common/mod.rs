@@ -37,6 +37,8 @@ struct Inbox {
     messages: VecDeque<Value>,
     unread: usize,
     closed: Option<Close>,
+    /// Bytes of each frame that the peer sent or got.
+    lengths: Vec<usize>,
 }
 
 /// The roles that Autobahn|JS announces.
@@ -136,8 +138,14 @@ impl Wamp {
 
     /// The peer sends a frame as it is.
     pub fn say_bytes(&mut self, peer: Peer, frame: &[u8]) {
+        self.peers.get_mut(&peer.key).expect("an opened peer").lengths.push(frame.len());
         self.router.handle(peer.key, frame.to_vec().into(), self.now, &mut self.outbox);
         self.deliver();
+    }
+
+    /// The length of each frame that the peer sent or got since this was asked the last time.
+    pub fn take_lengths(&mut self, peer: Peer) -> Vec<usize> {
+        std::mem::take(&mut self.peers.get_mut(&peer.key).expect("an opened peer").lengths)
     }
 
     /// The peer sends a frame, and the driver is too busy to take what comes of it.
@@ -185,6 +193,11 @@ impl Wamp {
         self.deliver();
     }
 
+    /// The time of day in nanoseconds.
+    pub fn unix_ns(&self) -> u64 {
+        self.now.unix_ns
+    }
+
     /// Time passes, and what comes due is done when it is due.
     pub fn advance_ms(&mut self, ms: u64) {
         let end = self.now.mono_ms + ms;
@@ -201,6 +214,11 @@ impl Wamp {
         self.set_mono_ms(self.now.mono_ms + ms);
         self.router.handle_timeout(self.now, &mut self.outbox);
         self.deliver();
+    }
+
+    /// Somebody corrects the time of day.
+    pub fn set_clock_back_ms(&mut self, ms: u64) {
+        self.now.unix_ns -= ms * 1_000_000;
     }
 
     fn set_mono_ms(&mut self, mono_ms: u64) {
@@ -236,6 +254,7 @@ impl Wamp {
             match action {
                 Action::Send { head, payload } => {
                     let frame = [head, &payload.bytes, codec::closing(inbox.serializer)].concat();
+                    inbox.lengths.push(frame.len());
                     inbox.messages.push_back(to_value(&frame, inbox.serializer));
                 }
                 Action::Close(close) => inbox.closed = Some(close),
