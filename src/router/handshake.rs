@@ -36,7 +36,7 @@ impl<P: Payload> Router<P> {
                 let session = self.sessions.get(key).expect("the transport that said HELLO is open");
                 let identity = session.transport.identity.clone();
                 match self.admit(identity.as_ref(), realm.as_deref(), &details) {
-                    Ok(admitted) => self.join(key, admitted, announced, &details, now, outbox),
+                    Ok(place) => self.join(key, identity, place, announced, &details, now, outbox),
                     Err(refusal) => self.abort(key, refusal.error, &refusal.text, Close::Normal, now, outbox),
                 }
                 Ok(())
@@ -49,13 +49,13 @@ impl<P: Payload> Router<P> {
         }
     }
 
-    /// The place of a HELLO: in the realm that it names, or that the driver named for its transport.
+    /// The realm and the position of the role for a HELLO: those that it names, or that the driver named.
     fn admit(
         &mut self,
         identity: Option<&Identity>,
         realm: Option<&str>,
         details: &Dict,
-    ) -> Result<Admitted, fault::Refusal> {
+    ) -> Result<(usize, usize), fault::Refusal> {
         let refuse = |error, text: &str| fault::Refusal::new(error, text);
         let Some(name) = realm.or(identity.map(|identity| identity.realm.as_str())) else {
             return Err(refuse(
@@ -82,15 +82,10 @@ impl<P: Payload> Router<P> {
                 "this router authenticates by 'anonymous', which HELLO.Details.authmethods does not offer";
             return Err(refuse(fault::NO_MATCHING_AUTH_METHOD, text));
         }
-        let identity = identity.cloned().unwrap_or_else(|| Identity {
-            realm: name.into(),
-            authid: None,
-            authrole: ANONYMOUS.into(),
-            authmethod: ANONYMOUS.into(),
-            authprovider: "static".into(),
-        });
-        let is_known = self.any_realm || self.realm_names.contains_key(name);
-        if identity.realm != name && is_known {
+        if let Some(identity) = identity
+            && identity.realm != name
+            && (self.any_realm || self.realm_names.contains_key(name))
+        {
             let text = format!("this transport is for the realm '{}', not '{name}'", identity.realm);
             return Err(refuse(fault::NOT_AUTHORIZED, &text));
         }
@@ -106,22 +101,23 @@ impl<P: Payload> Router<P> {
             }
             None => self.add_realm(RealmConfig::open(name), true),
         };
-        let role = self.realms[realm].role(&identity.authrole);
-        let text = || format!("the realm '{name}' has no role '{}'", identity.authrole);
-        let role = role.ok_or_else(|| refuse(fault::NO_SUCH_ROLE, &text()))?;
-        Ok(Admitted { realm, role, identity })
+        let authrole = identity.map_or(ANONYMOUS, |identity| &identity.authrole);
+        let role = self.realms[realm].role(authrole);
+        let text = || format!("the realm '{name}' has no role '{authrole}'");
+        Ok((realm, role.ok_or_else(|| refuse(fault::NO_SUCH_ROLE, &text()))?))
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the parts of one HELLO, each used once")]
     fn join(
         &mut self,
         key: SessionKey,
-        admitted: Admitted,
+        identity: Option<Identity>,
+        (realm_index, role): (usize, usize),
         announced: Announced,
         hello: &Dict,
         now: Now,
         outbox: &mut Outbox<P>,
     ) {
-        let Admitted { realm: realm_index, role, identity } = admitted;
         let realm = &mut self.realms[realm_index];
         let id = loop {
             let id = SessionId(self.random.id());
@@ -129,7 +125,10 @@ impl<P: Payload> Router<P> {
                 break id;
             }
         };
-        let authid = identity.authid.unwrap_or_else(|| self.random.authid());
+        let identity = identity.as_ref();
+        let authid = identity.and_then(|identity| identity.authid.clone());
+        let authid = authid.unwrap_or_else(|| self.random.authid());
+        let authrole = identity.map_or(ANONYMOUS, |identity| &identity.authrole);
         let session = self.sessions.get_mut(key).expect("the transport that said HELLO is open");
         // What a client says of itself is told to others as it came.
         let authextra = match hello.get("authextra") {
@@ -139,9 +138,9 @@ impl<P: Payload> Router<P> {
         let mut welcome = dict([
             ("realm", realm.config.name.as_str().into()),
             ("authid", authid.as_str().into()),
-            ("authrole", identity.authrole.as_str().into()),
-            ("authmethod", identity.authmethod.into()),
-            ("authprovider", identity.authprovider.into()),
+            ("authrole", authrole.into()),
+            ("authmethod", identity.map_or(ANONYMOUS, |identity| &identity.authmethod).into()),
+            ("authprovider", identity.map_or("static", |identity| &identity.authprovider).into()),
             ("authextra", authextra),
         ]);
         let mut details = dict([("session", id.0.into())]);
@@ -156,7 +155,7 @@ impl<P: Payload> Router<P> {
             id,
             realm: realm_index,
             authid: authid.as_str().into(),
-            authrole: identity.authrole.into(),
+            authrole: authrole.into(),
             role,
             details: Arc::clone(&details),
             announced,
@@ -173,7 +172,7 @@ impl<P: Payload> Router<P> {
         self.stop_state_timer(&opened);
         outbox.send(key, accepts, &Message::Welcome { session: id, details: welcome });
         for topic in [meta_api::ON_JOIN, meta_api::OLD_ON_JOIN] {
-            self.publish_meta(realm_index, topic, || meta_api::details(&details), now, outbox);
+            self.publish_meta(realm_index, topic, &|| meta_api::details(&details), now, outbox);
         }
         if stats.is_some() {
             // WELCOME is in the first statistics.
@@ -181,14 +180,6 @@ impl<P: Payload> Router<P> {
             self.start_meter(key, now, outbox);
         }
     }
-}
-
-/// Where a HELLO leads.
-struct Admitted {
-    realm: usize,
-    /// Position in the roles of the realm.
-    role: usize,
-    identity: Identity,
 }
 
 /// What WELCOME announces: exactly what works.

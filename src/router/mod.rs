@@ -440,15 +440,10 @@ impl<P: Payload> Router<P> {
         }
         if announce {
             let style = realm.config.on_leave;
-            self.publish_meta(
-                joined.realm,
-                meta_api::ON_LEAVE,
-                || meta_api::on_leave(&joined, style),
-                now,
-                outbox,
-            );
+            let session = || meta_api::on_leave(&joined, style);
+            self.publish_meta(joined.realm, meta_api::ON_LEAVE, &session, now, outbox);
             let details = || meta_api::details(&joined.details);
-            self.publish_meta(joined.realm, meta_api::OLD_ON_LEAVE, details, now, outbox);
+            self.publish_meta(joined.realm, meta_api::OLD_ON_LEAVE, &details, now, outbox);
         }
         if let Some(mut meter) = joined.meter.take() {
             if let Some(timer) = meter.timer {
@@ -467,7 +462,7 @@ impl<P: Payload> Router<P> {
         &mut self,
         realm: usize,
         topic: &str,
-        values: impl FnOnce() -> Values,
+        values: &dyn Fn() -> Values,
         now: Now,
         outbox: &mut Outbox<P>,
     ) {

@@ -219,7 +219,7 @@ impl<P: Payload> Router<P> {
         let Some(meter) = &mut joined.meter else { return };
         let cycle = meter.next_cycle(now, false);
         let (realm, details) = (joined.realm, Arc::clone(&joined.details));
-        self.publish_meta(realm, ON_STATS, || cycle.values(&details), now, outbox);
+        self.publish_meta(realm, ON_STATS, &|| cycle.values(&details), now, outbox);
     }
 
     /// Publishes the last statistics of a session that has left.
@@ -233,7 +233,7 @@ impl<P: Payload> Router<P> {
     ) {
         if meter.stats.trigger_on_leave {
             let cycle = meter.next_cycle(now, true);
-            self.publish_meta(realm, ON_STATS, || cycle.values(details), now, outbox);
+            self.publish_meta(realm, ON_STATS, &|| cycle.values(details), now, outbox);
         }
     }
 

@@ -128,9 +128,11 @@ impl WasmRouter {
                 continue;
             }
             let tail = JsPayload::new(tails.get(index));
+            // Crossing over to ask a tail for its length is not for free.
+            let length = if self.router.is_metering() { tail.received_len(head) } else { 0 };
             let decoded = codec::decode_head(head.as_bytes(), &self.limits);
             let decoded = decoded.map(|message| with_tail(message, tail));
-            self.router.handle_message(key, decoded, now, &mut self.outbox);
+            self.router.handle_message(key, decoded, length, now, &mut self.outbox);
         }
     }
 
@@ -155,7 +157,7 @@ impl WasmRouter {
             };
             Ok(with_tail(message, json))
         });
-        self.router.handle_message(key, decoded, now, &mut self.outbox);
+        self.router.handle_message(key, decoded, frame.len(), now, &mut self.outbox);
     }
 
     /// Cleans up after a transport that was lost.

@@ -4,10 +4,18 @@
 //! it holds binary, an array of the elements for structured clone. No tail is `''` or `undefined`.
 
 use js_sys::JsString;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::codec::{self, Serializer, TranscodeError};
 use crate::payload::{Payload, Values};
+
+#[wasm_bindgen(raw_module = "wamplet-imports")]
+extern "C" {
+    /// The JSON text of a tail, binary data and all (`www/lib/tail.ts`).
+    #[wasm_bindgen(js_name = tailText)]
+    fn tail_text(tail: &JsValue) -> JsString;
+}
 
 /// A tail; a clone is another reference to the same JavaScript value.
 #[derive(Clone, Debug)]
@@ -26,6 +34,16 @@ impl JsPayload {
     /// JSON text.
     pub(super) fn text(tail: JsString) -> Self {
         Self::new(tail.into())
+    }
+
+    /// Bytes of the JSON text that came as `head` and this tail.
+    pub(super) fn received_len(&self, head: &str) -> usize {
+        let comma = usize::from(!self.empty);
+        head.len() + comma + self.encoded_len() + codec::closing(Serializer::Json).len()
+    }
+
+    fn to_text(&self) -> String {
+        if self.empty { String::new() } else { tail_text(&self.tail).into() }
     }
 
     /// What must stand beside a head: the empty text where there is no tail.
@@ -47,7 +65,17 @@ impl Payload for JsPayload {
     }
 
     fn encoded_len(&self) -> usize {
-        self.tail.dyn_ref::<JsString>().map_or(0, |text| text.length() as usize)
+        self.to_text().len()
+    }
+
+    /// A frame of another serializer is made when it leaves; to know its length it is made here too.
+    fn message_len(&self, head: &[u8], serializer: Serializer, wire: Serializer) -> usize {
+        let json = [head, self.to_text().as_bytes(), codec::closing(serializer)].concat();
+        if wire == serializer {
+            return json.len();
+        }
+        // What cannot be said in the peer's serializer is not sent.
+        codec::transcode(&json, 1, serializer, wire).map_or(0, |frame| frame.len())
     }
 
     /// Where a tail has to become bytes, the driver makes them, at the edge.

@@ -73,9 +73,13 @@ export function decodeMessage(head: string, tail: Tail): unknown[] {
 
 /** Head and tail to the text of the message, as a client that speaks JSON gets it. */
 export function messageText(head: string, tail: Tail): string {
-  if (typeof tail === 'string') return `${head}${tail}]`;
-  const text = JSON.stringify(tail, (_key, value) => (isBinary(value) ? `\0${base64(bytesOf(value))}` : value));
-  return `${withoutComma(head)},${text.slice(1)}`;
+  return typeof tail === 'string' ? `${head}${tail}]` : `${withoutComma(head)},${tailText(tail)}]`;
+}
+
+/** A tail as JSON text; the router asks for it where it counts bytes. */
+export function tailText(tail: Tail): string {
+  if (typeof tail === 'string') return tail;
+  return JSON.stringify(tail, (_key, value) => (isBinary(value) ? `\0${base64(bytesOf(value))}` : value)).slice(1, -1);
 }
 
 /** The binary data in a structured tail, each once. */
