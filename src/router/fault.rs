@@ -46,6 +46,7 @@ pub(crate) fn too_long(receiver: &str, message: &str) -> Refusal {
 
 pub(crate) const CLOSE_GOODBYE_AND_OUT: &str = "wamp.close.goodbye_and_out";
 pub(crate) const CLOSE_KILLED: &str = "wamp.close.killed";
+pub(crate) const CLOSE_REALM: &str = "wamp.close.close_realm";
 pub(crate) const CLOSE_SYSTEM_SHUTDOWN: &str = "wamp.close.system_shutdown";
 pub(crate) const CANCELED: &str = "wamp.error.canceled";
 pub(crate) const INVALID_ARGUMENT: &str = "wamp.error.invalid_argument";

@@ -5,8 +5,8 @@
 //! caller's [`Outbox`]. Publishing is in `broker`, calling in `dealer`, the router's own procedures in
 //! `meta_api`.
 //!
-//! Its methods are of two kinds: `handle_*` takes an input in, and never fails, since what a peer does wrong ends in an
-//! answer to that peer; `next_timeout` says when [`handle_timeout`](Router::handle_timeout) wants to be called.
+//! Its methods are of two kinds: `handle_*` (and `reload`) takes an input in, and never fails, since what a peer does
+//! wrong ends in an answer to that peer; `next_timeout` says when [`handle_timeout`](Router::handle_timeout) wants to be called.
 
 mod broker;
 mod context;
@@ -19,6 +19,7 @@ mod meta_api;
 mod outbox;
 pub mod pattern_index;
 mod realm;
+mod reload;
 mod request;
 mod session;
 mod sorted_map;
@@ -39,7 +40,7 @@ pub use self::outbox::{Action, Close, Outbox};
 use self::pattern_index::SeededMap;
 use self::realm::Realm;
 pub use self::session::{Identity, TRUSTED, Transport};
-use self::session::{Joined, Session, Sessions, State};
+use self::session::{Session, Sessions, State};
 use self::stats::Handshake;
 use self::timers::{Timer, Timers};
 use crate::codec::{self, DecodeError};
@@ -454,7 +455,7 @@ impl<P: Payload> Router<P> {
             }
         }
         self.settle(Some(joined.realm), outbox);
-        self.drop_empty_realm(&joined);
+        self.drop_empty_realm(joined.realm);
     }
 
     /// Publishes an event of the router itself; nothing is made where nobody listens, and those who do are not charged.
@@ -494,10 +495,9 @@ impl<P: Payload> Router<P> {
         self.realms.insert(realm)
     }
 
-    fn drop_empty_realm(&mut self, joined: &Joined) {
-        let realm = &self.realms[joined.realm];
-        if realm.transient && realm.sessions.is_empty() {
-            let realm = self.realms.remove(joined.realm);
+    fn drop_empty_realm(&mut self, index: usize) {
+        if self.realms.get(index).is_some_and(|realm| realm.transient && realm.sessions.is_empty()) {
+            let realm = self.realms.remove(index);
             self.realm_names.remove(realm.config.name.as_str());
         }
     }

@@ -226,6 +226,11 @@ impl Wamp {
         self.now.mono_ms = mono_ms;
     }
 
+    pub fn reload(&mut self, config: Config) {
+        self.router.reload(config, self.now, &mut self.outbox);
+        self.deliver();
+    }
+
     pub fn shut_down(&mut self) {
         self.router.handle_shutdown(self.now, &mut self.outbox);
         self.deliver();

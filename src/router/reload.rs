@@ -1,0 +1,122 @@
+//! A new configuration for a router that runs.
+//!
+//! Owns what becomes of realms and sessions then. Reading and checking a configuration is in
+//! [`config`](crate::config): what comes here is valid.
+
+use super::Router;
+use super::context::Now;
+use super::fault;
+use super::outbox::Outbox;
+use super::stats::{Handshake, Meter};
+use crate::config::{Config, RealmConfig, Realms};
+use crate::id::SessionKey;
+use crate::message::dict;
+use crate::payload::Payload;
+
+impl<P: Payload> Router<P> {
+    /// Replaces the configuration, and keeps the sessions that still have a place in it.
+    ///
+    /// * A realm of the same name gets its new roles, options and statistics. Its sessions keep their role by name, and
+    ///   from the next message on it allows what the new one does. Subscriptions, registrations and calls that it would
+    ///   not allow any more stay until they end by themselves.
+    /// * A session whose role is gone is sent GOODBYE `wamp.close.killed`, and the others hear that it has left.
+    /// * A realm that is gone is closed: GOODBYE `wamp.close.close_realm` to all its sessions. Where the configuration
+    ///   now has any realm, no realm is gone, and one that it does not name has the one role `anonymous`.
+    /// * Limits hold for what comes; nobody loses what is there already.
+    /// * Statistics count from now on in sessions that had none, and are forgotten where the realm has none any more. A
+    ///   duration begins anew where they have changed.
+    pub fn reload(&mut self, config: Config, now: Now, outbox: &mut Outbox<P>) {
+        self.limits = config.limits;
+        let (any_realm, mut realms) = match config.realms {
+            Realms::Any => (true, Vec::new()),
+            Realms::Named(realms) => (false, realms),
+        };
+        self.any_realm = any_realm;
+        self.is_metering = false;
+        let served: Vec<usize> = self.realms.iter().map(|(index, _)| index).collect();
+        for index in served {
+            let name = &self.realms[index].config.name;
+            match realms.iter().position(|realm| realm.name == *name) {
+                Some(position) => {
+                    let realm = realms.remove(position);
+                    self.reconfigure(index, realm, false, now, outbox);
+                }
+                None if any_realm => {
+                    let realm = RealmConfig::open(name.as_str());
+                    self.reconfigure(index, realm, true, now, outbox);
+                }
+                None => self.close_realm(index, now, outbox),
+            }
+        }
+        for realm in realms {
+            self.add_realm(realm, false);
+        }
+        self.finish_input(None, now, outbox);
+    }
+
+    fn reconfigure(
+        &mut self,
+        index: usize,
+        config: RealmConfig,
+        transient: bool,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) {
+        self.is_metering |= config.stats.is_some();
+        let realm = &mut self.realms[index];
+        realm.config = config;
+        realm.transient = transient;
+        let keys: Vec<SessionKey> = realm.sessions().collect();
+        let mut without_role = Vec::new();
+        for key in keys {
+            let (_, joined) = self.sessions.joined_mut(key).expect("a session of the realm has joined");
+            match self.realms[index].role(&joined.authrole) {
+                Some(role) => joined.role = role,
+                None => without_role.push(key),
+            }
+            self.reconfigure_meter(key, index, now);
+        }
+        // Only now that all have their new roles: what a leaving session causes must not be mixed with the old ones.
+        for key in without_role {
+            let message = "the role of this session was taken out of the configuration";
+            let details = dict([("message", message.into())]);
+            self.say_goodbye(key, fault::CLOSE_KILLED, details, true, now, outbox);
+        }
+        self.drop_empty_realm(index);
+    }
+
+    fn reconfigure_meter(&mut self, key: SessionKey, realm: usize, now: Now) {
+        let (transport, joined) = self.sessions.joined_mut(key).expect("a session of the realm has joined");
+        let stats = self.realms[realm].config.stats;
+        if joined.meter.as_ref().map(|meter| meter.stats) == stats {
+            return;
+        }
+        match (stats, &mut joined.meter) {
+            (Some(stats), Some(meter)) => meter.stats = stats,
+            (Some(stats), none) => {
+                let handshake = Handshake { since_ns: now.unix_ns, length: 0 };
+                *none = Some(Box::new(Meter::new(stats, transport, handshake)));
+            }
+            (None, meter) => {
+                if let Some(timer) = meter.take().and_then(|meter| meter.timer) {
+                    self.timers.stop(timer);
+                }
+            }
+        }
+        // It may have sent and received enough for what is new.
+        self.due.push(key);
+        self.restart_meter(key, now);
+    }
+
+    fn close_realm(&mut self, index: usize, now: Now, outbox: &mut Outbox<P>) {
+        let keys: Vec<SessionKey> = self.realms[index].sessions().collect();
+        // A realm that goes with its last session is gone then, and so is any other that nobody can join any more.
+        self.realms[index].transient = true;
+        for key in keys {
+            let details = dict([("message", "this realm was taken out of the configuration".into())]);
+            // No meta events: everybody leaves.
+            self.say_goodbye(key, fault::CLOSE_REALM, details, false, now, outbox);
+        }
+        self.drop_empty_realm(index);
+    }
+}
