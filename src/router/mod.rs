@@ -445,14 +445,10 @@ impl<P: Payload> Router<P> {
             self.publish_meta(joined.realm, meta_api::ON_LEAVE, &session, now, outbox);
             let details = || meta_api::details(&joined.details);
             self.publish_meta(joined.realm, meta_api::OLD_ON_LEAVE, &details, now, outbox);
+            self.publish_last_stats(&mut joined, now, outbox);
         }
-        if let Some(mut meter) = joined.meter.take() {
-            if let Some(timer) = meter.timer {
-                self.timers.stop(timer);
-            }
-            if announce {
-                self.publish_last_stats(joined.realm, &joined.details, &mut meter, now, outbox);
-            }
+        if let Some(timer) = joined.meter.as_ref().and_then(|meter| meter.timer) {
+            self.timers.stop(timer);
         }
         self.settle(Some(joined.realm), outbox);
         self.drop_empty_realm(joined.realm);

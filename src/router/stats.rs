@@ -7,17 +7,15 @@
 //! serializers with what separates it from the next. Events of the router's own topics are not counted for those who
 //! get them: whoever listens to statistics would otherwise cause more of them.
 
-use std::sync::Arc;
-
 use super::Router;
 use super::context::Now;
 use super::outbox::Outbox;
-use super::session::{State, Transport};
+use super::session::{Joined, State, Transport};
 use super::timers::{Timer, TimerId};
 use crate::codec::Serializer;
 use crate::config::Stats;
 use crate::id::SessionKey;
-use crate::message::{Dict, dict};
+use crate::message::Dict;
 use crate::payload::{Payload, Values};
 
 const ON_STATS: &str = "wamp.session.on_stats";
@@ -49,18 +47,6 @@ pub(crate) struct Meter {
     rated: u64,
     /// Runs where statistics are published after a duration.
     pub timer: Option<TimerId>,
-}
-
-/// One publication of a meter.
-pub(crate) struct Cycle {
-    name: String,
-    cycle: u64,
-    since_ns: u64,
-    duration_ns: u64,
-    bytes: u64,
-    messages: u64,
-    rated: u64,
-    last: bool,
 }
 
 impl Meter {
@@ -107,43 +93,31 @@ impl Meter {
         after > 0 && self.rated >= after
     }
 
-    /// Ends the cycle, and begins the next one at the same nanosecond.
-    pub(crate) fn next_cycle(&mut self, now: Now, last: bool) -> Cycle {
+    /// Ends the cycle, and begins the next one at the same nanosecond. Answers the arguments of the event.
+    fn next_cycle(&mut self, details: &Dict, now: Now, last: bool) -> Values {
         self.cycle += 1;
         // The wall clock may have been set back.
         let duration_ns = now.unix_ns.saturating_sub(self.since_ns);
-        let cycle = Cycle {
-            name: self.name.clone(),
-            cycle: self.cycle,
-            since_ns: self.since_ns,
-            duration_ns,
-            bytes: std::mem::take(&mut self.bytes),
-            messages: std::mem::take(&mut self.messages),
-            rated: std::mem::take(&mut self.rated),
-            last,
-        };
-        self.since_ns += duration_ns;
-        cycle
-    }
-}
-
-impl Cycle {
-    fn values(&self, details: &Dict) -> Values {
         let mut session = Dict::new();
         for key in ["realm", "session", "authid", "authrole"] {
             session.insert(key.into(), details[key].clone());
         }
-        let stats = dict([
-            ("bytes", self.bytes.into()),
-            ("cycle", self.cycle.into()),
-            ("duration", self.duration_ns.into()),
-            ("first", (self.cycle == 1).into()),
-            ("last", self.last.into()),
-            ("messages", self.messages.into()),
-            ("rated_messages", self.rated.into()),
-            ("serializer", self.name.as_str().into()),
-            ("timestamp", self.since_ns.into()),
-        ]);
+        let mut stats = Dict::new();
+        for (key, number) in [
+            ("bytes", self.bytes),
+            ("cycle", self.cycle),
+            ("duration", duration_ns),
+            ("messages", self.messages),
+            ("rated_messages", self.rated),
+            ("timestamp", self.since_ns),
+        ] {
+            stats.insert(key.into(), number.into());
+        }
+        stats.insert("first".into(), (self.cycle == 1).into());
+        stats.insert("last".into(), last.into());
+        stats.insert("serializer".into(), self.name.as_str().into());
+        (self.bytes, self.messages, self.rated) = (0, 0, 0);
+        self.since_ns += duration_ns;
         Values::args([session.into(), stats.into()])
     }
 }
@@ -201,15 +175,13 @@ impl<P: Payload> Router<P> {
 
     /// Publishes the statistics of those who have just sent and received enough.
     pub(super) fn publish_due_stats(&mut self, now: Now, outbox: &mut Outbox<P>) {
-        let mut due = std::mem::take(&mut self.due);
-        for key in due.drain(..) {
+        while let Some(key) = self.due.pop() {
             // Not if they were published since, for another reason.
-            let joined = self.sessions.joined(key).and_then(|(_, joined)| joined.meter.as_ref());
-            if joined.is_some_and(|meter| meter.is_due()) {
+            let meter = self.sessions.joined(key).and_then(|(_, joined)| joined.meter.as_ref());
+            if meter.is_some_and(|meter| meter.is_due()) {
                 self.publish_stats(key, now, outbox);
             }
         }
-        self.due = due;
     }
 
     /// Publishes what a session has sent and received since the last time, and starts anew.
@@ -217,23 +189,15 @@ impl<P: Payload> Router<P> {
         self.restart_meter(key, now);
         let Some((_, joined)) = self.sessions.joined_mut(key) else { return };
         let Some(meter) = &mut joined.meter else { return };
-        let cycle = meter.next_cycle(now, false);
-        let (realm, details) = (joined.realm, Arc::clone(&joined.details));
-        self.publish_meta(realm, ON_STATS, &|| cycle.values(&details), now, outbox);
+        let (realm, values) = (joined.realm, meter.next_cycle(&joined.details, now, false));
+        self.publish_meta(realm, ON_STATS, &|| values.clone(), now, outbox);
     }
 
     /// Publishes the last statistics of a session that has left.
-    pub(super) fn publish_last_stats(
-        &mut self,
-        realm: usize,
-        details: &Dict,
-        meter: &mut Meter,
-        now: Now,
-        outbox: &mut Outbox<P>,
-    ) {
-        if meter.stats.trigger_on_leave {
-            let cycle = meter.next_cycle(now, true);
-            self.publish_meta(realm, ON_STATS, &|| cycle.values(details), now, outbox);
+    pub(super) fn publish_last_stats(&mut self, joined: &mut Joined, now: Now, outbox: &mut Outbox<P>) {
+        if let Some(meter) = joined.meter.as_mut().filter(|meter| meter.stats.trigger_on_leave) {
+            let values = meter.next_cycle(&joined.details, now, true);
+            self.publish_meta(joined.realm, ON_STATS, &|| values.clone(), now, outbox);
         }
     }
 
