@@ -4,13 +4,14 @@
 //! the exact text of its warnings in `NAME.warnings.txt` (no file: no warnings). `WAMPLET_BLESS=1 cargo test --test
 //! config` writes the texts anew; read the difference before you commit it.
 
+mod configs;
+
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use configs::{assert_text, count, files, folder, read, replace};
 use wamplet::auth::authorizer::{Action, Allow, Disclose, Permission, Role};
 use wamplet::config::{
     Config, ConfigError, Limits, Loaded, OnLeave, Overflow, RealmConfig, Realms, SHOWN, Stats,
@@ -19,9 +20,9 @@ use wamplet::uri::{MatchPolicy, UriCheck, is_valid, is_valid_pattern};
 
 #[test]
 fn every_broken_file_is_refused_with_its_sentences() {
-    let files = json_files("broken");
-    assert!(files.len() >= 25, "only {} broken files", files.len());
-    for file in files {
+    let broken = files("broken");
+    assert!(broken.len() >= 25, "only {} broken files", broken.len());
+    for file in broken {
         let error = match Config::from_json(&read(&file)) {
             Ok(_) => panic!("{} was taken for a good configuration", file.display()),
             Err(error) => error.to_string(),
@@ -32,7 +33,7 @@ fn every_broken_file_is_refused_with_its_sentences() {
 
 #[test]
 fn every_good_file_loads_with_its_warnings() {
-    for file in json_files("good") {
+    for file in files("good") {
         let Loaded { warnings, .. } = match Config::from_json(&read(&file)) {
             Ok(loaded) => loaded,
             Err(error) => panic!("{}: {error}", file.display()),
@@ -44,12 +45,8 @@ fn every_good_file_loads_with_its_warnings() {
 
 #[test]
 fn no_text_is_left_without_its_file() {
-    for folder in ["broken", "good"] {
-        for file in files(folder).filter(|file| file.extension().is_some_and(|ending| ending == "txt")) {
-            let json = file.with_extension("").with_extension("json");
-            assert!(json.exists(), "{} belongs to no configuration", file.display());
-        }
-    }
+    configs::assert_no_text_is_left("broken");
+    configs::assert_no_text_is_left("good");
 }
 
 #[test]
@@ -127,7 +124,7 @@ fn permissions_of_both_styles_stand_side_by_side() {
 
 #[test]
 fn every_limit_can_be_set() {
-    let text = read(&configs("good").join("limits.json"));
+    let text = read(&folder("good").join("limits.json"));
     let Loaded { config, .. } = Config::from_json(&text).expect("a good file");
     let expected = Limits {
         transports: 1,
@@ -232,7 +229,7 @@ fn text_nested_without_end_is_a_syntax_error() {
 
 #[test]
 fn a_file_reads_the_same_as_text_and_as_value() {
-    for file in json_files("broken") {
+    for file in files("broken") {
         let text = read(&file);
         let Err(error @ ConfigError::Invalid { .. }) = Config::from_json(&text) else { continue };
         let value: Value = serde_json::from_str(&text).expect("JSON");
@@ -250,7 +247,7 @@ proptest! {
 
     #[test]
     fn no_damage_to_a_good_file_makes_the_loader_panic(
-        file in prop::sample::select(json_files("good")),
+        file in prop::sample::select(files("good")),
         place in any::<prop::sample::Index>(),
         damage in values(),
     ) {
@@ -356,29 +353,6 @@ fn check(value: &Value) {
     }
 }
 
-/// The value and all values in it.
-fn count(value: &Value) -> usize {
-    1 + match value {
-        Value::Array(values) => values.iter().map(count).sum(),
-        Value::Object(map) => map.values().map(count).sum(),
-        _ => 0,
-    }
-}
-
-/// Puts `damage` at the place that is `left` steps of a walk away.
-fn replace(value: &mut Value, left: &mut usize, damage: Value) -> bool {
-    if *left == 0 {
-        *value = damage;
-        return true;
-    }
-    *left -= 1;
-    match value {
-        Value::Array(values) => values.iter_mut().any(|value| replace(value, left, damage.clone())),
-        Value::Object(map) => map.values_mut().any(|value| replace(value, left, damage.clone())),
-        _ => false,
-    }
-}
-
 const ALL: Allow = Allow { call: true, register: true, publish: true, subscribe: true };
 
 fn prefix(uri: &str, allow: Allow) -> Permission {
@@ -387,38 +361,9 @@ fn prefix(uri: &str, allow: Allow) -> Permission {
 
 /// The realms of a good file.
 fn good<const N: usize>(name: &str) -> [RealmConfig; N] {
-    let text = read(&configs("good").join(name).with_extension("json"));
+    let text = read(&folder("good").join(name).with_extension("json"));
     match Config::from_json(&text).expect(name).config.realms {
         Realms::Named(realms) => realms.try_into().expect("this number of realms"),
         Realms::Any => panic!("{name} names no realms"),
     }
-}
-
-fn configs(folder: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configs").join(folder)
-}
-
-fn files(folder: &str) -> impl Iterator<Item = PathBuf> {
-    let entries = fs::read_dir(configs(folder)).expect("the folder is there");
-    entries.map(|entry| entry.expect("a readable folder").path())
-}
-
-fn json_files(folder: &str) -> Vec<PathBuf> {
-    let mut found: Vec<_> =
-        files(folder).filter(|file| file.extension().is_some_and(|ending| ending == "json")).collect();
-    found.sort();
-    found
-}
-
-fn read(file: &Path) -> String {
-    fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
-}
-
-/// Compares with the file; a missing file is an empty text.
-fn assert_text(file: &Path, text: &str) {
-    if std::env::var_os("WAMPLET_BLESS").is_some() && !text.is_empty() {
-        fs::write(file, format!("{text}\n")).expect("a writable folder");
-    }
-    let expected = if file.exists() { read(file) } else { String::new() };
-    assert_eq!(text, expected.trim_end_matches('\n'), "{}", file.display());
 }

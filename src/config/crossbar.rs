@@ -9,7 +9,7 @@
 //! * The name of a realm is a loose URI, since a HELLO with another one is aborted; the name of a role is any text.
 //! * `null` is the same as leaving the key out, but for `realms` and `workers`: who writes one of these does not want
 //!   any realm there is.
-//! * `{}`, `[]` and `null` at a key that is not served are no reason for a warning.
+//! * `{}`, `[]`, `false` and `null` at a key that is not served are no reason for a warning.
 //! * `cache` has no effect: static permissions are looked up in an index, and there is nothing to cache.
 
 use serde_json::{Map, Value};
@@ -335,7 +335,7 @@ impl Reader<'_> {
 type Paths = Map<String, Value>;
 
 /// The pattern that a URI with stars means: one at the very end makes a prefix; others stand for a component each.
-fn starred(text: &str) -> (String, MatchPolicy) {
+pub(super) fn starred(text: &str) -> (String, MatchPolicy) {
     match (text.matches('*').count(), text.strip_suffix('*')) {
         (0, _) => (text.to_owned(), MatchPolicy::Exact),
         (1, Some(prefix)) => (prefix.to_owned(), MatchPolicy::Prefix),
@@ -366,8 +366,8 @@ const URI_PREFIX: &str = "a prefix without white space, \"#\" and empty componen
 const URI_WILDCARD: &str = "a wildcard without white space and \"#\"";
 
 /// Rated messages, or seconds (of which this is 31 years).
-const MAX_TRIGGER: u64 = 1_000_000_000;
-const MAX_RATED_SIZE: u64 = 1 << 30;
+pub(super) const MAX_TRIGGER: u64 = 1_000_000_000;
+pub(super) const MAX_RATED_SIZE: u64 = 1 << 30;
 
 /// A router in a tab, or in a program that holds it.
 static IN_PROCESS: Keys = Keys {
@@ -417,7 +417,7 @@ pub(super) const NO_MARKET: Key = Key::NotServed("markets are not served");
 pub(super) const NO_MANHOLE: Key = Key::NotServed("there is no manhole");
 pub(super) const NO_CONNECTIONS: Key = Key::NotServed("no connections are made to databases");
 
-const REALM_KEYS: [(&str, Key); 7] = [
+pub(super) const REALM_KEYS: [(&str, Key); 7] = [
     ("name", Key::Served),
     ("id", Key::Served),
     ("roles", Key::Served),
@@ -427,7 +427,7 @@ const REALM_KEYS: [(&str, Key); 7] = [
     ("inventory", Key::NotServed("payloads are not validated")),
 ];
 
-const STATS_KEYS: [(&str, Key); 5] = [
+pub(super) const STATS_KEYS: [(&str, Key); 5] = [
     ("rated_message_size", Key::Served),
     ("trigger_after_rated_messages", Key::Served),
     ("trigger_after_duration", Key::Served),
@@ -435,7 +435,7 @@ const STATS_KEYS: [(&str, Key); 5] = [
     ("trigger_on_leave", Key::Served),
 ];
 
-const REALM_OPTION_KEYS: [(&str, Key); 5] = [
+pub(super) const REALM_OPTION_KEYS: [(&str, Key); 5] = [
     ("uri_check", Key::Served),
     ("session_on_leave", Key::Served),
     ("enable_meta_api", Key::Served),
@@ -449,13 +449,14 @@ const FIXED_OPTIONS: [(&str, bool, &str); 2] = [
     ("bridge_meta_api", false, "the meta API is not bridged: there is no management realm"),
 ];
 
-const URI_CHECKS: [(&str, UriCheck); 2] = [("loose", UriCheck::Loose), ("strict", UriCheck::Strict)];
+pub(super) const URI_CHECKS: [(&str, UriCheck); 2] =
+    [("loose", UriCheck::Loose), ("strict", UriCheck::Strict)];
 
 /// wamplet's own option, named after the positional arguments that it is about.
-const ON_LEAVE: [(&str, OnLeave); 2] =
+pub(super) const ON_LEAVE: [(&str, OnLeave); 2] =
     [("session", OnLeave::Session), ("session_authid_authrole", OnLeave::SessionAuthidAuthrole)];
 
-const ROLE_KEYS: [(&str, Key); 4] = [
+pub(super) const ROLE_KEYS: [(&str, Key); 4] = [
     ("name", Key::Served),
     ("id", Key::Served),
     ("permissions", Key::Served),
@@ -463,7 +464,7 @@ const ROLE_KEYS: [(&str, Key); 4] = [
     ("authorizer", Key::Refused("\"permissions\" in its place (dynamic authorizers are not served yet)")),
 ];
 
-const PERMISSION_KEYS: [(&str, Key); 10] = [
+pub(super) const PERMISSION_KEYS: [(&str, Key); 10] = [
     ("uri", Key::Served),
     ("match", Key::Served),
     ("allow", Key::Served),
@@ -476,18 +477,18 @@ const PERMISSION_KEYS: [(&str, Key); 10] = [
     ("subscribe", Key::Served),
 ];
 
-const ALLOW_KEYS: [(&str, Key); 4] =
+pub(super) const ALLOW_KEYS: [(&str, Key); 4] =
     [("call", Key::Served), ("register", Key::Served), ("publish", Key::Served), ("subscribe", Key::Served)];
 
-const DISCLOSE_KEYS: [(&str, Key); 2] = [("caller", Key::Served), ("publisher", Key::Served)];
+pub(super) const DISCLOSE_KEYS: [(&str, Key); 2] = [("caller", Key::Served), ("publisher", Key::Served)];
 
-const MATCH_POLICIES: [(&str, MatchPolicy); 3] =
+pub(super) const MATCH_POLICIES: [(&str, MatchPolicy); 3] =
     [("exact", MatchPolicy::Exact), ("prefix", MatchPolicy::Prefix), ("wildcard", MatchPolicy::Wildcard)];
 
-type SetLimit = fn(&mut Limits, u64);
+pub(super) type SetLimit = fn(&mut Limits, u64);
 
 /// Key, maximum, and where the value goes. The maxima fit into the 32 bits of wasm.
-const LIMITS: [(&str, u64, SetLimit); 13] = [
+pub(super) const LIMITS: [(&str, u64, SetLimit); 13] = [
     ("transports", 1_000_000, |limits, value| limits.transports = value as usize),
     ("realms", 1_000_000, |limits, value| limits.realms = value as usize),
     // Reading recurses once for each level, and no deeper than this.
@@ -506,10 +507,10 @@ const LIMITS: [(&str, u64, SetLimit); 13] = [
     ("queue_length", 1 << 30, |limits, value| limits.queue_length = value as usize),
 ];
 
-const OVERFLOWS: [(&str, Overflow); 2] = [("close", Overflow::Close), ("drop", Overflow::Drop)];
+pub(super) const OVERFLOWS: [(&str, Overflow); 2] = [("close", Overflow::Close), ("drop", Overflow::Drop)];
 
 /// The keys of all limits.
-const LIMIT_KEYS: [(&str, Key); LIMITS.len() + 1] = {
+pub(super) const LIMIT_KEYS: [(&str, Key); LIMITS.len() + 1] = {
     let mut keys = [("overflow", Key::Served); LIMITS.len() + 1];
     let mut position = 0;
     while position < LIMITS.len() {

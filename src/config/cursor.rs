@@ -210,7 +210,10 @@ impl<'a> Object<'a> {
                     let did_you_mean = nearest(key, &known);
                     let expected = match did_you_mean {
                         Some(_) => "a known key".to_owned(),
-                        None => format!("one of the keys {}", one_of(&served(keys))),
+                        None => match &served(keys)[..] {
+                            [only] => format!("the key {}", quote(only)),
+                            served => format!("one of the keys {}", one_of(served)),
+                        },
                     };
                     report.problem(path, expected, quote(key), did_you_mean);
                 }
@@ -340,10 +343,10 @@ fn describe(value: Option<&Value>) -> String {
 
 fn asks_for_nothing(value: &Value) -> bool {
     match value {
-        Value::Null => true,
+        Value::Null | Value::Bool(false) => true,
         Value::Array(values) => values.is_empty(),
         Value::Object(map) => map.is_empty(),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        Value::Bool(true) | Value::Number(_) | Value::String(_) => false,
     }
 }
 

@@ -29,6 +29,10 @@ impl<'de> Deserialize<'de> for Unique {
     }
 }
 
+pub(super) fn key_twice(key: &str) -> String {
+    format!("the key {} is already in this object", quote(key))
+}
+
 struct UniqueVisitor;
 
 impl<'de> Visitor<'de> for UniqueVisitor {
@@ -74,7 +78,7 @@ impl<'de> Visitor<'de> for UniqueVisitor {
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             if map.contains_key(&key) {
-                return Err(Error::custom(format!("the key {} is already in this object", quote(&key))));
+                return Err(Error::custom(key_twice(&key)));
             }
             let Unique(value) = entries.next_value()?;
             map.insert(key, value);

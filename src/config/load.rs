@@ -5,6 +5,7 @@
 //! guests in [`processes`](super::processes).
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::{self, Path};
 
 use serde_json::Value;
@@ -151,9 +152,10 @@ fn check_own_realm(component: &Component, node: &Node, reader: &mut NodeReader<'
     let ComponentConnection::Transport { endpoint, .. } = &component.connection else { return };
     let Some(Realms::Named(realms)) = &reader.realms else { return };
     let is_here = node.listeners.iter().any(|listener| match &listener.endpoint.address {
-        Address::Tcp { port, .. } => {
+        Address::Tcp { port, interface, .. } => {
+            let is_local = |interface: IpAddr| interface.is_loopback() || interface.is_unspecified();
             let is_loopback = matches!(endpoint["host"].as_str(), Some("localhost" | "127.0.0.1" | "::1"));
-            is_loopback && endpoint["port"] == *port
+            is_loopback && endpoint["port"] == *port && interface.is_none_or(is_local)
         }
         Address::Unix { path } => endpoint["path"].as_str().is_some_and(|other| Path::new(other) == path),
     });
@@ -170,7 +172,7 @@ fn process_environment(name: &str) -> Option<String> {
 }
 
 /// The keys around the realms of a node.
-static NODE: Keys = Keys {
+pub(super) static NODE: Keys = Keys {
     config: [
         ("$schema", Key::Served),
         ("version", Key::Served),

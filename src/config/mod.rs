@@ -19,6 +19,8 @@ mod processes;
 #[cfg(feature = "native")]
 mod transports;
 #[cfg(feature = "native")]
+mod upgrade;
+#[cfg(feature = "native")]
 mod web;
 #[cfg(feature = "native")]
 mod websocket;
@@ -33,6 +35,8 @@ use crate::uri::UriCheck;
 
 #[cfg(feature = "native")]
 pub use load::Format;
+#[cfg(feature = "native")]
+pub use upgrade::{Upgraded, upgrade};
 
 pub use error::{ConfigError, Problem, SHOWN, Warning};
 

@@ -96,6 +96,15 @@ impl NodeReader<'_> {
         }
     }
 
+    /// 4 or 6, at a key that may be left out.
+    pub fn ip_version(&mut self, object: &Object<'_>) -> Option<u64> {
+        let version = object.get("version")?;
+        match version.value().and_then(|version| version.as_u64()) {
+            Some(version @ (4 | 6)) => Some(version),
+            _ => version.problem("4 or 6", &mut self.report),
+        }
+    }
+
     pub fn flag(&mut self, object: &Object<'_>, key: &str) -> Option<bool> {
         object.get(key).and_then(|value| value.boolean(&mut self.report))
     }
@@ -203,7 +212,8 @@ impl NodeReader<'_> {
     /// The role of those who are given none: `anonymous`, if the realm has it.
     pub fn default_role(&mut self, role: &Cursor<'_>, realm: &str) -> Option<String> {
         if roles(self.realms.as_ref(), Some(realm)).is_some_and(|roles| !roles.contains(&ANONYMOUS)) {
-            let expected = format!("a role of realm {}, which has no \"anonymous\"", quote(realm));
+            let expected =
+                format!("a role of realm {} (it has no \"anonymous\" to be the default)", quote(realm));
             return role.problem(&expected, &mut self.report);
         }
         Some(ANONYMOUS.to_owned())

@@ -59,7 +59,8 @@ impl NodeReader<'_> {
         if let Some(disabled) = options.get("disabled")
             && disabled.value() != Some(&Value::Bool(false))
         {
-            disabled.problem::<()>("false, or the whole worker taken out", &mut self.report);
+            disabled
+                .problem::<()>("false (a worker that is not wanted is to be taken out)", &mut self.report);
         }
         read.pythonpath = self.paths(&options, "pythonpath", "directories", "a directory");
         read.python = options.get("python").and_then(|python| self.executable(&python, self.base.into()));
@@ -194,16 +195,11 @@ impl NodeReader<'_> {
             object.check_keys(&CONNECT_TCP_KEYS, &mut self.report);
             let host = self.text(&object.required("host"), "the name or address of a machine");
             let port = self.integer(&object.required("port"), 1, MAX_PORT);
-            let version = self.optional(&object, "version", |reader, version| {
-                match version.integer(4, 6, &mut reader.report)? {
-                    5 => version.problem("4 or 6", &mut reader.report),
-                    version => Some(version),
-                }
-            });
+            let version = self.ip_version(&object);
             let tls = self.optional(&object, "tls", Self::connecting_tls);
             read.insert("host".into(), host?.into());
             read.insert("port".into(), port?.into());
-            if let Some(version) = version? {
+            if let Some(version) = version {
                 read.insert("version".into(), version.into());
             }
             if let Some(tls) = tls? {
@@ -279,14 +275,14 @@ impl NodeReader<'_> {
 
     fn guest_options(&mut self, given: &Cursor<'_>, mut options: GuestOptions) -> Option<GuestOptions> {
         let given = given.object(&GUEST_OPTION_KEYS, &mut self.report)?;
-        if let Some(workdir) = given.get("workdir") {
-            options.workdir = self.path(&workdir, "a directory")?;
+        if let Some(workdir) = given.get("workdir").and_then(|workdir| self.path(&workdir, "a directory")) {
+            options.workdir = workdir;
         }
         if let Some(env) = given.get("env") {
-            (options.env, options.inherit_env) = self.environment_of(&env)?;
+            (options.env, options.inherit_env) = self.environment_of(&env).unwrap_or_default();
         }
         if let Some(restart) = given.get("restart") {
-            options.restart = self.restart(&restart)?;
+            options.restart = self.restart(&restart).unwrap_or_default();
         }
         if let Some(stdin) = given.get("stdin").filter(|stdin| !stdin.is("close")) {
             self.report.warn(stdin.path(), "has no effect: a guest reads nothing on its standard input");

@@ -97,6 +97,7 @@ impl NodeReader<'_> {
                 continue;
             };
             self.part_of_type(&object, "websocket");
+            self.note(&object, "id");
             if let (Some(name), Some(websocket)) = (name, self.websocket(&object)) {
                 services.push((name, value, Service::WebSocket(websocket)));
             }
@@ -173,11 +174,7 @@ impl NodeReader<'_> {
         };
         let backlog =
             self.number(object, "backlog", 1, MAX_BACKLOG).map_or(BACKLOG, |backlog| backlog as u32);
-        let version = object.get("version");
-        let version = version.and_then(|version| match version.integer(4, 6, &mut self.report)? {
-            5 => version.problem("4 or 6", &mut self.report),
-            version => Some(version as u8),
-        });
+        let version = self.ip_version(object).map(|version| version as u8);
         let interface = match object.get("interface") {
             Some(interface) if !interface.is("") => Some(self.interface(&interface, version)?),
             _ => None,

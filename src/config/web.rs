@@ -63,7 +63,7 @@ impl NodeReader<'_> {
         if name == "/" || is_segment(name) {
             return Some(name.to_owned());
         }
-        let expected = "as its key \"/\", or one segment of letters, digits, \"_\", \"-\" and \".\"";
+        let expected = "the key \"/\", or one of letters, digits, \"_\", \"-\" and \".\"";
         let meant = name.trim_matches('/');
         value.problem_key(expected, name, is_segment(meant).then(|| meant.to_owned()), &mut self.report)
     }
@@ -94,7 +94,7 @@ impl NodeReader<'_> {
             "json" => self.json(&object),
             "redirect" => self.redirect(&object),
             "path" if is_root => {
-                kind.problem("another service at \"/\": its paths can stand beside it", &mut self.report)
+                kind.problem("another type at \"/\" (its paths can stand beside it)", &mut self.report)
             }
             "path" => self.services(&object.required("paths"), depth + 1).map(Service::Path),
             "nodeinfo" => Some(Service::NodeInfo),
@@ -165,12 +165,7 @@ impl NodeReader<'_> {
         for (ending, value) in types.any_object(&mut self.report)?.entries() {
             if !ending.starts_with('.') || ending.len() == 1 || ending.contains('/') {
                 let meant = format!(".{}", ending.trim_start_matches(['.', '*']));
-                value.problem_key::<()>(
-                    "as its key an ending such as \".js\"",
-                    ending,
-                    Some(meant),
-                    &mut self.report,
-                );
+                value.problem_key::<()>("a key such as \".js\"", ending, Some(meant), &mut self.report);
                 continue;
             }
             let Some(kind) = value.string(MIME_TYPE, &mut self.report) else { continue };
@@ -217,11 +212,11 @@ pub(super) const MAX_AGE: u64 = 315_360_000;
 pub(super) const MAX_QUEUE_BYTES: u64 = 1 << 30;
 pub(super) const MAX_QUEUE_MESSAGES: u64 = 1_000_000;
 /// `hsts_max_age` where there is none: a year.
-const HSTS_AGE: Duration = Duration::from_secs(31_536_000);
+pub(super) const HSTS_AGE: Duration = Duration::from_secs(31_536_000);
 
 const FILE_NAME: &str = "the name of a file, without its directory";
 const MIME_TYPE: &str = "a content type such as \"text/plain\"";
-const URL: &str = "an address, without white space and in ASCII";
+const URL: &str = "an address of ASCII characters without white space";
 
 pub(super) const OPTION_KEYS: [(&str, Key); 5] = [
     ("access_log", Key::Served),

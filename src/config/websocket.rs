@@ -11,7 +11,6 @@ use super::node_reader::NodeReader;
 impl NodeReader<'_> {
     /// `serializers`, `auth` and `options`, wherever they stand.
     pub fn websocket(&mut self, object: &Object<'_>) -> Option<WebSocket> {
-        self.note(object, "id");
         self.note(object, "url");
         self.fixed(object, &DEBUG);
         let serializers = self.serializers(object);
@@ -106,7 +105,7 @@ impl NodeReader<'_> {
 pub(super) const MAX_MILLISECONDS: u64 = 86_400_000;
 /// Who writes less has probably seconds in mind.
 const SUSPICIOUS_MILLISECONDS: u64 = 100;
-const MAX_SIZE: u64 = 1 << 30;
+pub(super) const MAX_SIZE: u64 = 1 << 30;
 const MAX_ORIGINS: usize = 1_000;
 /// zlib has no raw stream with the 8 bits that RFC 7692 knows beside these.
 pub(super) const MIN_WINDOW_BITS: u64 = 9;
@@ -161,7 +160,7 @@ pub(super) const TIMES: [(&str, Time); 4] = [
 ];
 
 /// Flags that have one value here, and what to say of the other.
-const FIXED: [(&str, bool, &str); 7] = [
+pub(super) const FIXED: [(&str, bool, &str); 7] = [
     ("enable_rfc6455", true, "RFC 6455 is the WebSocket that is served"),
     ("enable_hybi10", false, "only the WebSocket of RFC 6455 is served, not its drafts"),
     ("mask_server_frames", false, "has no effect: RFC 6455 wants the frames of a server unmasked"),

@@ -3,24 +3,60 @@
 //! Owns what of YAML is too much for a configuration: keys twice, tags, several documents, and aliases that unfold into
 //! more than anybody wrote.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
+use serde_saphyr::{Error, Localizer, Location, UserMessageFormatter};
 
 use super::error::ConfigError;
-use super::json::Unique;
+use super::json::{self, Unique};
 
 pub(super) fn parse(text: &str) -> Result<Value, ConfigError> {
     let options = serde_saphyr::options! {
         with_snippet: false,
         reject_unsupported_tags: true,
-        budget: serde_saphyr::budget! { max_nodes: MAX_NODES, max_documents: 1 },
+        budget: serde_saphyr::budget! { max_nodes: MAX_NODES },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_NODES },
     };
     let Unique(value) = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
-        let reason = error.render();
-        ConfigError::Syntax { line: line as usize, column: column as usize, reason }
+        ConfigError::Syntax { line: line as usize, column: column as usize, reason: reason(&error) }
     })?;
     Ok(value)
+}
+
+fn reason(error: &Error) -> String {
+    match error {
+        Error::AliasError { error, .. } => reason(error),
+        Error::DuplicateMappingKey { key: Some(key), .. } => json::key_twice(key),
+        Error::MultipleDocuments { .. } => "a second document begins, and only one is read".to_owned(),
+        Error::UnknownAnchor { .. } => "there is no anchor of this name before it".to_owned(),
+        Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasReplayCounterOverflow { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => {
+            format!("too much: at most {MAX_NODES} values, also by aliases, and no deep nesting")
+        }
+        _ => error.render_with_formatter(&UserMessageFormatter.with_localizer(&WithoutPosition)),
+    }
+}
+
+/// The position is said before the reason.
+struct WithoutPosition;
+
+impl Localizer for WithoutPosition {
+    fn attach_location<'a>(&self, reason: Cow<'a, str>, _: Location) -> Cow<'a, str> {
+        reason
+    }
+
+    fn alias_defined_at(&self, _: Location) -> String {
+        String::new()
+    }
+
+    fn alias_used_at(&self, _: Location) -> String {
+        String::new()
+    }
 }
 
 /// Far more than the largest configuration has.

@@ -1,0 +1,450 @@
+//! Configurations of the native router: what loads, what it means, and what is said about what does not.
+//!
+//! Every `configs/node/broken/NAME.json` (or `.yaml`) has the exact text of its error in `NAME.error.txt`, every
+//! `configs/node/good/NAME.json` the exact text of its warnings in `NAME.warnings.txt` (no file: no warnings).
+//! `WAMPLET_BLESS=1 cargo test --test node_config` writes the texts anew; read the difference before you commit it.
+//!
+//! All of them stand in `/node/.crossbar`, with the environment of [`environment`].
+
+#![cfg(feature = "native")]
+
+mod configs;
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use configs::{assert_text, count, files, folder, read, replace};
+use wamplet::codec::Serializer;
+use wamplet::config::node::{
+    Address, AnonymousAuth, Component, ComponentConnection, Deflate, JsonOptions, Listener, LoadedNode,
+    LongPoll, Node, Paths, RawSocket, Restart, RestartPolicy, Service, Static, Tls, WebSocket,
+    WebSocketOptions,
+};
+use wamplet::config::{Config, ConfigError, Format, Realms, Stats, upgrade};
+
+const BASE: &str = "/node/.crossbar";
+
+fn environment(name: &str) -> Option<String> {
+    let value = match name {
+        "PORT" => "9000",
+        "WORD" => "many",
+        "EMPTY" => "",
+        "KEY_FILE" => "/secrets/server.key",
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
+
+fn load(file: &Path) -> Result<LoadedNode, ConfigError> {
+    Node::from_text(&read(file), Format::of(file), Path::new(BASE), &environment)
+}
+
+/// A good file.
+fn good(name: &str) -> Node {
+    load(&folder("node/good").join(name)).unwrap_or_else(|error| panic!("{name}: {error}")).node
+}
+
+#[test]
+fn every_broken_node_is_refused_with_its_sentences() {
+    let broken = files("node/broken");
+    assert!(broken.len() >= 45, "only {} broken files", broken.len());
+    for file in broken {
+        let error = match load(&file) {
+            Ok(_) => panic!("{} was taken for a good configuration", file.display()),
+            Err(error) => error.to_string(),
+        };
+        assert_text(&file.with_extension("error.txt"), &error);
+    }
+}
+
+#[test]
+fn every_good_node_loads_with_its_warnings() {
+    for file in files("node/good") {
+        let warnings = match load(&file) {
+            Ok(loaded) => loaded.warnings,
+            Err(error) => panic!("{}: {error}", file.display()),
+        };
+        let warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+        assert_text(&file.with_extension("warnings.txt"), &warnings.join("\n"));
+    }
+}
+
+#[test]
+fn no_text_is_left_without_its_file() {
+    configs::assert_no_text_is_left("node/broken");
+    configs::assert_no_text_is_left("node/good");
+}
+
+#[test]
+fn the_embedded_node_is_one_open_realm_on_one_local_port() {
+    let node = Node::embedded();
+    let Realms::Named(realms) = &node.config.realms else { panic!("named realms") };
+    let [realm] = &realms[..] else { panic!("one realm") };
+    assert_eq!((realm.name.as_str(), realm.roles[0].name()), ("realm1", "anonymous"));
+    let [Listener { endpoint, rawsocket, web, .. }] = &node.listeners[..] else { panic!("one listener") };
+    assert_eq!(endpoint.address, tcp(8080, Some(Ipv4Addr::LOCALHOST.into())));
+    assert_eq!(endpoint.tls, None);
+    assert_eq!(rawsocket.as_ref(), Some(&RawSocket::default()));
+    let paths = &web.as_ref().expect("HTTP").paths;
+    assert!(matches!(paths.root.as_deref(), Some(Service::Status)));
+    let [(name, Service::WebSocket(websocket))] = &paths.children[..] else { panic!("one WebSocket") };
+    assert_eq!((name.as_str(), websocket), ("ws", &WebSocket::default()));
+    assert!(node.components.is_empty() && node.guests.is_empty());
+}
+
+#[test]
+fn the_session_monitor_is_served_whole_and_its_paths_start_at_its_directory() {
+    let node = good("session-monitor.json");
+    let [listener] = &node.listeners[..] else { panic!("one listener") };
+    assert_eq!(listener.path, "workers[0].transports[0]");
+    assert_eq!(listener.endpoint.address, tcp(8080, None));
+    let paths = &listener.web.as_ref().expect("HTTP").paths;
+    let Some(Service::Static(files)) = paths.root.as_deref() else { panic!("files") };
+    assert_eq!(files, &static_files("/node/.crossbar/../web"));
+    assert!(matches!(&paths.children[..], [(name, Service::WebSocket(_))] if name == "ws"));
+    let [Component { name, classname, realm, pythonpath, connection, .. }] = &node.components[..] else {
+        panic!("one component")
+    };
+    assert_eq!((name.as_str(), classname.as_str()), ("monitor.MySessionMonitor", "monitor.MySessionMonitor"));
+    assert_eq!((realm.as_str(), &pythonpath[..]), ("realm1", &[PathBuf::from("/node/.crossbar/..")][..]));
+    assert!(matches!(connection, ComponentConnection::Inside { role } if role == "monitor"));
+}
+
+#[test]
+fn the_statistics_example_is_served_whole() {
+    let node = good("statistics.json");
+    let Realms::Named(realms) = &node.config.realms else { panic!("named realms") };
+    let expected = Stats { rated_message_size: 256, trigger_after_rated_messages: 10, ..Stats::default() };
+    assert_eq!(realms[0].stats, Some(expected));
+    let [Component { connection, restart, inherit_env: true, .. }] = &node.components[..] else {
+        panic!("one component")
+    };
+    let ComponentConnection::Transport { kind, url: None, endpoint, serializer } = connection else {
+        panic!("a RawSocket of its own")
+    };
+    assert_eq!((kind.as_str(), *serializer), ("rawsocket", Serializer::MsgPack));
+    assert_eq!(endpoint, &json!({ "type": "tcp", "host": "127.0.0.1", "port": 8080 }));
+    assert_eq!(restart, &Restart::default());
+}
+
+#[test]
+fn every_option_of_a_big_node_arrives_where_it_belongs() {
+    let node = good("big-node.json");
+    let [web, universal, rawsocket, websocket] = &node.listeners[..] else { panic!("four listeners") };
+
+    assert_eq!(
+        web.endpoint.address,
+        Address::Tcp { port: 443, interface: None, version: None, backlog: 1_000 }
+    );
+    let expected = Tls {
+        key: "/secrets/server.key".into(),
+        certificate: "/node/.crossbar/server.crt".into(),
+        chain_certificates: vec!["/node/.crossbar/lets-encrypt-x3.pem".into()],
+        ca_certificates: vec!["/node/.crossbar/../ca.pem".into()],
+    };
+    assert_eq!(web.endpoint.tls, Some(expected));
+    let http = web.web.as_ref().expect("HTTP");
+    assert!(http.access_log);
+    assert_eq!((http.hsts, http.client_timeout), (Some(seconds(86_400)), seconds(120)));
+    let names: Vec<_> = http.paths.children.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["config", "docs", "info", "internal", "lp", "ws"]);
+
+    let Some(Service::Static(files)) = http.paths.root.as_deref() else { panic!("files") };
+    let expected = Static {
+        enable_directory_listing: true,
+        mime_types: vec![(".wasm".into(), "application/wasm".into()), (".md".into(), "text/markdown".into())],
+        cache_timeout: Some(seconds(600)),
+        default_file: "start.html".into(),
+        ..static_files("/node/.crossbar/../web")
+    };
+    assert_eq!(files, &expected);
+    let Service::Json { value, options } = child(&http.paths, "config") else { panic!("JSON") };
+    assert_eq!(value, &json!({ "realm": "com.example.main", "limits": [1, 2.5, null] }));
+    let all = JsonOptions { prettify: true, allow_cross_origin: true, discourage_caching: true };
+    assert_eq!(options, &all);
+    assert!(
+        matches!(child(&http.paths, "docs"), Service::Redirect { url } if url == "https://docs.example.com/")
+    );
+    assert!(matches!(child(&http.paths, "info"), Service::NodeInfo));
+    let Service::Path(internal) = child(&http.paths, "internal") else { panic!("paths") };
+    assert!(matches!(internal.root.as_deref(), Some(Service::Status)));
+    assert!(matches!(child(internal, "metrics"), Service::Metrics));
+    let Service::Path(deeper) = child(internal, "deeper") else { panic!("paths") };
+    assert!(
+        matches!(child(deeper, "ws"), Service::WebSocket(websocket) if *websocket == WebSocket::default())
+    );
+
+    let Service::LongPoll(poll) = child(&http.paths, "lp") else { panic!("long polling") };
+    let expected = LongPoll {
+        request_timeout: seconds(5),
+        session_timeout: seconds(15),
+        queue_limit_bytes: 1 << 20,
+        queue_limit_messages: 50,
+        anonymous: AnonymousAuth { role: Some("admin".into()), ..AnonymousAuth::default() },
+    };
+    assert_eq!(poll, &expected);
+
+    let Service::WebSocket(ws) = child(&http.paths, "ws") else { panic!("WebSocket") };
+    let expected = WebSocket {
+        serializers: vec![Serializer::Cbor, Serializer::MsgPack, Serializer::Json],
+        options: WebSocketOptions {
+            allowed_origins: vec!["https://example.com".into(), "https://*.example.com:*".into()],
+            allow_null_origin: false,
+            enable_webstatus: false,
+            max_frame_size: 1 << 20,
+            max_message_size: 1 << 20,
+            auto_fragment_size: 1 << 16,
+            fail_by_drop: true,
+            auto_ping_interval: seconds(10),
+            auto_ping_timeout: seconds(5),
+            auto_ping_size: 20,
+            compression: Some(Deflate {
+                request_no_context_takeover: true,
+                request_max_window_bits: Some(11),
+                no_context_takeover: true,
+                max_window_bits: 11,
+                ..Deflate::default()
+            }),
+            ..WebSocketOptions::default()
+        },
+        anonymous: AnonymousAuth {
+            role: Some("frontend".into()),
+            authid: Some("guest".into()),
+            realm: Some("com.example.main".into()),
+        },
+    };
+    assert_eq!(ws, &expected);
+
+    assert_eq!(
+        universal.endpoint.address,
+        Address::Tcp {
+            port: 9_000,
+            interface: Some(Ipv4Addr::LOCALHOST.into()),
+            version: Some(4),
+            backlog: 1_024
+        }
+    );
+    let expected = RawSocket {
+        serializers: vec![Serializer::MsgPack],
+        max_message_size: 1 << 20,
+        ..RawSocket::default()
+    };
+    assert_eq!(universal.rawsocket.as_ref(), Some(&expected));
+    let paths = &universal.web.as_ref().expect("HTTP").paths;
+    assert!(paths.root.is_none());
+    assert!(matches!(child(paths, "favicon.ico"), Service::Redirect { .. }));
+    assert!(matches!(child(paths, "wamp"), Service::WebSocket(ws) if ws.serializers == [Serializer::Json]));
+
+    assert_eq!(rawsocket.endpoint.address, Address::Unix { path: "/node/.crossbar/router.sock".into() });
+    assert!(rawsocket.web.is_none());
+    let anonymous = rawsocket.rawsocket.as_ref().map(|rawsocket| &rawsocket.anonymous);
+    assert_eq!(anonymous.and_then(|anonymous| anonymous.role.as_deref()), Some("backend"));
+
+    assert!(websocket.rawsocket.is_none());
+    let paths = &websocket.web.as_ref().expect("HTTP").paths;
+    let Some(Service::WebSocket(everywhere)) = paths.root.as_deref() else { panic!("WebSocket") };
+    assert_eq!(everywhere.options.compression, Some(Deflate::default()));
+    assert_eq!(everywhere.options.auto_ping_interval, Duration::from_millis(10));
+}
+
+#[test]
+fn processes_of_a_big_node_have_their_environment_and_their_paths() {
+    let node = good("big-node.json");
+    let [backend, public, worker, local] = &node.components[..] else { panic!("four components") };
+    assert_eq!((backend.name.as_str(), backend.classname.as_str()), ("backend1", "backend.main.Backend"));
+    assert_eq!(backend.extra, json!({ "database": "main", "retries": 3 }));
+    assert_eq!(backend.pythonpath, [PathBuf::from("/node/.crossbar/.."), PathBuf::from("/opt/components")]);
+    let env = [("WORD".to_owned(), "many".to_owned()), ("MODE".to_owned(), "production".to_owned())];
+    assert_eq!((&backend.env[..], backend.inherit_env), (&env[..], false));
+    assert!(matches!(&public.connection, ComponentConnection::Inside { role } if role == "anonymous"));
+
+    assert_eq!(worker.python.as_deref(), Some(Path::new("/opt/venv/bin/python")));
+    assert_eq!((worker.inherit_env, &worker.extra), (false, &Value::Null));
+    assert_eq!(worker.restart, Restart { policy: RestartPolicy::OnFailure, ..Restart::default() });
+    let ComponentConnection::Transport { kind, url, endpoint, serializer } = &worker.connection else {
+        panic!("a WebSocket of its own")
+    };
+    assert_eq!((kind.as_str(), *serializer), ("websocket", Serializer::Cbor));
+    assert_eq!(url.as_deref(), Some("wss://wamp.example.com/ws"));
+    let tls = json!({ "hostname": "wamp.example.com", "ca_certificates": ["/node/.crossbar/ca.pem"] });
+    let expected =
+        json!({ "type": "tcp", "host": "wamp.example.com", "port": 443, "tls": tls, "timeout": 5 });
+    assert_eq!(endpoint, &expected);
+    assert_eq!(local.restart, Restart { policy: RestartPolicy::Always, delay: seconds(5), attempts: 3 });
+
+    let [build, tool] = &node.guests[..] else { panic!("two guests") };
+    assert_eq!((build.name.as_str(), build.executable.as_path()), ("frontend-build", Path::new("node")));
+    assert_eq!(build.arguments, ["build.js", "--watch"]);
+    assert_eq!(build.workdir.as_deref(), Some(Path::new("/node/.crossbar/../node")));
+    assert_eq!(build.restart.policy, RestartPolicy::Always);
+    assert_eq!(build.env, [("NODE_ENV".to_owned(), "production".to_owned())]);
+    assert!(build.inherit_env);
+    assert_eq!(tool.name, "tool");
+    assert_eq!(tool.executable, Path::new("/node/.crossbar/../bin/tool"));
+    assert_eq!(tool.workdir.as_deref(), Some(Path::new(BASE)));
+}
+
+#[test]
+fn a_file_is_read_by_its_ending_and_from_its_directory() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("node_config");
+    fs::create_dir_all(&folder).expect("a writable folder");
+    let text = "transports:\n  - { type: rawsocket, endpoint: { type: unix, path: router.sock } }\n";
+    let file = folder.join("config.yaml");
+    fs::write(&file, text).expect("a writable folder");
+    let LoadedNode { node, warnings } = Node::from_file(&file).expect("a good file");
+    assert_eq!(warnings, []);
+    assert_eq!(node.listeners[0].endpoint.address, Address::Unix { path: folder.join("router.sock") });
+
+    let file = folder.join("config.json");
+    fs::write(&file, text).expect("a writable folder");
+    let error = Node::from_file(&file).expect_err("YAML is no JSON");
+    assert_eq!(error.to_string(), "line 1, column 3: expected ident");
+    let missing = folder.join("missing.json");
+    let error = Node::from_file(&missing).expect_err("no such file").to_string();
+    assert!(error.starts_with(&format!("{}: ", missing.display())), "{error}");
+}
+
+#[test]
+fn json_reads_the_same_as_yaml() {
+    for file in files("node/good").into_iter().chain(files("node/broken")) {
+        let text = read(&file);
+        let Ok(value) = Format::Json.parse(&text) else { continue };
+        let same = Format::Yaml.parse(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        assert_eq!(same, value, "{}", file.display());
+    }
+}
+
+#[test]
+fn a_browser_takes_every_good_node_and_has_the_same_realms_and_limits() {
+    for file in files("node/good") {
+        let value = Format::of(&file).parse(&read(&file)).expect("JSON or YAML");
+        let browser =
+            Config::from_value(&value).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let node = load(&file).expect("a good file").node;
+        assert_eq!(browser.config.limits, node.config.limits);
+        assert_eq!(format!("{:?}", browser.config.realms), format!("{:?}", node.config.realms));
+    }
+}
+
+#[test]
+fn a_component_is_not_checked_against_realms_that_have_problems_of_their_own() {
+    let broken = json!({
+        "realms": [{ "name": "realm1", "roles": [{ "name": "anonymous" }] }],
+        "components": [{ "type": "class", "classname": "a.B", "realm": "realm1", "role": "anonymous" }],
+    });
+    let error = Node::from_value(&broken, Path::new(BASE), &environment).expect_err("no permissions");
+    assert_eq!(
+        error.to_string(),
+        "realms[0].roles[0].permissions: expected an array of permissions, found nothing"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_damage_to_a_node_makes_the_loader_panic(
+        file in prop::sample::select([files("node/good"), files("node/broken")].concat()),
+        place in any::<prop::sample::Index>(),
+        damage in damages(),
+    ) {
+        let Ok(mut value) = Format::of(&file).parse(&read(&file)) else { return Ok(()) };
+        let places = count(&value);
+        replace(&mut value, &mut place.index(places), damage);
+        let _ = upgrade(&value);
+        if let Ok(LoadedNode { node, .. }) = Node::from_value(&value, Path::new(BASE), &environment) {
+            check(&node);
+        }
+    }
+
+    #[test]
+    fn no_text_makes_the_reader_of_yaml_panic(text in "[a-c:&*<!>\\[\\]{}, \\-\n\t\"'|#%@`0-9]{0,60}") {
+        let _ = Node::from_text(&text, Format::Yaml, Path::new(BASE), &environment);
+    }
+}
+
+fn damages() -> impl Strategy<Value = Value> {
+    const WORDS: [&str; 12] =
+        ["", "/", "$PORT", "$UNSET", "realm1", "a.B", "..", "json", "tcp", "websocket", "anonymous", "\0"];
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        (0_u32..70_000).prop_map(Value::from),
+        prop::sample::select(&WORDS[..]).prop_map(Value::from),
+        Just(json!([])),
+        Just(json!({})),
+        Just(json!({ "type": "path", "paths": {} })),
+        Just(json!([{ "type": "class" }])),
+    ]
+}
+
+/// What is true of every node that loads.
+fn check(node: &Node) {
+    let roles: Vec<_> = match &node.config.realms {
+        Realms::Named(realms) => {
+            realms.iter().flat_map(|realm| realm.roles.iter().map(|role| role.name().to_owned())).collect()
+        }
+        Realms::Any => vec!["anonymous".to_owned()],
+    };
+    let is_known =
+        |anonymous: &AnonymousAuth| anonymous.role.as_ref().is_none_or(|role| roles.contains(role));
+    for listener in &node.listeners {
+        assert!(listener.rawsocket.is_some() || listener.web.is_some());
+        if let Some(rawsocket) = &listener.rawsocket {
+            assert!(rawsocket.max_message_size.is_power_of_two() && !rawsocket.serializers.is_empty());
+            assert!(is_known(&rawsocket.anonymous));
+        }
+        if let Some(web) = &listener.web {
+            check_paths(&web.paths, &is_known);
+        }
+    }
+    for component in &node.components {
+        if let ComponentConnection::Inside { role } = &component.connection {
+            assert!(roles.contains(role));
+        }
+    }
+}
+
+fn check_paths(paths: &Paths, is_known: &dyn Fn(&AnonymousAuth) -> bool) {
+    assert!(paths.children.is_sorted_by(|(one, _), (other, _)| one < other), "sorted and unique");
+    assert!(paths.children.iter().all(|(name, _)| !name.is_empty() && !name.contains('/')));
+    for service in paths.root.as_deref().into_iter().chain(paths.children.iter().map(|(_, service)| service))
+    {
+        match service {
+            Service::WebSocket(websocket) => assert!(is_known(&websocket.anonymous)),
+            Service::LongPoll(poll) => assert!(is_known(&poll.anonymous)),
+            Service::Path(paths) => check_paths(paths, is_known),
+            _ => {}
+        }
+    }
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn tcp(port: u16, interface: Option<IpAddr>) -> Address {
+    Address::Tcp { port, interface, version: None, backlog: 1_024 }
+}
+
+fn static_files(directory: &str) -> Static {
+    Static {
+        directory: directory.into(),
+        enable_directory_listing: false,
+        mime_types: Vec::new(),
+        cache_timeout: None,
+        default_file: "index.html".into(),
+    }
+}
+
+fn child<'p>(paths: &'p Paths, name: &str) -> &'p Service {
+    let found = paths.children.iter().find(|(child, _)| child == name);
+    &found.unwrap_or_else(|| panic!("nothing at {name}")).1
+}
