@@ -17,6 +17,8 @@ mod node_reader;
 #[cfg(feature = "native")]
 mod processes;
 #[cfg(feature = "native")]
+mod schema;
+#[cfg(feature = "native")]
 mod transports;
 #[cfg(feature = "native")]
 mod upgrade;
@@ -35,6 +37,8 @@ use crate::uri::UriCheck;
 
 #[cfg(feature = "native")]
 pub use load::Format;
+#[cfg(feature = "native")]
+pub use schema::schema;
 #[cfg(feature = "native")]
 pub use upgrade::{Upgraded, upgrade};
 

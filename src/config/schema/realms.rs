@@ -1,0 +1,203 @@
+//! Realms, roles, permissions, statistics and limits.
+
+use serde_json::{Value, json};
+
+use super::{any, choice, described, flag, integer, list, object, power_of_two, reference, text};
+use crate::config::crossbar::{self, LIMITS, OVERFLOWS};
+use crate::config::{Limits, Stats};
+
+pub(super) fn definitions() -> Vec<(&'static str, Value)> {
+    let limits = Limits::default();
+    let stats = Stats::default();
+    let mut limit_fields: Vec<_> = LIMITS
+        .iter()
+        .map(|(key, most, _)| {
+            let (_, default, words) =
+                limit_words(&limits).into_iter().find(|(word, ..)| word == key).unwrap_or_default();
+            (*key, integer(1, *most, default, words))
+        })
+        .collect();
+    limit_fields.push((
+        "overflow",
+        choice(
+            &OVERFLOWS.map(|(word, _)| word),
+            Some("close"),
+            "Where queue_length is reached: close the session, or drop events for it.",
+        ),
+    ));
+    let flags = || {
+        [
+            ("call", flag(false, "Call procedures.")),
+            ("register", flag(false, "Register procedures.")),
+            ("publish", flag(false, "Publish to topics.")),
+            ("subscribe", flag(false, "Subscribe to topics.")),
+        ]
+    };
+    let mut permission_fields = vec![
+        (
+            "uri",
+            json!({
+                "type": "string",
+                "description": "With \"match\" as it is; without, a \"*\" says what may vary: \"com.example.*\".",
+            }),
+        ),
+        ("match", choice(&crossbar::MATCH_POLICIES.map(|(word, _)| word), None, "How the URI is compared.")),
+        (
+            "allow",
+            described(
+                object(&crossbar::ALLOW_KEYS, &[], flags().into()),
+                "What is allowed. Default nothing.",
+            ),
+        ),
+        (
+            "disclose",
+            described(
+                object(
+                    &crossbar::DISCLOSE_KEYS,
+                    &[],
+                    vec![
+                        ("caller", flag(false, "Tell callees who calls.")),
+                        ("publisher", flag(false, "Tell subscribers who publishes.")),
+                    ],
+                ),
+                "Whose identity is revealed without being asked.",
+            ),
+        ),
+        ("cache", flag(false, "No effect: static permissions are looked up in an index anyway.")),
+    ];
+    permission_fields.extend(flags());
+    let mut permission = object(&crossbar::PERMISSION_KEYS, &["uri"], permission_fields);
+    let has_flag = crossbar::ALLOW_KEYS.map(|(key, _)| json!({ "required": [key] }));
+    permission["not"] = json!({ "required": ["allow"], "anyOf": has_flag });
+
+    let realm = object(
+        &crossbar::REALM_KEYS,
+        &["name", "roles"],
+        vec![
+            ("name", text("The name that clients join.")),
+            ("id", any("For people.")),
+            (
+                "roles",
+                list(reference("role"), "Who may do what. Clients that prove nothing are \"anonymous\"."),
+            ),
+            (
+                "options",
+                object(
+                    &crossbar::REALM_OPTION_KEYS,
+                    &[],
+                    vec![
+                        (
+                            "uri_check",
+                            choice(
+                                &crossbar::URI_CHECKS.map(|(word, _)| word),
+                                Some("loose"),
+                                "Which URIs are valid.",
+                            ),
+                        ),
+                        (
+                            "session_on_leave",
+                            choice(
+                                &crossbar::ON_LEAVE.map(|(word, _)| word),
+                                Some("session"),
+                                "The arguments of the event wamp.session.on_leave.",
+                            ),
+                        ),
+                        ("enable_meta_api", flag(true, "Always there; permissions hide it.")),
+                        ("bridge_meta_api", flag(false, "Not served.")),
+                    ],
+                ),
+            ),
+            (
+                "stats",
+                described(
+                    object(
+                        &crossbar::STATS_KEYS,
+                        &[],
+                        vec![
+                            (
+                                "rated_message_size",
+                                power_of_two(
+                                    1,
+                                    crossbar::MAX_RATED_SIZE,
+                                    stats.rated_message_size.into(),
+                                    "Bytes of a rated message.",
+                                ),
+                            ),
+                            (
+                                "trigger_after_rated_messages",
+                                integer(
+                                    0,
+                                    crossbar::MAX_TRIGGER,
+                                    0,
+                                    "Publish after so many rated messages; 0 is never.",
+                                ),
+                            ),
+                            (
+                                "trigger_after_duration",
+                                integer(
+                                    0,
+                                    crossbar::MAX_TRIGGER,
+                                    0,
+                                    "Publish after so many seconds; 0 is never.",
+                                ),
+                            ),
+                            ("trigger_on_join", flag(stats.trigger_on_join, "Publish when a session joins.")),
+                            (
+                                "trigger_on_leave",
+                                flag(stats.trigger_on_leave, "Publish when a session leaves."),
+                            ),
+                        ],
+                    ),
+                    "When wamp.session.on_stats is published. Default never.",
+                ),
+            ),
+        ],
+    );
+    let role = object(
+        &crossbar::ROLE_KEYS,
+        &["name", "permissions"],
+        vec![
+            (
+                "name",
+                json!({ "type": "string", "minLength": 1, "not": { "const": "trusted" }, "description": "The name of the role; not \"trusted\"." }),
+            ),
+            ("id", any("For people.")),
+            (
+                "permissions",
+                list(
+                    reference("permission"),
+                    "Rules. The most specific one that matches decides; none denies.",
+                ),
+            ),
+        ],
+    );
+    vec![
+        ("limits", described(object(&crossbar::LIMIT_KEYS, &[], limit_fields), "What a client may use up.")),
+        ("realm", realm),
+        ("role", role),
+        ("permission", permission),
+    ]
+}
+
+/// Key, default and description of each limit.
+fn limit_words(limits: &Limits) -> [(&'static str, u64, &'static str); LIMITS.len()] {
+    [
+        ("transports", limits.transports as u64, "Open connections."),
+        ("realms", limits.realms as u64, "Realms that come into being by themselves."),
+        ("message_depth", limits.message_depth as u64, "Deepest nesting of a message."),
+        ("message_length", limits.message_length as u64, "Bytes of a message."),
+        ("hello_length", limits.hello_length as u64, "Bytes of a HELLO."),
+        ("audience", limits.audience as u64, "Receivers that a PUBLISH may name as eligible or excluded."),
+        ("uri_length", limits.uri_length as u64, "Bytes of a URI."),
+        ("subscriptions", limits.subscriptions as u64, "Subscriptions of a session."),
+        ("registrations", limits.registrations as u64, "Registrations of a session."),
+        ("calls", limits.calls as u64, "Calls of a session that wait for their result."),
+        ("hello_timeout_ms", limits.hello_timeout_ms, "Milliseconds in which a connection must say HELLO."),
+        (
+            "goodbye_timeout_ms",
+            limits.goodbye_timeout_ms,
+            "Milliseconds in which a GOODBYE must be answered.",
+        ),
+        ("queue_length", limits.queue_length as u64, "Bytes that wait for one session's connection."),
+    ]
+}

@@ -1,0 +1,174 @@
+//! What a web transport serves at which path.
+
+use serde_json::{Value, json};
+
+use super::{any, described, flag, integer, not_served, object, one_of, path_names, reference, text};
+use crate::config::node::{LongPoll, Paths, Web};
+use crate::config::web;
+
+pub(super) fn definitions() -> Vec<(&'static str, Value)> {
+    let id = || ("id", text("For people."));
+    let kind = |word: &str| ("type", json!({ "const": word }));
+    let poll = LongPoll::default();
+    let web_defaults = Web::new(Paths::default());
+    let static_options = object(
+        &web::STATIC_OPTION_KEYS,
+        &[],
+        vec![
+            ("enable_directory_listing", flag(false, "List directories that have no default file.")),
+            (
+                "mime_types",
+                json!({
+                    "type": "object",
+                    "propertyNames": { "pattern": r"^\.[^/]+$" },
+                    "additionalProperties": { "type": "string", "pattern": "/" },
+                    "description": "Ending (\".js\") to content type, beside the usual ones.",
+                }),
+            ),
+            (
+                "cache_timeout",
+                integer(0, web::MAX_AGE, 0, "Seconds that browsers keep a file without asking."),
+            ),
+            (
+                "default_file",
+                json!({ "type": "string", "pattern": r"^[^/\\]+$", "default": "index.html", "description": "What a directory shows." }),
+            ),
+        ],
+    );
+    let json_options = object(
+        &web::JSON_OPTION_KEYS,
+        &[],
+        vec![
+            ("prettify", flag(false, "With line breaks.")),
+            ("allow_cross_origin", flag(false, "Let pages of other origins read it.")),
+            ("discourage_caching", flag(false, "Forbid caches.")),
+        ],
+    );
+    let poll_options = object(
+        &web::LONG_POLL_OPTION_KEYS,
+        &[],
+        vec![
+            (
+                "request_timeout",
+                integer(1, web::MAX_SECONDS, poll.request_timeout.as_secs(), "Seconds that a receive waits."),
+            ),
+            (
+                "session_timeout",
+                integer(
+                    1,
+                    web::MAX_SECONDS,
+                    poll.session_timeout.as_secs(),
+                    "Seconds that a session lives without a receive.",
+                ),
+            ),
+            (
+                "queue_limit_bytes",
+                integer(
+                    1,
+                    web::MAX_QUEUE_BYTES,
+                    poll.queue_limit_bytes as u64,
+                    "Bytes that wait for a receive.",
+                ),
+            ),
+            (
+                "queue_limit_messages",
+                integer(
+                    1,
+                    web::MAX_QUEUE_MESSAGES,
+                    poll.queue_limit_messages as u64,
+                    "Messages that wait for a receive.",
+                ),
+            ),
+            ("debug", flag(false, "No effect.")),
+        ],
+    );
+    let plain = |word: &str, words: &str| {
+        described(object(&web::PLAIN_KEYS, &["type"], vec![kind(word), id()]), words)
+    };
+    let service = one_of(vec![
+        reference("websocket"),
+        described(
+            object(
+                &web::STATIC_KEYS,
+                &["type", "directory"],
+                vec![
+                    kind("static"),
+                    id(),
+                    ("directory", text("Relative to the directory of the configuration.")),
+                    ("options", static_options),
+                ],
+            ),
+            "Files.",
+        ),
+        described(
+            object(
+                &web::LONG_POLL_KEYS,
+                &["type"],
+                vec![
+                    kind("longpoll"),
+                    id(),
+                    ("options", poll_options),
+                    ("auth", reference("auth")),
+                    ("debug", flag(false, "No effect.")),
+                ],
+            ),
+            "WAMP over HTTP long polling.",
+        ),
+        described(
+            object(
+                &web::JSON_KEYS,
+                &["type", "value"],
+                vec![kind("json"), id(), ("value", any("What is served.")), ("options", json_options)],
+            ),
+            "A JSON value.",
+        ),
+        described(
+            object(
+                &web::REDIRECT_KEYS,
+                &["type", "url"],
+                vec![kind("redirect"), id(), ("url", text("Where to."))],
+            ),
+            "Another address.",
+        ),
+        described(
+            object(
+                &web::PATH_KEYS,
+                &["type", "paths"],
+                vec![kind("path"), id(), ("paths", reference("paths"))],
+            ),
+            "More paths below this one.",
+        ),
+        plain("nodeinfo", "A page about the node."),
+        plain("metrics", "Counters for Prometheus."),
+        plain("status", "A page that says what runs here and how to connect."),
+        not_served(&web::SERVICE_TYPES),
+    ]);
+    let paths = json!({
+        "type": "object",
+        "propertyNames": path_names(),
+        "properties": { "/": { "properties": { "type": { "not": { "const": "path" } } } } },
+        "additionalProperties": reference("service"),
+        "description": "\"/\", or one segment, to what is there.",
+    });
+    let mut paths = paths;
+    paths["properties"]["/"]["$ref"] = reference("service")["$ref"].clone();
+    let web_options = object(
+        &web::OPTION_KEYS,
+        &[],
+        vec![
+            ("access_log", flag(false, "Log every request.")),
+            ("hsts", flag(false, "Send Strict-Transport-Security over TLS.")),
+            ("hsts_max_age", integer(0, web::MAX_AGE, web::HSTS_AGE.as_secs(), "Its age in seconds.")),
+            (
+                "client_timeout",
+                integer(
+                    1,
+                    web::MAX_SECONDS,
+                    web_defaults.client_timeout.as_secs(),
+                    "Seconds for the head of a request, and for an idle connection.",
+                ),
+            ),
+        ],
+    );
+    vec![("service", service), ("paths", paths), ("web_options", web_options)]
+}
