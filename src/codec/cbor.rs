@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+#[cfg(not(target_family = "wasm"))]
+use super::quick::{CborScan, Scan as _};
 use super::reader::{Container, Found, Reader, Step, Token, end_of_frame, expected, take, walk};
 
 /// A [`Reader`] of CBOR.
@@ -91,6 +93,17 @@ impl<'a> CborReader<'a> {
         }
         Ok(Token::Str(Cow::Owned(whole)))
     }
+
+    /// Goes where a scan from here on gets to, if it gets anywhere.
+    #[cfg(not(target_family = "wasm"))]
+    fn quick(&mut self, scan: impl FnOnce(&mut CborScan<'a>) -> Option<()>) -> bool {
+        let mut quick = CborScan::new(self.bytes, self.at);
+        if scan(&mut quick).is_none() {
+            return false;
+        }
+        self.at = quick.position();
+        true
+    }
 }
 
 impl<'a> Reader<'a> for CborReader<'a> {
@@ -148,7 +161,16 @@ impl<'a> Reader<'a> for CborReader<'a> {
     }
 
     fn skip(&mut self, depth: usize) -> Step<()> {
+        #[cfg(not(target_family = "wasm"))]
+        if self.quick(|scan| scan.item(depth)) {
+            return Ok(());
+        }
         walk(self, depth)
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn quick_list(&mut self, levels: usize) -> bool {
+        self.quick(|scan| scan.list(levels))
     }
 
     fn finish(&mut self) -> Step<()> {

@@ -320,7 +320,7 @@ impl<'a, R: Reader<'a> + ?Sized> Decoder<'_, 'a, R> {
                 Token::Str(_) | Token::Bytes(_) => {}
                 other => return Err(expected("a string or binary data", start, Found::Kind(other.kind()))),
             }
-        } else {
+        } else if !self.quick_args() {
             let mut args = self.list()?;
             let depth = self.depth.saturating_sub(2);
             while self.reader.more(&mut args)? {
@@ -339,6 +339,18 @@ impl<'a, R: Reader<'a> + ?Sized> Decoder<'_, 'a, R> {
         }
         self.tail = TailSpan { start, end: self.reader.offset(), elements: 2 };
         Ok(())
+    }
+
+    /// Leaves arguments that are plainly well-formed.
+    #[cfg(not(target_family = "wasm"))]
+    fn quick_args(&mut self) -> bool {
+        self.depth > 1 && self.reader.quick_list(self.depth - 1)
+    }
+
+    /// The browser's build has no quick way.
+    #[cfg(target_family = "wasm")]
+    fn quick_args(&mut self) -> bool {
+        false
     }
 
     fn message_type(&mut self, what: &'static str) -> Step<MessageType> {

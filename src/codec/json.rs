@@ -8,6 +8,8 @@
 use std::borrow::Cow;
 
 use super::number::parse_float;
+#[cfg(not(target_family = "wasm"))]
+use super::quick::{JsonScan, Scan as _};
 use super::reader::{Container, Found, Reader, Step, Token, expected, plain_len, too_deep};
 
 /// A [`Reader`] of JSON.
@@ -211,8 +213,42 @@ impl<'a> JsonReader<'a> {
         self.expected("`:`")
     }
 
+    /// [`skip`](Reader::skip), to the byte that is wrong.
+    pub fn walk(&mut self, depth: usize) -> Step<()> {
+        let mut container = match self.next_byte() {
+            Some(b'"') => return self.scan_string().map(drop),
+            Some(b'-' | b'0'..=b'9') => return self.scan_number().map(drop),
+            Some(b'[') => Container::array(None),
+            Some(b'{') => Container::map(None),
+            _ => return self.token().map(drop),
+        };
+        let Some(depth) = depth.checked_sub(1) else { return Err(too_deep(self.at)) };
+        self.at += 1;
+        while self.more(&mut container)? {
+            if container.is_map {
+                self.quote()?;
+                self.scan_string()?;
+                self.colon()?;
+            }
+            self.walk(depth)?;
+        }
+        Ok(())
+    }
+
     fn quote(&mut self) -> Step<()> {
         if self.next_byte() == Some(b'"') { Ok(()) } else { self.expected("a string as key") }
+    }
+
+    /// Goes where a scan from here on gets to, if it gets anywhere.
+    #[cfg(not(target_family = "wasm"))]
+    fn quick(&mut self, scan: impl FnOnce(&mut JsonScan<'a>) -> Option<()>) -> bool {
+        self.next_byte();
+        let mut quick = JsonScan::new(self.text, self.at);
+        if scan(&mut quick).is_none() {
+            return false;
+        }
+        self.at = quick.position();
+        true
     }
 }
 
@@ -293,24 +329,16 @@ impl<'a> Reader<'a> for JsonReader<'a> {
     }
 
     fn skip(&mut self, depth: usize) -> Step<()> {
-        let mut container = match self.next_byte() {
-            Some(b'"') => return self.scan_string().map(drop),
-            Some(b'-' | b'0'..=b'9') => return self.scan_number().map(drop),
-            Some(b'[') => Container::array(None),
-            Some(b'{') => Container::map(None),
-            _ => return self.token().map(drop),
-        };
-        let Some(depth) = depth.checked_sub(1) else { return Err(too_deep(self.at)) };
-        self.at += 1;
-        while self.more(&mut container)? {
-            if container.is_map {
-                self.quote()?;
-                self.scan_string()?;
-                self.colon()?;
-            }
-            self.skip(depth)?;
+        #[cfg(not(target_family = "wasm"))]
+        if self.quick(|scan| scan.item(depth)) {
+            return Ok(());
         }
-        Ok(())
+        self.walk(depth)
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn quick_list(&mut self, levels: usize) -> bool {
+        self.quick(|scan| scan.list(levels))
     }
 
     fn finish(&mut self) -> Step<()> {

@@ -8,6 +8,7 @@
 //! | `reader` | the token vocabulary, the reader trait, the walk, what is wrong and where |
 //! | `json`, `msgpack`, `cbor` | one reader each |
 //! | `decode`, `options`, `keys` | the grammar of incoming messages, once for all three |
+//! | `quick` | the quick way through what is plainly well-formed; not in the browser's build |
 //! | `encode`, `writer` | the grammar of outgoing messages and the bytes of heads |
 //! | `values`, `transcode` | the cold paths: tails as values, tails in another serializer |
 
@@ -22,6 +23,8 @@ mod keys;
 mod msgpack;
 mod number;
 mod options;
+#[cfg(not(target_family = "wasm"))]
+mod quick;
 mod reader;
 mod transcode;
 mod values;
@@ -31,6 +34,8 @@ use cbor::CborReader;
 use decode::Part;
 use json::JsonReader;
 use msgpack::MsgPackReader;
+#[cfg(not(target_family = "wasm"))]
+use quick::{CborScan, JsonScan, MsgPackScan};
 use reader::{Fault, Reader, Step};
 
 pub use values::value_as_id;
@@ -118,6 +123,52 @@ impl From<TranscodeError> for DecodeError {
 
 /// Decodes a whole frame; the tail is validated and located, not read.
 pub fn decode<'a>(
+    serializer: Serializer,
+    frame: &'a [u8],
+    limits: &DecodeLimits,
+) -> Result<(Message<'a, ()>, TailSpan), DecodeError> {
+    #[cfg(not(target_family = "wasm"))]
+    if let Some(message) = quick_decode(serializer, frame, limits, |tail| tail) {
+        let tail = message.payload().copied().unwrap_or_default();
+        return Ok((message.map_payload(drop), tail));
+    }
+    careful_decode(serializer, frame, limits)
+}
+
+/// [`decode`], with the payload that `payload` makes of the tail.
+pub(crate) fn decode_with<'a, P>(
+    serializer: Serializer,
+    frame: &'a [u8],
+    limits: &DecodeLimits,
+    payload: impl Fn(TailSpan) -> P,
+) -> Result<Message<'a, P>, DecodeError> {
+    #[cfg(not(target_family = "wasm"))]
+    if let Some(message) = quick_decode(serializer, frame, limits, &payload) {
+        return Ok(message);
+    }
+    let (message, tail) = careful_decode(serializer, frame, limits)?;
+    Ok(message.map_payload(|()| payload(tail)))
+}
+
+/// [`decode_with`], of what the busy messages ordinarily look like.
+#[cfg(not(target_family = "wasm"))]
+fn quick_decode<'a, P>(
+    serializer: Serializer,
+    frame: &'a [u8],
+    limits: &DecodeLimits,
+    payload: impl Fn(TailSpan) -> P,
+) -> Option<Message<'a, P>> {
+    match serializer {
+        Serializer::Json => {
+            quick::decode(JsonScan::new(std::str::from_utf8(frame).ok()?, 0), limits, payload)
+        }
+        Serializer::MsgPack => quick::decode(MsgPackScan::new(frame, 0), limits, payload),
+        Serializer::Cbor => quick::decode(CborScan::new(frame, 0), limits, payload),
+    }
+}
+
+/// [`decode`] of anything.
+fn careful_decode<'a>(
     serializer: Serializer,
     frame: &'a [u8],
     limits: &DecodeLimits,

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+#[cfg(not(target_family = "wasm"))]
+use super::quick::{MsgPackScan, Scan as _};
 use super::reader::{Container, Found, Reader, Step, Token, end_of_frame, expected, take, walk};
 
 /// A [`Reader`] of MessagePack.
@@ -52,6 +54,17 @@ impl<'a> MsgPackReader<'a> {
         let [kind] = self.array()?;
         self.take(len)?;
         Ok(Token::Ext(i8::from_be_bytes([kind])))
+    }
+
+    /// Goes where a scan from here on gets to, if it gets anywhere.
+    #[cfg(not(target_family = "wasm"))]
+    fn quick(&mut self, scan: impl FnOnce(&mut MsgPackScan<'a>) -> Option<()>) -> bool {
+        let mut quick = MsgPackScan::new(self.bytes, self.at);
+        if scan(&mut quick).is_none() {
+            return false;
+        }
+        self.at = quick.position();
+        true
     }
 }
 
@@ -123,7 +136,16 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
     }
 
     fn skip(&mut self, depth: usize) -> Step<()> {
+        #[cfg(not(target_family = "wasm"))]
+        if self.quick(|scan| scan.item(depth)) {
+            return Ok(());
+        }
         walk(self, depth)
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn quick_list(&mut self, levels: usize) -> bool {
+        self.quick(|scan| scan.list(levels))
     }
 
     fn finish(&mut self) -> Step<()> {

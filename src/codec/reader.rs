@@ -115,6 +115,10 @@ pub(super) trait Reader<'a> {
     /// Proves that one item with at most `depth` levels of containers is well-formed.
     fn skip(&mut self, depth: usize) -> Step<()>;
 
+    /// Leaves a list with at most `levels` levels, itself included, if that is what plainly comes next.
+    #[cfg(not(target_family = "wasm"))]
+    fn quick_list(&mut self, levels: usize) -> bool;
+
     /// Proves that nothing follows.
     fn finish(&mut self) -> Step<()>;
 }

@@ -109,12 +109,10 @@ impl Router<EncodedPayload> {
             self.handle_oversized(key, length, now, outbox);
             return;
         }
-        let decoded = codec::decode(serializer, &frame, &self.limits.decode()).map(|(message, tail)| {
-            message.map_payload(|()| EncodedPayload {
-                bytes: frame.slice(tail.start..tail.end),
-                elements: tail.elements,
-                serializer,
-            })
+        let decoded = codec::decode_with(serializer, &frame, &self.limits.decode(), |tail| EncodedPayload {
+            bytes: frame.slice(tail.start..tail.end),
+            elements: tail.elements,
+            serializer,
         });
         self.handle_message(key, decoded, length, now, outbox);
     }

@@ -1,0 +1,219 @@
+//! The quick way through a frame: what is plainly well-formed, without tokens and without texts for what is not.
+//!
+//! Owns speed and nothing else. Everything here answers "well-formed, and it ends there" or `None`, which means "I do not
+//! know": then the careful reader reads the same bytes again, and has the last word and the error. So nothing may pass
+//! here that would not pass there, with the same message and the same span; the tests below compare the two. Not in the
+//! browser's build, which has the careful readers only: they are smaller.
+
+use crate::id::{MAX_ID, RequestId};
+use crate::message::{CallOptions, Message, MessageType, PublishOptions, YieldOptions};
+
+use super::keys::Key;
+use super::{DecodeLimits, TailSpan};
+
+mod cbor;
+mod json;
+mod msgpack;
+#[cfg(test)]
+mod tests;
+
+pub(super) use cbor::CborScan;
+pub(super) use json::JsonScan;
+pub(super) use msgpack::MsgPackScan;
+
+/// Reads one serializer's bytes, front to back.
+pub(super) trait Scan<'a> {
+    /// Enters the message array.
+    fn begin(&mut self) -> Option<Elements>;
+
+    /// Moves on to the next element of the message array, if it has one. Behind the last one the frame must end.
+    fn element(&mut self, elements: &mut Elements) -> Option<bool>;
+
+    /// Leaves a map, if it is empty.
+    fn empty_map(&mut self) -> bool;
+
+    /// Enters a map.
+    fn begin_map(&mut self) -> Option<Pairs>;
+
+    /// Takes the next key of a map, which must be a text, if there is one; else leaves the map.
+    fn key(&mut self, pairs: &mut Pairs) -> Option<Option<&'a str>>;
+
+    /// An integer from 0 in the form of one.
+    fn uint(&mut self) -> Option<u64>;
+
+    fn bool(&mut self) -> Option<bool>;
+
+    /// A text that stands in the frame as it is.
+    fn text(&mut self) -> Option<&'a str>;
+
+    /// Leaves an item with at most `levels` levels of lists and maps.
+    fn item(&mut self, levels: usize) -> Option<()>;
+
+    /// Leaves a list with at most `levels` levels of lists and maps, itself included.
+    fn list(&mut self, levels: usize) -> Option<()>;
+
+    /// The byte at which the next token begins, or behind the last one.
+    fn position(&self) -> usize;
+}
+
+/// Elements of the message array that are still to come; unknown, in JSON.
+pub(super) type Elements = u8;
+
+/// A map on the way.
+pub(super) struct Pairs {
+    /// How many are still to come; unknown, in JSON.
+    left: u64,
+    is_first: bool,
+}
+
+/// Reads a message of a type that there are many of, with options that are numbers and booleans.
+#[inline]
+pub(super) fn decode<'a, S: Scan<'a>, P>(
+    mut scan: S,
+    limits: &DecodeLimits,
+    payload: impl Fn(TailSpan) -> P,
+) -> Option<Message<'a, P>> {
+    // Of the levels that a frame may have the message array is one, and the tail must have another.
+    let levels = limits.depth.checked_sub(1).filter(|levels| *levels > 0)?;
+    let scan = &mut scan;
+    let elements = &mut scan.begin()?;
+    let code = MessageType::from_code(scan.uint()?)?;
+    if !matches!(code, MessageType::Call | MessageType::Yield | MessageType::Publish) {
+        return None;
+    }
+    required(scan, elements)?;
+    let request = RequestId(scan.uint().filter(|id| (1..=MAX_ID).contains(id))?);
+    required(scan, elements)?;
+    let is_default = scan.empty_map();
+    Some(match code {
+        MessageType::Call => {
+            let options = if is_default { CallOptions::default() } else { call_options(scan)? };
+            required(scan, elements)?;
+            let procedure = scan.text()?.into();
+            let payload = payload(tail(scan, elements, levels)?);
+            Message::Call { request, options, procedure, payload }
+        }
+        MessageType::Publish => {
+            let options = if is_default { PublishOptions::default() } else { publish_options(scan)? };
+            required(scan, elements)?;
+            let topic = scan.text()?.into();
+            let payload = payload(tail(scan, elements, levels)?);
+            Message::Publish { request, options, topic, payload }
+        }
+        _ => {
+            let options = if is_default { YieldOptions::default() } else { yield_options(scan)? };
+            let payload = payload(tail(scan, elements, levels)?);
+            Message::Yield { request, options, payload }
+        }
+    })
+}
+
+#[inline(never)]
+fn call_options<'a, S: Scan<'a>>(scan: &mut S) -> Option<CallOptions<'a>> {
+    let mut options = CallOptions::default();
+    let (mut pairs, mut seen) = (scan.begin_map()?, 0);
+    while let Some(key) = known_key(scan, &mut pairs, &mut seen)? {
+        match key {
+            Key::DiscloseMe => options.disclose_me = scan.bool()?,
+            Key::Progress => options.progress = scan.bool()?,
+            Key::ReceiveProgress => options.receive_progress = scan.bool()?,
+            Key::Timeout => options.timeout = scan.uint()?,
+            _ => return None,
+        }
+    }
+    Some(options)
+}
+
+#[inline(never)]
+fn publish_options<'a, S: Scan<'a>>(scan: &mut S) -> Option<PublishOptions<'a>> {
+    let mut options = PublishOptions::default();
+    let (mut pairs, mut seen) = (scan.begin_map()?, 0);
+    while let Some(key) = known_key(scan, &mut pairs, &mut seen)? {
+        match key {
+            Key::Acknowledge => options.acknowledge = scan.bool()?,
+            Key::DiscloseMe => options.disclose_me = scan.bool()?,
+            Key::ExcludeMe => options.exclude_me = scan.bool()?,
+            Key::Retain => options.retain = scan.bool()?,
+            _ => return None,
+        }
+    }
+    Some(options)
+}
+
+#[inline(never)]
+fn yield_options<'a, S: Scan<'a>>(scan: &mut S) -> Option<YieldOptions<'a>> {
+    let mut options = YieldOptions::default();
+    let (mut pairs, mut seen) = (scan.begin_map()?, 0);
+    while let Some(key) = known_key(scan, &mut pairs, &mut seen)? {
+        match key {
+            Key::Progress => options.progress = scan.bool()?,
+            _ => return None,
+        }
+    }
+    Some(options)
+}
+
+/// The next key of options, which must be known and new.
+fn known_key<'a, S: Scan<'a>>(scan: &mut S, pairs: &mut Pairs, seen: &mut u64) -> Option<Option<Key>> {
+    let Some(name) = scan.key(pairs)? else { return Some(None) };
+    let key = Key::from_name(name)?;
+    let is_new = *seen & key.bit() == 0;
+    *seen |= key.bit();
+    is_new.then_some(Some(key))
+}
+
+fn required<'a, S: Scan<'a>>(scan: &mut S, elements: &mut Elements) -> Option<()> {
+    scan.element(elements)?.then_some(())
+}
+
+fn tail<'a, S: Scan<'a>>(scan: &mut S, elements: &mut Elements, levels: usize) -> Option<TailSpan> {
+    if !scan.element(elements)? {
+        return Some(TailSpan::default());
+    }
+    let start = scan.position();
+    scan.list(levels)?;
+    let end = scan.position();
+    if !scan.element(elements)? {
+        return Some(TailSpan { start, end, elements: 1 });
+    }
+    let mut kwargs = scan.begin_map()?;
+    while scan.key(&mut kwargs)?.is_some() {
+        scan.item(levels - 1)?;
+    }
+    let end = scan.position();
+    if scan.element(elements)? {
+        return None;
+    }
+    Some(TailSpan { start, end, elements: 2 })
+}
+
+/// Deepest nesting that the binary walks follow: they count what is left of each level on the stack.
+const MAX_LEVELS: usize = 32;
+
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// The end of a text of `len` bytes that begins at `at`.
+#[inline]
+fn text_end(bytes: &[u8], at: usize, len: usize) -> Option<usize> {
+    let end = at.checked_add(len)?;
+    let text = bytes.get(at..end)?;
+    (is_ascii(text) || std::str::from_utf8(text).is_ok()).then_some(end)
+}
+
+/// Most texts are short and ASCII: two words that overlap see up to sixteen bytes.
+#[inline]
+fn is_ascii(text: &[u8]) -> bool {
+    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        let mut all = u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last);
+        if text.len() > 16 {
+            all |= text.chunks_exact(8).fold(0, |all, chunk| {
+                all | chunk.first_chunk::<8>().map_or(HIGH, |chunk| u64::from_ne_bytes(*chunk))
+            });
+        }
+        all & HIGH == 0
+    } else if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        (u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last)) & HIGH as u32 == 0
+    } else {
+        text.iter().fold(0, |all, byte| all | byte) < 0x80
+    }
+}
