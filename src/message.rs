@@ -534,6 +534,21 @@ impl<'a, P> Message<'a, P> {
         }
     }
 
+    /// Takes the tail out of the message types that have one.
+    pub fn into_payload(self) -> Option<P> {
+        match self {
+            Self::Abort { payload, .. }
+            | Self::Error { payload, .. }
+            | Self::Publish { payload, .. }
+            | Self::Event { payload, .. }
+            | Self::Call { payload, .. }
+            | Self::Result { payload, .. }
+            | Self::Invocation { payload, .. }
+            | Self::Yield { payload, .. } => Some(payload),
+            _ => None,
+        }
+    }
+
     /// The same head with the tail that `tail` makes of the old one.
     pub fn map_payload<Q>(self, tail: impl FnOnce(P) -> Q) -> Message<'a, Q> {
         match self {

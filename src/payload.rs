@@ -44,6 +44,11 @@ pub trait Payload: Clone + Default + fmt::Debug {
     /// The same tail for a receiver that speaks `serializer`; a clone where nothing has to change.
     fn for_serializer(&self, serializer: Serializer) -> Result<Self, TranscodeError>;
 
+    /// [`for_serializer`](Self::for_serializer) of a tail that has one receiver: nothing is cloned.
+    fn into_serializer(self, serializer: Serializer) -> Result<Self, TranscodeError> {
+        self.for_serializer(serializer)
+    }
+
     /// A tail made by the router.
     fn from_values(values: &Values) -> Self;
 
@@ -76,6 +81,13 @@ impl Payload for EncodedPayload {
         }
         let bytes = codec::transcode(&self.bytes, self.elements, self.serializer, serializer)?;
         Ok(Self { bytes: bytes.into(), elements: self.elements, serializer })
+    }
+
+    fn into_serializer(self, serializer: Serializer) -> Result<Self, TranscodeError> {
+        if self.elements == 0 || serializer == self.serializer {
+            return Ok(self);
+        }
+        self.for_serializer(serializer)
     }
 
     fn from_values(values: &Values) -> Self {

@@ -47,15 +47,15 @@ impl<P: Payload> Context<'_, P> {
             let details = Passthru::default();
             Message::Error { request_type, request, details, error: refusal.error.into(), payload }
         };
-        if !self.outbox.try_send(key, accepts, &error(payload)) {
-            self.outbox.send(key, accepts, &error(P::default()));
+        if !self.outbox.try_send(key, accepts, error(payload)) {
+            self.outbox.send(key, accepts, error(P::default()));
         }
     }
 }
 
 /// A payload of the router's own, for a receiver.
 pub(crate) fn own_payload<P: Payload>(values: &Values, serializer: crate::codec::Serializer) -> P {
-    P::from_values(values).for_serializer(serializer).expect("the router's own values fit every serializer")
+    P::from_values(values).into_serializer(serializer).expect("the router's own values fit every serializer")
 }
 
 /// The one source of chance: ids, authids, and the choice of a random callee.

@@ -211,7 +211,7 @@ impl Dealer {
         let accepts = transport.accepts();
         let announced = answering.announced;
         let invocation = answering.last_invocation.next();
-        let payload = payload.for_serializer(accepts.serializer).map_err(|error| {
+        let payload = payload.into_serializer(accepts.serializer).map_err(|error| {
             refuse(fault::INVALID_ARGUMENT, format!("the callee cannot take the arguments: {error}"))
         })?;
         let disclosed = (disclose || callee.disclose_caller)
@@ -239,7 +239,7 @@ impl Dealer {
             },
             payload,
         };
-        if !cx.outbox.try_send(callee.key, accepts, &message) {
+        if !cx.outbox.try_send(callee.key, accepts, message) {
             return Err(too_long("the callee", "INVOCATION").into());
         }
 
@@ -287,10 +287,10 @@ impl Dealer {
         self.restart_timer(cx, slot);
         let (transport, _) = cx.sessions.joined(caller).expect("a caller that left has no open invocation");
         let accepts = transport.accepts();
-        if let Ok(payload) = payload.for_serializer(accepts.serializer) {
+        if let Ok(payload) = payload.into_serializer(accepts.serializer) {
             let details = ResultDetails { progress: true, passthru: options.passthru };
             let result = Message::Result { request: call, details, payload };
-            if !cx.outbox.try_send(caller, accepts, &result) {
+            if !cx.outbox.try_send(caller, accepts, result) {
                 // The pieces make one result, of which this one would be missing.
                 if !killed {
                     interrupt(cx, key, request, CancelMode::KillNoWait);
@@ -396,11 +396,11 @@ impl Dealer {
         caller.calls.remove(invocation.call);
         let request = invocation.call;
         let message = match ending {
-            Ending::Result { passthru, payload } => payload.for_serializer(serializer).map(|payload| {
+            Ending::Result { passthru, payload } => payload.into_serializer(serializer).map(|payload| {
                 let details = ResultDetails { progress: false, passthru };
                 Message::Result { request, details, payload }
             }),
-            Ending::Error { details, error, payload } => payload.for_serializer(serializer).map(|payload| {
+            Ending::Error { details, error, payload } => payload.into_serializer(serializer).map(|payload| {
                 let request_type = MessageType::Call;
                 Message::Error { request_type, request, details, error: error.into(), payload }
             }),
@@ -410,8 +410,12 @@ impl Dealer {
             }
         };
         let refusal = match message {
-            Ok(message) if cx.outbox.try_send(invocation.caller, accepts, &message) => return,
-            Ok(_) => too_long("the caller", "answer"),
+            Ok(message) => {
+                if cx.outbox.try_send(invocation.caller, accepts, message) {
+                    return;
+                }
+                too_long("the caller", "answer")
+            }
             Err(error) => {
                 let text = format!("the caller cannot take the callee's answer: {error}");
                 Refusal::new(fault::INVALID_ARGUMENT, text)
@@ -477,7 +481,7 @@ fn interrupt<P: Payload>(cx: &mut Context<'_, P>, callee: SessionKey, request: R
     let Some((transport, joined)) = cx.sessions.joined(callee) else { return };
     if joined.announced.callee_call_canceling {
         let message = Message::Interrupt { request, mode: Some(mode), reason: None };
-        cx.outbox.send(callee, transport.accepts(), &message);
+        cx.outbox.send(callee, transport.accepts(), message);
     }
 }
 

@@ -170,7 +170,7 @@ impl<P: Payload> Router<P> {
         let accepts = session.transport.accepts();
         let opened = std::mem::replace(&mut session.state, State::Joined(Box::new(joined)));
         self.stop_state_timer(&opened);
-        outbox.send(key, accepts, &Message::Welcome { session: id, details: welcome });
+        outbox.send(key, accepts, Message::Welcome { session: id, details: welcome });
         for topic in [meta_api::ON_JOIN, meta_api::OLD_ON_JOIN] {
             self.publish_meta(realm_index, topic, &|| meta_api::details(&details), now, outbox);
         }

@@ -379,7 +379,7 @@ impl<P: Payload> Router<P> {
     ) {
         let Some(session) = self.sessions.get(key) else { return };
         let accepts = session.transport.accepts();
-        outbox.send(key, accepts, &Message::Goodbye { details, reason: reason.into() });
+        outbox.send(key, accepts, Message::Goodbye { details, reason: reason.into() });
         let deadline = now.mono_ms.saturating_add(self.limits.goodbye_timeout_ms);
         let timer = self.timers.start(deadline, Timer::Goodbye(key));
         self.leave_for(key, State::Closing { timer }, announce, now, outbox);
@@ -401,7 +401,7 @@ impl<P: Payload> Router<P> {
         details.insert("message".into(), text.into());
         let message = Message::Abort { details, reason: reason.into(), payload: P::default() };
         // Closed it is in any case.
-        outbox.try_send(key, accepts, &message);
+        outbox.try_send(key, accepts, message);
         self.leave(key, true, now, outbox);
         self.close(key, close, outbox);
     }

@@ -128,15 +128,15 @@ impl<P: Payload> Outbox<P> {
 
     /// Sends a message whose payload is empty or of the same serializer. False, and nothing is sent, if it is longer
     /// than the peer can take.
-    pub(crate) fn try_send(&mut self, key: SessionKey, accepts: Accepts, message: &Message<'_, P>) -> bool {
-        let head = self.encode(accepts.serializer, message);
-        let payload = message.payload().cloned().unwrap_or_default();
+    pub(crate) fn try_send(&mut self, key: SessionKey, accepts: Accepts, message: Message<'_, P>) -> bool {
+        let head = self.encode(accepts.serializer, &message);
+        let payload = message.into_payload().unwrap_or_default();
         self.send_encoded(key, accepts, head, payload)
     }
 
     /// Sends a message without which the peer cannot go on: where it is longer than the peer can take, its transport
     /// is closed.
-    pub(crate) fn send(&mut self, key: SessionKey, accepts: Accepts, message: &Message<'_, P>) {
+    pub(crate) fn send(&mut self, key: SessionKey, accepts: Accepts, message: Message<'_, P>) {
         if !self.try_send(key, accepts, message) {
             self.stranded.push(key);
         }

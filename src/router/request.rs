@@ -116,7 +116,7 @@ impl<P: Payload> Router<P> {
         let session = self.sessions.get(key).expect("the transport that said GOODBYE is open");
         let accepts = session.transport.accepts();
         let reason = fault::CLOSE_GOODBYE_AND_OUT.into();
-        outbox.send(key, accepts, &Message::Goodbye { details: Dict::new(), reason });
+        outbox.send(key, accepts, Message::Goodbye { details: Dict::new(), reason });
         self.leave(key, true, now, outbox);
     }
 
@@ -142,7 +142,7 @@ impl<P: Payload> Router<P> {
         let accepts = transport.accepts();
         let subscription = realm.broker.subscribe(topic, options.match_policy, key, accepts);
         joined.subscriptions.insert(subscription, ());
-        cx.outbox.send(key, accepts, &Message::Subscribed { request, subscription });
+        cx.outbox.send(key, accepts, Message::Subscribed { request, subscription });
         Ok(())
     }
 
@@ -161,7 +161,7 @@ impl<P: Payload> Router<P> {
             return Err(refuse(fault::NO_SUCH_SUBSCRIPTION, text));
         }
         realm.broker.unsubscribe(subscription, key);
-        cx.outbox.send(key, transport.accepts(), &Message::Unsubscribed { request, details: None });
+        cx.outbox.send(key, transport.accepts(), Message::Unsubscribed { request, details: None });
         Ok(())
     }
 
@@ -192,7 +192,7 @@ impl<P: Payload> Router<P> {
         let (transport, publisher) = cx.sessions.joined(key).expect("it has joined");
         if options.acknowledge {
             let message = Message::Published { request, publication: id };
-            cx.outbox.send(key, transport.accepts(), &message);
+            cx.outbox.send(key, transport.accepts(), message);
         }
         let publication = Publication {
             id,
@@ -231,7 +231,7 @@ impl<P: Payload> Router<P> {
         }
         let registration = realm.dealer.register(key, procedure, options)?;
         joined.registrations.insert(registration, ());
-        cx.outbox.send(key, transport.accepts(), &Message::Registered { request, registration });
+        cx.outbox.send(key, transport.accepts(), Message::Registered { request, registration });
         Ok(())
     }
 
@@ -250,7 +250,7 @@ impl<P: Payload> Router<P> {
             return Err(refuse(fault::NO_SUCH_REGISTRATION, text));
         }
         realm.dealer.unregister(registration, key);
-        cx.outbox.send(key, transport.accepts(), &Message::Unregistered { request, details: None });
+        cx.outbox.send(key, transport.accepts(), Message::Unregistered { request, details: None });
         Ok(())
     }
 
@@ -305,7 +305,7 @@ impl<P: Payload> Router<P> {
         let accepts = cx.sessions.get(key).expect("it has joined").transport.accepts();
         let payload = own_payload(&answer.values, accepts.serializer);
         let result = Message::Result { request, details: ResultDetails::default(), payload };
-        if !cx.outbox.try_send(key, accepts, &result) {
+        if !cx.outbox.try_send(key, accepts, result) {
             return Err(too_long("the caller", "answer").into());
         }
         if let Some(kill) = answer.kill {
