@@ -48,7 +48,14 @@ impl MatchPolicy {
 
 /// Whether `uri` is a valid concrete URI: non-empty components joined by `.`.
 pub fn is_valid(uri: &str, check: UriCheck) -> bool {
-    !uri.is_empty() && uri.split('.').all(|part| !part.is_empty() && has_alphabet(part, check))
+    let mut is_part_empty = true;
+    for byte in uri.bytes() {
+        if byte == b'.' && is_part_empty {
+            return false;
+        }
+        is_part_empty = byte == b'.';
+    }
+    !is_part_empty && has_alphabet(uri, check)
 }
 
 /// Whether `uri` is valid under `policy`: a prefix may end in an empty component (the empty text is the prefix of
@@ -57,22 +64,23 @@ pub fn is_valid_pattern(uri: &str, policy: MatchPolicy, check: UriCheck) -> bool
     match policy {
         MatchPolicy::Exact => is_valid(uri, check),
         MatchPolicy::Prefix => uri.is_empty() || is_valid(uri.strip_suffix('.').unwrap_or(uri), check),
-        MatchPolicy::Wildcard => uri.split('.').all(|part| has_alphabet(part, check)),
+        MatchPolicy::Wildcard => has_alphabet(uri, check),
     }
 }
 
 /// Whether the first component is `wamp`: such URIs belong to the router, and a client may neither publish to them nor
 /// register them or a pattern of them.
 pub fn is_reserved(uri: &str) -> bool {
-    uri.split('.').next() == Some("wamp")
+    uri.strip_prefix("wamp").is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-fn has_alphabet(part: &str, check: UriCheck) -> bool {
+/// Whether components and the dots between them are made of what they may be made of.
+fn has_alphabet(uri: &str, check: UriCheck) -> bool {
     match check {
         // Characters are only looked at where bytes do not say enough.
-        UriCheck::Loose if part.is_ascii() => !part.bytes().any(|b| matches!(b, b'#' | b' ' | b'\t'..=b'\r')),
-        UriCheck::Loose => !part.contains(|c: char| c.is_whitespace() || c == '#'),
-        UriCheck::Strict => part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'z' | b'_')),
+        UriCheck::Loose if uri.is_ascii() => !uri.bytes().any(|b| matches!(b, b'#' | b' ' | b'\t'..=b'\r')),
+        UriCheck::Loose => !uri.contains(|c: char| c.is_whitespace() || c == '#'),
+        UriCheck::Strict => uri.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'z' | b'_' | b'.')),
     }
 }
 

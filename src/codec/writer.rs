@@ -264,15 +264,20 @@ impl<'o> Writer<'o> {
     }
 
     fn decimal(&mut self, mut value: u64) {
+        // Message codes, and the ids of a young router.
+        if value < 100 {
+            if value >= 10 {
+                self.out.push(b'0' + (value / 10) as u8);
+            }
+            self.out.push(b'0' + (value % 10) as u8);
+            return;
+        }
         let mut digits = [0; 20];
         let mut start = digits.len();
-        loop {
+        while value > 0 {
             start -= 1;
             digits[start] = b'0' + (value % 10) as u8;
             value /= 10;
-            if value == 0 {
-                break;
-            }
         }
         self.out.extend_from_slice(&digits[start..]);
     }
