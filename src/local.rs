@@ -416,7 +416,7 @@ impl Host {
         for (key, action) in self.outbox.drain() {
             let Some(client) = self.clients.get_mut(&key) else { continue };
             match action {
-                Action::Send { head, payload } => {
+                Action::Send { head, payload, .. } => {
                     let head = head.strip_suffix(b",").unwrap_or(head);
                     let message =
                         codec::decode_head(head, &limits).expect("the router sends well-formed messages");

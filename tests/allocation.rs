@@ -64,7 +64,7 @@ impl Driver {
         self.router.handle(key, frame, Now::default(), &mut self.outbox);
         let mut sent = 0;
         for (_, action) in self.outbox.drain() {
-            let Action::Send { head, payload } = action else { panic!("nobody is closed") };
+            let Action::Send { head, payload, .. } = action else { panic!("nobody is closed") };
             assert!(!head.is_empty() && payload.bytes.len() < 1_000);
             sent += 1;
         }

@@ -11,7 +11,7 @@ use wamplet::uri::MatchPolicy;
 
 fn identity(realm: &str, authid: Option<&str>, authrole: &str) -> Identity {
     Identity {
-        realm: realm.into(),
+        realm: Some(realm.into()),
         authid: authid.map(Into::into),
         authrole: authrole.into(),
         authmethod: "internal".into(),

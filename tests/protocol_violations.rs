@@ -6,7 +6,7 @@ mod common;
 use common::{Bystanders, Wamp, all_roles};
 use serde_json::{Value, json};
 use wamplet::codec::{self, Serializer};
-use wamplet::router::Close;
+use wamplet::router::{Close, Transport};
 
 /// An offender that has joined says `message`, and is aborted with `text`; the bystanders do not notice.
 #[track_caller]
@@ -503,4 +503,16 @@ fn what_follows_a_violation_is_not_processed() {
     w.expect_silence();
     assert_eq!(w.closed(offender), Some(Close::ProtocolViolation));
     assert_eq!(w.router.transports(), 1);
+}
+
+#[test]
+fn requests_of_an_unordered_transport_may_overtake_one_another() {
+    let mut w = Wamp::new();
+    let transport = Transport { is_unordered: true, ..Transport::default() };
+    let alice = w.open_transport(transport);
+    let alice = w.hello(alice, "realm1", all_roles());
+    for request in [2, 1, 4, 3] {
+        w.say(alice, json!([32, request, {}, format!("com.example.topic{request}")]));
+        w.expect(alice, json!([33, request, "*"]));
+    }
 }

@@ -29,7 +29,7 @@ fn with_stats(stats: Option<Stats>) -> Config {
 /// Joins as this role, which the driver gives.
 fn join_as(w: &mut Wamp, realm: &str, authrole: &str) -> Peer {
     let identity = Identity {
-        realm: realm.into(),
+        realm: Some(realm.into()),
         authid: None,
         authrole: authrole.into(),
         authmethod: "internal".into(),

@@ -107,7 +107,7 @@ impl Player {
         for (key, action) in self.outbox.drain() {
             let who = who(key).expect("the router acts on transports that were opened");
             outputs.push(match action {
-                Action::Send { head, payload } => {
+                Action::Send { head, payload, .. } => {
                     assert_eq!(codec::closing(Serializer::Json), b"]");
                     let head = std::str::from_utf8(head).expect("JSON is UTF-8");
                     let tail = std::str::from_utf8(&payload.bytes).expect("JSON is UTF-8");

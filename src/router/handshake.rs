@@ -57,7 +57,7 @@ impl<P: Payload> Router<P> {
         details: &Dict,
     ) -> Result<(usize, usize), fault::Refusal> {
         let refuse = |error, text: &str| fault::Refusal::new(error, text);
-        let Some(name) = realm.or(identity.map(|identity| identity.realm.as_str())) else {
+        let Some(name) = realm.or(identity.and_then(|identity| identity.realm.as_deref())) else {
             return Err(refuse(
                 fault::NO_SUCH_REALM,
                 "HELLO names no realm, and this router does not choose one",
@@ -70,7 +70,7 @@ impl<P: Payload> Router<P> {
             ));
         }
         let anonymous = match details.get("authmethods") {
-            _ if identity.is_some() => true,
+            _ if identity.is_some_and(|identity| identity.authmethod != ANONYMOUS) => true,
             None | Some(Value::Null) => true,
             Some(Value::Array(methods)) => {
                 methods.is_empty() || methods.iter().any(|method| method.as_str() == Some(ANONYMOUS))
@@ -82,11 +82,11 @@ impl<P: Payload> Router<P> {
                 "this router authenticates by 'anonymous', which HELLO.Details.authmethods does not offer";
             return Err(refuse(fault::NO_MATCHING_AUTH_METHOD, text));
         }
-        if let Some(identity) = identity
-            && identity.realm != name
+        if let Some(Identity { realm: Some(fixed), .. }) = identity
+            && fixed != name
             && (self.any_realm || self.realm_names.contains_key(name))
         {
-            let text = format!("this transport is for the realm '{}', not '{name}'", identity.realm);
+            let text = format!("this transport is for the realm '{fixed}', not '{name}'");
             return Err(refuse(fault::NOT_AUTHORIZED, &text));
         }
         let realm = match self.realm_names.get(name) {
@@ -159,7 +159,7 @@ impl<P: Payload> Router<P> {
             role,
             details: Arc::clone(&details),
             announced,
-            last_request: Some(RequestId(0)),
+            last_request: (!session.transport.is_unordered).then_some(RequestId(0)),
             last_invocation: RequestId(0),
             subscriptions: SortedMap::default(),
             registrations: SortedMap::default(),
@@ -171,6 +171,18 @@ impl<P: Payload> Router<P> {
         let opened = std::mem::replace(&mut session.state, State::Joined(Box::new(joined)));
         self.stop_state_timer(&opened);
         outbox.send(key, accepts, Message::Welcome { session: id, details: welcome });
+        #[cfg(feature = "native")]
+        {
+            let text = |name| details.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+            outbox.tell(super::News::Joined {
+                key,
+                session: id,
+                realm: text("realm"),
+                authid: text("authid"),
+                authrole: text("authrole"),
+                authmethod: text("authmethod"),
+            });
+        }
         for topic in [meta_api::ON_JOIN, meta_api::OLD_ON_JOIN] {
             self.publish_meta(realm_index, topic, &|| meta_api::details(&details), now, outbox);
         }

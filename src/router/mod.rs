@@ -16,6 +16,8 @@ mod dealer;
 mod fault;
 mod handshake;
 mod meta_api;
+#[cfg(feature = "native")]
+mod news;
 mod outbox;
 pub mod pattern_index;
 mod realm;
@@ -36,6 +38,8 @@ use self::context::{Context, Random, own_payload};
 #[cfg(feature = "native")]
 pub use self::counters::RealmCounters;
 use self::fault::Fault;
+#[cfg(feature = "native")]
+pub use self::news::News;
 pub use self::outbox::{Action, Close, Outbox};
 use self::pattern_index::SeededMap;
 use self::realm::Realm;
@@ -64,7 +68,7 @@ use crate::payload::{EncodedPayload, Payload, Values};
 /// let hello = r#"[1,"realm1",{"roles":{"caller":{}}}]"#;
 /// router.handle(alice, hello.into(), now, &mut outbox);
 /// for (key, action) in outbox.drain() {
-///     let Action::Send { head, payload } = action else { panic!("nobody closes") };
+///     let Action::Send { head, payload, .. } = action else { panic!("nobody closes") };
 ///     assert_eq!(key, alice);
 ///     assert!(head.starts_with(b"[2,"), "a WELCOME");
 ///     assert!(payload.bytes.is_empty());
@@ -400,6 +404,8 @@ impl<P: Payload> Router<P> {
         let mut details = Dict::new();
         details.insert("message".into(), text.into());
         let message = Message::Abort { details, reason: reason.into(), payload: P::default() };
+        #[cfg(feature = "native")]
+        outbox.tell(News::Aborted { key, reason: reason.to_owned(), message: text.to_owned() });
         // Closed it is in any case.
         outbox.try_send(key, accepts, message);
         self.leave(key, true, now, outbox);
@@ -430,6 +436,12 @@ impl<P: Payload> Router<P> {
         self.settle(Some(realm), outbox);
         let Some(session) = self.sessions.get_mut(key) else { return };
         let State::Joined(mut joined) = std::mem::replace(&mut session.state, next) else { return };
+        #[cfg(feature = "native")]
+        outbox.tell(News::Left {
+            key,
+            session: joined.id,
+            realm: self.realms[joined.realm].config.name.clone(),
+        });
         let (realms, mut cx) = self.split(now, outbox);
         let realm = &mut realms[joined.realm];
         realm.sessions.remove(&joined.id);

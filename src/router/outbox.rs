@@ -3,6 +3,8 @@
 //! Owned by the caller and reused, so that a warm router allocates nothing. Heads stand in one buffer; a head that
 //! goes to many receivers is encoded once and addressed many times.
 
+#[cfg(feature = "native")]
+use super::news::News;
 use crate::codec::{self, Serializer};
 use crate::id::SessionKey;
 use crate::message::Message;
@@ -19,6 +21,8 @@ pub struct Outbox<P> {
     settled: usize,
     /// Peers that cannot take what they had to be sent: the router closes their transports.
     stranded: Vec<SessionKey>,
+    #[cfg(feature = "native")]
+    news: Vec<News>,
 }
 
 /// One thing to do for one transport.
@@ -30,6 +34,9 @@ pub enum Action<'a, P> {
         head: &'a [u8],
         /// In the serializer of the transport, or empty.
         payload: P,
+        /// What it is, for a driver that can do without some.
+        #[cfg(feature = "native")]
+        message_type: MessageType,
     },
     /// Close the transport, after what was sent to it before. The router has already forgotten it.
     Close(Close),
@@ -72,7 +79,14 @@ enum Entry<P> {
 
 impl<P> Default for Outbox<P> {
     fn default() -> Self {
-        Self { heads: Vec::new(), entries: Vec::new(), settled: 0, stranded: Vec::new() }
+        Self {
+            heads: Vec::new(),
+            entries: Vec::new(),
+            settled: 0,
+            stranded: Vec::new(),
+            #[cfg(feature = "native")]
+            news: Vec::new(),
+        }
     }
 }
 
@@ -91,13 +105,33 @@ impl<P: Payload> Outbox<P> {
     pub fn drain(&mut self) -> impl Iterator<Item = (SessionKey, Action<'_, P>)> {
         let heads = &self.heads;
         self.settled = 0;
+        // Whoever wanted to know has asked before.
+        #[cfg(feature = "native")]
+        self.news.clear();
         self.entries.drain(..).map(move |(key, entry)| {
             let action = match entry {
-                Entry::Send { head, payload } => Action::Send { head: head.bytes(heads), payload },
+                Entry::Send { head, payload } => Action::Send {
+                    head: head.bytes(heads),
+                    payload,
+                    #[cfg(feature = "native")]
+                    message_type: head.message_type,
+                },
                 Entry::Close(close) => Action::Close(close),
             };
             (key, action)
         })
+    }
+
+    /// What happened since the last [`drain`](Self::drain), in order.
+    #[cfg(feature = "native")]
+    pub fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Lets the driver know, if it wants to.
+    #[cfg(feature = "native")]
+    pub(crate) fn tell(&mut self, news: News) {
+        self.news.push(news);
     }
 
     /// Encodes the head of `message`, whose payload only counts elements here.

@@ -33,6 +33,9 @@ pub struct Transport {
     pub max_message_length: Option<usize>,
     /// Who the peer is, where the driver knows it: it need not authenticate. Default nobody, who joins as `anonymous`.
     pub identity: Option<Identity>,
+    /// Messages may come in another order than they were sent in, so that the sequence of request ids says nothing: the
+    /// requests of a browser that polls overtake one another. Default false.
+    pub is_unordered: bool,
     /// More that the driver knows; appears beside the above in the session details, or instead of it.
     pub extra: Dict,
 }
@@ -41,8 +44,8 @@ pub struct Transport {
 /// started, a port that a page handed out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The one realm that the peer may join. A HELLO may leave it out.
-    pub realm: String,
+    /// The one realm that the peer may join, which a HELLO may leave out. Default the one that the HELLO names.
+    pub realm: Option<String>,
     /// Default generated, as for an anonymous session.
     pub authid: Option<String>,
     /// A role of the realm; or [`TRUSTED`], which may do everything where the realm does not say otherwise.

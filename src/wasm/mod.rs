@@ -193,7 +193,7 @@ impl WasmRouter {
         for (key, action) in self.outbox.drain() {
             actions.push(&key_to_number(key).into());
             match action {
-                Action::Send { head, payload } => {
+                Action::Send { head, payload, .. } => {
                     actions.push(&text(head).into());
                     actions.push(&payload.into_tail());
                 }

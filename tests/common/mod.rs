@@ -257,7 +257,7 @@ impl Wamp {
             let inbox = self.peers.get_mut(&key).expect("the router acts on transports that were opened");
             assert_eq!(inbox.closed, None, "nothing is sent to {key} after it was closed");
             match action {
-                Action::Send { head, payload } => {
+                Action::Send { head, payload, .. } => {
                     let frame = [head, &payload.bytes, codec::closing(inbox.serializer)].concat();
                     inbox.lengths.push(frame.len());
                     inbox.messages.push_back(to_value(&frame, inbox.serializer));
