@@ -1,0 +1,77 @@
+//! The child processes of a node: components and guests.
+//!
+//! Owns their starts, their restarts, their output and their end. Knows nothing of WAMP: a component that belongs to
+//! this router gets a socket, and what is spoken on it is the business of whoever implements [`Inside`].
+//!
+//! | File | Holds |
+//! |---|---|
+//! | `supervisor` | one child from start to start, until it is over or given up |
+//! | `process` | one process: spawned, read, ended with everything that it started |
+//! | `restarts` | when a process that ended is started again |
+//! | `door` | the socket through which a component comes in, once |
+//! | `python`, `launcher.py` | a class of Autobahn\|Python as a process |
+//! | `executable` | which file a name stands for |
+//!
+//! What is logged here has the target `wamplet::components` and the field `component`, the name of the component or
+//! guest. Lines of its output have also `stream` and `pid`; those of standard output are of the level info, those of
+//! standard error of the level warn.
+//!
+//! The standard input of every child is a pipe on which nothing more is said and which ends when the router ends, even
+//! when it is killed. Components end with it. A guest that must not outlive a router that was killed watches it;
+//! otherwise guests are ended by [`Children::stop`] only.
+
+mod door;
+mod executable;
+mod process;
+mod python;
+mod restarts;
+mod supervisor;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::UnixStream;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use self::process::Program;
+use crate::config::node::Node;
+use crate::router::Identity;
+
+/// The router, as a component that runs inside it sees it.
+pub trait Inside: Send + Sync {
+    /// A component has shown its ticket. Its next bytes are the handshake of RawSocket. Closing the stream ends the
+    /// component; the component ending closes the stream.
+    fn connected(&self, stream: UnixStream, identity: Identity);
+}
+
+/// All child processes of a node. Dropping it kills them.
+#[derive(Debug)]
+pub struct Children {
+    tasks: JoinSet<()>,
+    /// The grace, once the end has come.
+    stop: watch::Sender<Option<Duration>>,
+}
+
+impl Children {
+    /// Starts the components and guests of a node, and starts them again as their policies say. What goes wrong is
+    /// logged. Must be called within a tokio runtime.
+    pub fn start(node: &Node, inside: Arc<dyn Inside>) -> Self {
+        let (stop, stopped) = watch::channel(None);
+        let mut tasks = JoinSet::new();
+        let components = node.components.iter().cloned().map(Program::Component);
+        let guests = node.guests.iter().cloned().map(Program::Guest);
+        for program in components.chain(guests) {
+            tasks.spawn(supervisor::supervise(program, Arc::clone(&inside), stopped.clone()));
+        }
+        Self { tasks, stop }
+    }
+
+    /// Ends all child processes, and whatever they started in their process groups: SIGTERM, and SIGKILL for those who
+    /// are there when `grace` is over. Returns when they are gone. While a component of this router leaves its realm,
+    /// the router should still be there to answer.
+    pub async fn stop(mut self, grace: Duration) {
+        self.stop.send_replace(Some(grace));
+        while self.tasks.join_next().await.is_some() {}
+    }
+}

@@ -1,0 +1,65 @@
+//! One child from start to start, until it is over or given up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{self, Instant};
+
+use super::Inside;
+use super::process::{Ended, Failure, Program, stopped};
+use super::restarts::{End, Next, Restarts};
+
+/// Runs the program again and again, as its policy says, until `stop` has a grace.
+pub(super) async fn supervise(
+    program: Program,
+    inside: Arc<dyn Inside>,
+    mut stop: watch::Receiver<Option<Duration>>,
+) {
+    let mut restarts = Restarts::new(program.restart());
+    let (path, component) = (program.path(), program.name());
+    loop {
+        let begun = Instant::now();
+        let ended = program.run(&*inside, &mut stop).await;
+        let (end, text) = match ended {
+            Ended::Stopped => return,
+            Ended::Finished => (End::Finished, "ended".to_owned()),
+            Ended::Failed(Failure::Failed(text)) => (End::Failed, text),
+            Ended::Failed(Failure::Hopeless(text)) => (End::Hopeless, text),
+        };
+        let delay = match restarts.next(end, begun.elapsed()) {
+            Next::StartAfter(delay) => {
+                tracing::warn!(
+                    target: "wamplet::components",
+                    component,
+                    "{path}: {text}; starts again in {delay:?}",
+                );
+                delay
+            }
+            Next::Over if end == End::Finished => {
+                tracing::info!(target: "wamplet::components", component, "{path}: {text}");
+                return;
+            }
+            Next::Over => {
+                tracing::error!(
+                    target: "wamplet::components",
+                    component,
+                    "{path}: {text}; not started again",
+                );
+                return;
+            }
+            Next::GiveUp(failures) => {
+                tracing::error!(
+                    target: "wamplet::components",
+                    component,
+                    "{path}: {text}; given up after {failures} failed starts in a row",
+                );
+                return;
+            }
+        };
+        tokio::select! {
+            () = time::sleep(delay) => {}
+            _ = stopped(&mut stop) => return,
+        }
+    }
+}
