@@ -1,0 +1,394 @@
+//! WAMP over HTTP long polling. [wamp: advanced/transport_http_longpoll]
+//!
+//! Owns transports that are no connection: `open` makes one, `receive` waits for its next message, `send` hands it one,
+//! `close` ends it, and so does silence. Whoever knows the id of a transport is its client: ids are 128 bits of chance.
+//!
+//! `send` and `close` are answered with 204, as Crossbar.io does it: Autobahn|JS takes any status but 200 and 204 for a
+//! failure, also the 202 of the specification.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tracing::debug;
+
+use super::answer::{self, Answer, Refusal};
+use crate::codec::Serializer;
+use crate::config::node;
+use crate::native::hub::Hub;
+use crate::native::listener::anonymous;
+use crate::native::mailbox::{Mailbox, MailboxLimits};
+use crate::native::stream::PeerInfo;
+use crate::native::websocket::{append_to_batch, unbatch};
+use crate::router::Transport;
+
+/// The transports of one path.
+#[derive(Debug)]
+pub(super) struct LongPolls {
+    config: node::LongPoll,
+    /// Time for the body of a request.
+    client_timeout: Duration,
+    /// By their ids.
+    polls: Mutex<BTreeMap<String, Entry>>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    Open(Arc<Poll>),
+    /// The router has closed it, and the client may not know: its `close` is still to be answered.
+    Ended,
+}
+
+/// One transport.
+#[derive(Debug)]
+struct Poll {
+    mailbox: Mailbox,
+    serializer: Serializer,
+    batched: bool,
+    listening: Mutex<Listening>,
+    /// The client has closed the transport.
+    closed: Notify,
+}
+
+/// Whether the client is there.
+#[derive(Debug)]
+enum Listening {
+    /// A `receive` waits.
+    Now,
+    /// The last one ended so long ago.
+    Since(Instant),
+}
+
+/// What a request is about.
+pub(super) struct Asked<'a> {
+    pub hub: &'a Arc<Hub>,
+    pub info: &'a PeerInfo,
+    /// The segments behind the path of the service.
+    pub rest: &'a [String],
+}
+
+impl LongPolls {
+    pub fn new(config: &node::LongPoll, client_timeout: Duration) -> Arc<Self> {
+        Arc::new(Self { config: config.clone(), client_timeout, polls: Mutex::default() })
+    }
+
+    /// Answers a request; pages of any origin may read the answer.
+    pub async fn answer(
+        self: &Arc<Self>,
+        request: &mut Request<Incoming>,
+        asked: Asked<'_>,
+    ) -> Result<Answer, Refusal> {
+        let origin = request.headers().get(header::ORIGIN).cloned();
+        let mut answer = self.serve(request, asked).await;
+        let mut put = |name, value| answer::put(&mut answer, name, value);
+        put(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        put(header::VARY, HeaderValue::from_static("Origin"));
+        if let Some(origin) = origin {
+            // Autobahn|JS asks with credentials, for which `*` would not do. None are looked at here.
+            put(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            put(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        }
+        answer
+    }
+
+    async fn serve(
+        self: &Arc<Self>,
+        request: &mut Request<Incoming>,
+        Asked { hub, info, rest }: Asked<'_>,
+    ) -> Result<Answer, Refusal> {
+        let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+        if !matches!(*rest, ["open"] | [_, "receive" | "send" | "close"]) {
+            return Err(Refusal::not_found());
+        }
+        match *request.method() {
+            Method::POST => {}
+            Method::OPTIONS => return Ok(preflight()),
+            _ => return Err(Refusal::method("POST, OPTIONS")),
+        }
+        match *rest {
+            [id, "receive"] => self.receive(id).await,
+            [id, "send"] => self.send(hub, id, request).await,
+            [id, "close"] => self.close(id),
+            _ => self.open(hub, info, request).await,
+        }
+    }
+
+    async fn open(
+        self: &Arc<Self>,
+        hub: &Arc<Hub>,
+        info: &PeerInfo,
+        request: &mut Request<Incoming>,
+    ) -> Result<Answer, Refusal> {
+        let body = self.body(request, MAX_OPEN).await?.map_err(|_| too_long(MAX_OPEN))?;
+        let (serializer, batched, protocol) = choose(&body).map_err(bad)?;
+        self.make_room(hub.transport_limit())?;
+        let transport = Transport {
+            kind: "longpoll".into(),
+            protocol: protocol.clone(),
+            peer: info.peer.clone(),
+            serializer,
+            identity: anonymous(&self.config.anonymous),
+            // Autobahn|JS sends each message as a request of its own, and a browser spreads them over its connections.
+            is_unordered: true,
+            extra: info.details("longpoll"),
+            ..Transport::default()
+        };
+        let limits = MailboxLimits {
+            bytes: self.config.queue_limit_bytes,
+            messages: self.config.queue_limit_messages,
+        };
+        let mailbox = Mailbox::open(hub, transport, limits).map_err(|refused| {
+            hub.reject_handshake(&info.peer, &refused.to_string());
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, format!("Not now: {refused}."))
+        })?;
+        let id = random_id()?;
+        let poll = Arc::new(Poll {
+            mailbox,
+            serializer,
+            batched,
+            listening: Mutex::new(Listening::Since(Instant::now())),
+            closed: Notify::new(),
+        });
+        let watch = watch(Arc::clone(self), id.clone(), Arc::downgrade(&poll));
+        self.lock().insert(id.clone(), Entry::Open(poll));
+        tokio::spawn(watch);
+        let answer = json!({ "protocol": protocol, "transport": id }).to_string();
+        Ok(answer::whole(StatusCode::OK, "application/json", answer))
+    }
+
+    async fn receive(&self, id: &str) -> Result<Answer, Refusal> {
+        let poll = self.find(id)?;
+        let _listening = Listener::begin(&poll)?;
+        let first = tokio::select! {
+            message = poll.mailbox.receive() => message,
+            () = poll.closed.notified() => return Ok(nothing()),
+            () = sleep(self.config.request_timeout) => return Ok(nothing()),
+        };
+        let Some(first) = first else {
+            // Nothing is left to be fetched, and nothing more will come.
+            if let Some(entry) = self.lock().get_mut(id) {
+                *entry = Entry::Ended;
+            }
+            return Ok(nothing());
+        };
+        let content_type = match poll.serializer {
+            Serializer::Json => "application/json",
+            Serializer::MsgPack | Serializer::Cbor => "application/octet-stream",
+        };
+        if !poll.batched {
+            return Ok(answer::whole(StatusCode::OK, content_type, first));
+        }
+        let mut batch = Vec::new();
+        append_to_batch(poll.serializer, &first, &mut batch);
+        while batch.len() < MAX_BATCH
+            && let Some(message) = poll.mailbox.try_receive()
+        {
+            append_to_batch(poll.serializer, &message, &mut batch);
+        }
+        Ok(answer::whole(StatusCode::OK, content_type, batch))
+    }
+
+    async fn send(
+        &self,
+        hub: &Arc<Hub>,
+        id: &str,
+        request: &mut Request<Incoming>,
+    ) -> Result<Answer, Refusal> {
+        let poll = self.find(id)?;
+        let key = poll.mailbox.key();
+        let limit = hub.message_limit(key);
+        let body = match self.body(request, limit).await? {
+            Ok(body) => body,
+            Err(length) => {
+                hub.oversized(key, length);
+                return Err(too_long(limit));
+            }
+        };
+        if poll.batched {
+            let mut messages = Vec::new();
+            unbatch(body, poll.serializer, &mut messages)
+                .map_err(|failure| bad(&format!("expected a batch: {failure}")))?;
+            hub.handle(key, messages);
+        } else if body.is_empty() {
+            return Err(bad("expected a message, found nothing"));
+        } else {
+            hub.handle(key, [body]);
+        }
+        Ok(nothing())
+    }
+
+    fn close(&self, id: &str) -> Result<Answer, Refusal> {
+        match self.lock().remove(id) {
+            Some(Entry::Open(poll)) => poll.closed.notify_one(),
+            Some(Entry::Ended) => {}
+            None => return Err(no_such_transport()),
+        }
+        Ok(nothing())
+    }
+
+    /// The body of a request; the inner error is how long it is, at least.
+    async fn body(
+        &self,
+        request: &mut Request<Incoming>,
+        limit: usize,
+    ) -> Result<Result<Bytes, usize>, Refusal> {
+        let announced = usize::try_from(request.body().size_hint().lower()).unwrap_or(usize::MAX);
+        if announced > limit {
+            return Ok(Err(announced));
+        }
+        let body = Limited::new(request.body_mut(), limit).collect();
+        match timeout(self.client_timeout, body).await {
+            Ok(Ok(body)) => Ok(Ok(body.to_bytes())),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Ok(Err(limit + 1)),
+            Ok(Err(error)) => Err(bad(&format!("the body cannot be read: {error}"))),
+            Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "The body did not come in time.")),
+        }
+    }
+
+    fn find(&self, id: &str) -> Result<Arc<Poll>, Refusal> {
+        match self.lock().get(id) {
+            Some(Entry::Open(poll)) => Ok(Arc::clone(poll)),
+            Some(Entry::Ended) | None => Err(no_such_transport()),
+        }
+    }
+
+    /// Keeps what is remembered as bounded as what is open.
+    fn make_room(&self, limit: usize) -> Result<(), Refusal> {
+        let mut polls = self.lock();
+        if polls.len() >= limit {
+            polls.retain(|_, entry| matches!(entry, Entry::Open(_)));
+        }
+        if polls.len() >= limit {
+            let reason = "Not now: there are as many transports as there may be.";
+            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason));
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
+        // A panic while it is held ends the process: see `panic = "abort"`.
+        self.polls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Poll {
+    fn listening(&self) -> MutexGuard<'_, Listening> {
+        // As above.
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A `receive` that waits, from its beginning to its end, whichever that is.
+struct Listener<'a>(&'a Poll);
+
+impl<'a> Listener<'a> {
+    fn begin(poll: &'a Poll) -> Result<Self, Refusal> {
+        match std::mem::replace(&mut *poll.listening(), Listening::Now) {
+            Listening::Now => Err(bad("a receive of this transport waits already")),
+            Listening::Since(_) => Ok(Self(poll)),
+        }
+    }
+}
+
+impl Drop for Listener<'_> {
+    fn drop(&mut self) {
+        *self.0.listening() = Listening::Since(Instant::now());
+    }
+}
+
+/// Ends a transport whose client does not listen, and forgets it.
+async fn watch(polls: Arc<LongPolls>, id: String, poll: Weak<Poll>) {
+    let session_timeout = polls.config.session_timeout;
+    loop {
+        let Some(poll) = poll.upgrade() else {
+            // The client has this long to close what the router has closed.
+            sleep(session_timeout).await;
+            break;
+        };
+        let ends_at = match *poll.listening() {
+            Listening::Now => Instant::now() + session_timeout,
+            Listening::Since(last) => last + session_timeout,
+        };
+        drop(poll);
+        if ends_at <= Instant::now() {
+            debug!("a long-poll transport has timed out");
+            break;
+        }
+        sleep_until(ends_at).await;
+    }
+    polls.lock().remove(&id);
+}
+
+/// The first of the client's protocols that is served.
+fn choose(body: &[u8]) -> Result<(Serializer, bool, String), &'static str> {
+    const EXPECTED: &str = "expected {\"protocols\": [..]} with the names of subprotocols";
+    let value: Value = serde_json::from_slice(body).map_err(|_| EXPECTED)?;
+    let protocols = value.get("protocols").and_then(Value::as_array).ok_or(EXPECTED)?;
+    for protocol in protocols {
+        let protocol = protocol.as_str().ok_or(EXPECTED)?;
+        let Some(name) = protocol.strip_prefix("wamp.2.") else { continue };
+        let (name, batched) = name.strip_suffix(".batched").map_or((name, false), |name| (name, true));
+        let serializer = Serializer::ALL.into_iter().find(|serializer| serializer.name() == name);
+        if let Some(serializer) = serializer {
+            return Ok((serializer, batched, protocol.to_owned()));
+        }
+    }
+    Err(
+        "expected wamp.2.json, wamp.2.msgpack or wamp.2.cbor among the protocols, or one of them with .batched",
+    )
+}
+
+fn random_id() -> Result<String, Refusal> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "The system gives no chance."))?;
+    Ok(bytes.iter().fold(String::new(), |mut id, byte| {
+        // Writing to a String does not fail.
+        let _ = write!(id, "{byte:02x}");
+        id
+    }))
+}
+
+/// What a browser asks before a page of another origin may send JSON.
+fn preflight() -> Answer {
+    let mut answer = nothing();
+    let headers: &mut HeaderMap = answer.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type"));
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    answer
+}
+
+fn nothing() -> Answer {
+    let mut answer = Response::new(answer::body(""));
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    answer
+}
+
+fn bad(reason: &str) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, reason)
+}
+
+fn too_long(limit: usize) -> Refusal {
+    let reason = format!("At most {limit} bytes may be sent here.");
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
+}
+
+fn no_such_transport() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "There is no such transport, or not any more.")
+}
+
+/// Bytes of what `open` is told.
+const MAX_OPEN: usize = 4 << 10;
+
+/// Bytes from which on a batch is sent without waiting messages.
+const MAX_BATCH: usize = 64 << 10;

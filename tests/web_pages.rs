@@ -1,0 +1,197 @@
+//! HTTP services beside WebSocket: what is where, what its answers say, and how connections behave.
+
+#[path = "common/http.rs"]
+mod http;
+#[path = "common/process.rs"]
+mod process;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
+
+use http::{HttpClient, get, request};
+use process::{Process, RawClient, loopback, node};
+use serde_json::{Value, json};
+
+fn start(name: &str, paths: Value, options: Value) -> (Process, SocketAddr) {
+    let transport = json!({
+        "type": "universal",
+        "endpoint": loopback(),
+        "rawsocket": {},
+        "web": { "paths": paths, "options": options },
+    });
+    let mut router = Process::start(name, &node(json!([transport])));
+    let address = router.tcp_address();
+    (router, address)
+}
+
+fn paths() -> Value {
+    json!({
+        "/": { "type": "status" },
+        "ws": { "type": "websocket" },
+        "config.json": {
+            "type": "json",
+            "value": { "a": [1, 2] },
+            "options": { "prettify": true, "allow_cross_origin": true, "discourage_caching": true },
+        },
+        "plain": { "type": "json", "value": { "a": [1, 2] } },
+        "old": { "type": "redirect", "url": "https://example.com/new?x=1" },
+        "info": { "type": "nodeinfo" },
+        "metrics": { "type": "metrics" },
+        "below": { "type": "path", "paths": { "ws": { "type": "websocket" }, "x": { "type": "json", "value": 7 } } },
+    })
+}
+
+#[test]
+fn json_is_served_with_the_headers_of_its_options() {
+    let (_router, address) = start("json", paths(), json!({}));
+    let answer = get(address, "/config.json");
+    assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"));
+    assert_eq!(answer.text(), "{\n  \"a\": [\n    1,\n    2\n  ]\n}\n");
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    let answer = get(address, "/plain?query=1");
+    assert_eq!(answer.text(), r#"{"a":[1,2]}"#);
+    assert_eq!(answer.header("access-control-allow-origin"), "");
+    assert_eq!(answer.header("cache-control"), "");
+    assert_eq!(get(address, "/below/x").text(), "7");
+}
+
+#[test]
+fn a_redirect_keeps_the_method() {
+    let (_router, address) = start("redirect", paths(), json!({}));
+    let answer = get(address, "/old");
+    assert_eq!((answer.status, answer.header("location")), (307, "https://example.com/new?x=1"));
+}
+
+#[test]
+fn what_is_not_there_is_said_not_to_be_there() {
+    let (_router, address) = start("missing", paths(), json!({}));
+    for path in ["/nothing", "/plain/more", "/below", "/below/", "/below/y", "/wsx"] {
+        let answer = get(address, path);
+        assert_eq!(answer.status, 404, "{path}");
+        assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
+    }
+    let page = request(address, "GET /nowhere HTTP/1.1\nHost: x\nAccept: text/html");
+    assert_eq!((page.status, page.header("content-type")), (404, "text/html; charset=utf-8"));
+    let refused = request(address, "DELETE /plain HTTP/1.1\nHost: x");
+    assert_eq!((refused.status, refused.header("allow")), (405, "GET, HEAD"));
+}
+
+#[test]
+fn head_is_answered_as_get_without_the_body() {
+    let (_router, address) = start("head", paths(), json!({}));
+    let mut client = HttpClient::connect(address);
+    for path in ["/plain", "/", "/info", "/nothing"] {
+        let head = client.request(&format!("HEAD {path} HTTP/1.1\nHost: x"), b"");
+        let get = client.request(&format!("GET {path} HTTP/1.1\nHost: x"), b"");
+        assert_eq!(head.status, get.status, "{path}");
+        assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
+        assert_eq!(head.header("content-length"), get.body.len().to_string(), "{path}");
+    }
+}
+
+#[test]
+fn the_status_page_names_the_addresses_as_the_browser_has_them() {
+    let (_router, address) = start("status", paths(), json!({}));
+    let page = request(address, "GET / HTTP/1.1\nHost: router.example:8080");
+    assert!(page.text().contains("ws://router.example:8080/below/ws"), "{}", page.text());
+    assert!(page.text().contains("rs://router.example:8080"), "{}", page.text());
+    assert!(page.text().contains("realm1"));
+    assert!(page.header("content-security-policy").contains("default-src 'none'"));
+    let page = request(address, "GET / HTTP/1.1\nHost: \"><script>alert(1)</script>");
+    assert!(!page.text().contains("<script>"), "{}", page.text());
+}
+
+#[test]
+fn nodeinfo_counts_sessions_for_people_and_programs() {
+    let (_router, address) = start("nodeinfo", paths(), json!({}));
+    let _member = RawClient::join(address);
+    let info = request(address, "GET /info HTTP/1.1\nHost: x\nAccept: application/json").json();
+    assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
+    assert!(info["uptime"].is_u64());
+    assert_eq!((&info["realms"][0]["name"], &info["realms"][0]["sessions"]), (&json!("realm1"), &json!(1)));
+    let page = get(address, "/info");
+    assert_eq!(page.header("vary"), "Accept");
+    assert!(
+        page.text().contains("<th scope=\"row\">realm1</th><td class=\"number\">1</td>"),
+        "{}",
+        page.text()
+    );
+}
+
+#[test]
+fn metrics_count_messages_by_realm_and_type() {
+    let (_router, address) = start("metrics", paths(), json!({}));
+    let mut member = RawClient::join(address);
+    member.subscribe("com.example.topic");
+    let metrics = get(address, "/metrics");
+    assert_eq!(metrics.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    for line in [
+        "# TYPE wamplet_sessions gauge",
+        "wamplet_sessions{realm=\"realm1\"} 1",
+        "wamplet_subscriptions{realm=\"realm1\"} 1",
+        "# TYPE wamplet_messages_received_total counter",
+        "wamplet_messages_received_total{realm=\"realm1\",type=\"HELLO\"} 1",
+        "wamplet_messages_sent_total{realm=\"realm1\",type=\"SUBSCRIBED\"} 1",
+        "wamplet_connections 2",
+        "wamplet_handshakes_failed_total 0",
+    ] {
+        assert!(metrics.text().lines().any(|found| found == line), "{line} is not in {}", metrics.text());
+    }
+    for line in metrics.text().lines().filter(|line| !line.starts_with('#')) {
+        let (_, value) = line.rsplit_once(' ').expect("a name and a value");
+        assert!(value.parse::<f64>().is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn requests_are_logged_where_the_configuration_asks_for_it() {
+    let (mut router, address) = start("access-log", paths(), json!({ "access_log": true }));
+    get(address, "/nothing?secret=1");
+    let line = router.wait_for("/nothing");
+    assert!(line.contains("404") && line.contains("GET") && !line.contains("secret"), "{line}");
+}
+
+#[test]
+fn a_connection_is_kept_for_the_next_request_and_ended_when_none_comes() {
+    let (_router, address) = start("keep-alive", paths(), json!({ "client_timeout": 1 }));
+    let mut client = HttpClient::connect(address);
+    for _ in 0..3 {
+        assert_eq!(client.request("GET /plain HTTP/1.1\nHost: x", b"").status, 200);
+    }
+    // One that is idle must end; the socket's own time limit is far longer than the router's.
+    let mut byte = [0];
+    assert_eq!(client.socket.read(&mut byte).expect("the end of the stream"), 0);
+}
+
+#[test]
+fn a_head_that_is_too_long_is_refused() {
+    let (_router, address) = start("long-head", paths(), json!({}));
+    let many = "x: y\n".repeat(1_000);
+    assert_eq!(request(address, &format!("GET /plain HTTP/1.1\nHost: x\n{many}")).status, 431);
+    let mut client = HttpClient::connect(address);
+    let long = format!("GET /plain HTTP/1.1\r\nHost: x\r\nx: {}", "y".repeat(200_000));
+    // The router may end the connection before it has read all.
+    let _ = client.socket.write_all(long.as_bytes());
+    let mut answer = Vec::new();
+    match client.socket.read_to_end(&mut answer) {
+        Ok(_) => {}
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+    }
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431"), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[test]
+fn idle_connections_do_not_hold_up_the_end() {
+    let (mut router, address) = start("idle-end", paths(), json!({ "client_timeout": 600 }));
+    let mut used = HttpClient::connect(address);
+    assert_eq!(used.request("GET /plain HTTP/1.1\nHost: x", b"").status, 200);
+    let mut unused = HttpClient::connect(address);
+    unused.socket.write_all(b"G").expect("the router reads");
+    router.signal("TERM");
+    for client in [&mut used, &mut unused] {
+        assert_eq!(client.socket.read(&mut [0]).expect("the end of the stream"), 0);
+    }
+    assert_eq!(router.exit_code(), Some(0));
+}
