@@ -233,6 +233,8 @@ pub struct WebSocket {
     pub options: WebSocketOptions,
     /// Who the clients are.
     pub anonymous: AnonymousAuth,
+    /// Send every message back instead of speaking WAMP: what protocol test suites connect to. Default false.
+    pub is_testee: bool,
 }
 
 impl Default for WebSocket {
@@ -241,6 +243,7 @@ impl Default for WebSocket {
             serializers: Serializer::ALL.to_vec(),
             options: WebSocketOptions::default(),
             anonymous: AnonymousAuth::default(),
+            is_testee: false,
         }
     }
 }

@@ -26,7 +26,7 @@ impl NodeReader<'_> {
         }
         let keys: &[(&str, Key)] = match kind {
             "web" => &WEB_KEYS,
-            "websocket" => &WEBSOCKET_KEYS,
+            "websocket" | "websocket.testee" => &WEBSOCKET_KEYS,
             "rawsocket" => &RAWSOCKET_KEYS,
             _ => &UNIVERSAL_KEYS,
         };
@@ -37,6 +37,13 @@ impl NodeReader<'_> {
         let (rawsocket, web) = match kind {
             "web" => (None, Some(self.web(&object, is_tls)?)),
             "websocket" => (None, Some(Web::new(everywhere(Service::WebSocket(self.websocket(&object)?))))),
+            "websocket.testee" => {
+                let mut testee = self.websocket(&object)?;
+                testee.is_testee = true;
+                // A test suite speaks no WAMP.
+                testee.options.require_websocket_subprotocol = false;
+                (None, Some(Web::new(everywhere(Service::WebSocket(testee)))))
+            }
             "rawsocket" => (Some(self.rawsocket(&object)?), None),
             _ => self.universal(transport, &object, is_tls)?,
         };
@@ -261,7 +268,7 @@ pub(super) const TRANSPORT_TYPES: [(&str, Key); 8] = [
     ("universal", Key::Served),
     ("mqtt", Key::NotServed("MQTT is not served: its clients cannot connect")),
     ("flashpolicy", Key::NotServed("Flash policies are not served")),
-    ("websocket.testee", Key::NotServed("testees are not served")),
+    ("websocket.testee", Key::Served),
     ("stream.testee", Key::NotServed("testees are not served")),
 ];
 

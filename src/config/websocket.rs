@@ -16,7 +16,7 @@ impl NodeReader<'_> {
         let serializers = self.serializers(object);
         let anonymous = self.anonymous(object);
         let options = self.optional(object, "options", Self::websocket_options)?.unwrap_or_default();
-        Some(WebSocket { serializers: serializers?, options, anonymous: anonymous? })
+        Some(WebSocket { serializers: serializers?, options, anonymous: anonymous?, is_testee: false })
     }
 
     fn websocket_options(&mut self, options: &Cursor<'_>) -> Option<WebSocketOptions> {

@@ -1,1 +1,38 @@
 //! The native router: sockets around the core.
+//!
+//! Owns everything that touches the system: sockets, TLS, files, child processes, signals, and the one clock. Decides
+//! nothing about WAMP: that is the business of [`router`](crate::router).
+//!
+//! | File | Holds |
+//! |---|---|
+//! | `run` | a node from its start to its end: listeners, children, signals |
+//! | `hub` | the router under its lock, the peers, timers |
+//! | `threads` | the threads on which connections run |
+//! | `listener`, `stream`, `tls` | listening sockets and what they accept |
+//! | `connection` | the reading side of a connection, and its ends |
+//! | `rawsocket`, `websocket` | frames to messages |
+//! | `outgoing` | the queue of a peer, framing on the way out, who writes |
+//! | `mailbox` | messages that are fetched instead of written |
+//! | `web` | HTTP: services by path, the WebSocket handshake, long polling |
+//! | `components` | child processes: their starts, output and end |
+//! | `clock` | the only clock |
+
+pub mod clock;
+pub mod components;
+pub mod hub;
+pub mod stream;
+pub mod websocket;
+
+mod connection;
+mod listener;
+mod mailbox;
+mod outgoing;
+mod rawsocket;
+mod run;
+mod threads;
+mod tls;
+mod web;
+
+pub use listener::ListenError;
+pub use run::{Options, RunError, run};
+pub use threads::default_threads;

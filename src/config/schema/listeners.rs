@@ -100,6 +100,14 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
             "WebSocket, whatever the path.",
         ),
         described(
+            object(
+                &transports::WEBSOCKET_KEYS,
+                &required,
+                with(websocket_fields(), whole("websocket.testee")),
+            ),
+            "A WebSocket that sends every message back, for protocol test suites.",
+        ),
+        described(
             object(&transports::RAWSOCKET_KEYS, &required, with(rawsocket_fields(), whole("rawsocket"))),
             "RawSocket.",
         ),

@@ -1,0 +1,386 @@
+//! One connection: bytes in, messages to the router, and the rest of what waits out.
+//!
+//! Owns the reading side of a socket and the ends of a connection: silence, failures, closes. Framing is in [`Incoming`]'s
+//! two kinds, [`rawsocket`](super::rawsocket) and [`websocket`](super::websocket); writing is in
+//! [`outgoing`](super::outgoing).
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::net::{TcpStream, tcp, unix};
+use tokio::time::Sleep;
+use tokio_rustls::server::TlsStream;
+
+use super::hub::{Counted, Hub};
+use super::outgoing::{Outgoing, Peer, Writer};
+use super::stream::{Socket, Stream};
+use crate::id::SessionKey;
+use crate::router::Close;
+
+/// What a connection's framing makes of bytes, and of the ends of a connection.
+pub(super) trait Incoming: Send {
+    /// Takes whole frames off the front of `bytes`; their messages, of at most `limit` bytes each, go to `messages`.
+    fn take(
+        &mut self,
+        bytes: &mut BytesMut,
+        limit: usize,
+        peer: &Peer,
+        messages: &mut Vec<Bytes>,
+    ) -> Result<(), Failure>;
+
+    /// Makes frames of messages that wait as they are ([`Framing::Later`](super::outgoing::Framing::Later)).
+    fn frame(&mut self, _outgoing: &mut Outgoing) {}
+
+    /// The last frame, if the framing has one.
+    fn close_frame(&self, _close: CloseWith<'_>) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Whether the peer has said that it closes: it sends nothing more.
+    fn is_closed(&self) -> bool {
+        false
+    }
+
+    /// How long the peer may be silent; `None` is for ever.
+    fn silence(&self) -> Option<Duration> {
+        None
+    }
+
+    /// What to send to a peer that was silent for so long, and how long it then has to say anything at all.
+    fn ping(&mut self) -> Option<(Vec<u8>, Duration)> {
+        None
+    }
+
+    /// How long the peer has to answer a close.
+    fn close_timeout(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+}
+
+/// Why a connection is closed by this side.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum CloseWith<'a> {
+    Router(Close),
+    Failure(&'a Failure),
+    Overflow,
+}
+
+/// Bytes that are not what the framing wants.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// A message over the limit: the router answers it.
+    #[error("a message of {0} bytes is too long")]
+    Oversized(usize),
+    /// A frame that breaks the framing's protocol.
+    #[error("{text}")]
+    Protocol {
+        /// A WebSocket close code.
+        code: u16,
+        text: String,
+    },
+}
+
+/// Where bytes come from.
+enum Reader {
+    Tcp(tcp::OwnedReadHalf),
+    Unix(unix::OwnedReadHalf),
+    /// Both directions: only the connection's own task can encrypt.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// What one thread uses for all of its connections in turn.
+struct Scratch {
+    /// Read into by whichever connection is ready; what a connection needs for longer it copies.
+    bytes: BytesMut,
+    messages: Vec<Bytes>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch { bytes: BytesMut::new(), messages: Vec::new() });
+}
+
+/// The half of a socket that a connection reads.
+pub(super) struct ReadHalf {
+    reader: Reader,
+    read_ahead: Bytes,
+    counted: Option<Counted>,
+}
+
+/// Parts a socket into what its connection reads and what its peer's queue writes.
+pub(super) fn split(stream: Stream) -> (ReadHalf, Writer) {
+    let Stream { read_ahead, socket, counted } = stream;
+    let (reader, writer) = match socket {
+        Socket::Tcp(socket) => {
+            let (reader, writer) = socket.into_split();
+            (Reader::Tcp(reader), Writer::Tcp(writer))
+        }
+        Socket::Unix(socket) => {
+            let (reader, writer) = socket.into_split();
+            (Reader::Unix(reader), Writer::Unix(writer))
+        }
+        Socket::Tls(socket) => (Reader::Tls(socket), Writer::Task),
+    };
+    (ReadHalf { reader, read_ahead, counted }, writer)
+}
+
+/// A connection whose handshake is over: a future that ends with it.
+///
+/// It is spawned as it is, so that an idle session costs no more than these fields.
+pub(super) struct Connection<I> {
+    hub: Arc<Hub>,
+    key: SessionKey,
+    peer: Arc<Peer>,
+    reader: Reader,
+    incoming: I,
+    /// The beginning of a frame that has not come as a whole.
+    partial: BytesMut,
+    /// Bytes that the next message may have.
+    limit: usize,
+    state: State,
+    failure: Option<Failure>,
+    /// Something came since the timer was set.
+    is_alive: bool,
+    /// The peer was pinged, and has said nothing since.
+    is_pinged: bool,
+    timer: Option<Pin<Box<Sleep>>>,
+    is_begun: bool,
+    _counted: Option<Counted>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// What waits is written, and then the end of the stream.
+    Flushing,
+    /// Everything was written; what still comes is not looked at, until the peer closes.
+    Draining,
+}
+
+impl<I: Incoming> Connection<I> {
+    pub fn new(hub: Arc<Hub>, key: SessionKey, peer: Arc<Peer>, half: ReadHalf, incoming: I) -> Self {
+        let ReadHalf { reader, read_ahead, counted } = half;
+        Self {
+            limit: hub.message_limit(key),
+            hub,
+            key,
+            peer,
+            reader,
+            incoming,
+            partial: BytesMut::from(&*read_ahead),
+            state: State::Open,
+            failure: None,
+            is_alive: true,
+            is_pinged: false,
+            timer: None,
+            is_begun: false,
+            _counted: counted,
+        }
+    }
+
+    /// What came with the handshake is handled first, and the timer of silence is set.
+    fn begin(&mut self) {
+        self.is_begun = true;
+        if !self.partial.is_empty() {
+            let mut read_ahead = std::mem::take(&mut self.partial);
+            self.handle_bytes(&mut read_ahead);
+            self.partial = read_ahead;
+        }
+        if let Some(silence) = self.incoming.silence() {
+            self.timer = Some(Box::pin(tokio::time::sleep(silence)));
+        }
+    }
+
+    /// Ready when the connection is over.
+    fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_begun {
+            self.begin();
+        }
+        if self.poll_timer(cx).is_ready() || self.poll_send(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        for _ in 0..READS {
+            match self.poll_read(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                // Handling may have made something that only this task can write.
+                Poll::Ready(Ok(())) if self.poll_send(cx).is_ready() => return Poll::Ready(()),
+                Poll::Ready(Ok(())) => {}
+            }
+        }
+        // Others want to be read, too.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(timer) = &mut self.timer {
+            ready!(timer.as_mut().poll(cx));
+            let is_alive = std::mem::take(&mut self.is_alive);
+            let next = match (self.state, self.incoming.silence()) {
+                (State::Open, Some(silence)) if is_alive => {
+                    self.is_pinged = false;
+                    silence
+                }
+                (State::Open, Some(silence)) if !self.is_pinged => match self.incoming.ping() {
+                    Some((ping, timeout)) => {
+                        self.is_pinged = true;
+                        self.peer.send_frame(&ping);
+                        self.peer.flush();
+                        timeout
+                    }
+                    None => silence,
+                },
+                // It has not answered a ping, or a close.
+                _ => return Poll::Ready(()),
+            };
+            timer.as_mut().reset(tokio::time::Instant::now() + next);
+        }
+        Poll::Pending
+    }
+
+    /// Writes what only this task can write. Ready when the connection is over.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let peer = Arc::clone(&self.peer);
+        let mut outgoing = peer.lock();
+        outgoing.set_waker(cx.waker());
+        self.incoming.frame(&mut outgoing);
+        if self.state == State::Open {
+            let close = match (outgoing.overflowed, &self.failure, outgoing.closing) {
+                (true, ..) => Some(CloseWith::Overflow),
+                (_, Some(failure), _) => Some(CloseWith::Failure(failure)),
+                (_, None, Some(close)) => Some(CloseWith::Router(close)),
+                (_, None, None) if self.incoming.is_closed() => Some(CloseWith::Router(Close::Normal)),
+                (_, None, None) => None,
+            };
+            if let Some(CloseWith::Overflow) = close {
+                // It does not read: there is no way to tell it anything.
+                return Poll::Ready(());
+            }
+            if let Some(close) = close {
+                if let Some(frame) = self.incoming.close_frame(close) {
+                    outgoing.queue.own.extend_from_slice(&frame);
+                }
+                outgoing.closing.get_or_insert(Close::Normal);
+                self.state = State::Flushing;
+                let mut timer = Box::pin(tokio::time::sleep(self.incoming.close_timeout()));
+                // Registers the waker; a timeout of nothing is over at the next turn.
+                let _ = timer.as_mut().poll(cx);
+                self.timer = Some(timer);
+            }
+        }
+        let socket: Option<&mut (dyn AsyncWrite + Unpin + Send)> = match &mut self.reader {
+            Reader::Tls(socket) => Some(&mut **socket),
+            Reader::Tcp(_) | Reader::Unix(_) => None,
+        };
+        match outgoing.poll_write(cx, socket) {
+            Poll::Ready(Err(_)) => Poll::Ready(()),
+            Poll::Ready(Ok(())) if self.state == State::Flushing => {
+                // Only the end of the stream is sent now. Closing the socket while the peer's last bytes are on their
+                // way would make the system throw away what it has not sent.
+                self.state = State::Draining;
+                outgoing.shut_down(cx);
+                if let Reader::Tls(socket) = &mut self.reader {
+                    // close_notify is a courtesy: what cannot be written at once is not waited for.
+                    let _ = Pin::new(socket).poll_shutdown(cx);
+                }
+                if self.incoming.is_closed() { Poll::Ready(()) } else { Poll::Pending }
+            }
+            _ => Poll::Pending,
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut bytes = std::mem::take(&mut self.partial);
+        if !bytes.is_empty() {
+            bytes.reserve(bytes.len().max(MIN_READ));
+            let read = self.poll_read_into(cx, &mut bytes);
+            if let Poll::Ready(Ok(())) = read {
+                self.handle_bytes(&mut bytes);
+            }
+            if !bytes.is_empty() {
+                self.partial = bytes;
+            }
+            return read;
+        }
+        let mut bytes = SCRATCH.with_borrow_mut(|scratch| std::mem::take(&mut scratch.bytes));
+        bytes.reserve(CHUNK);
+        let read = self.poll_read_into(cx, &mut bytes);
+        if let Poll::Ready(Ok(())) = read {
+            self.handle_bytes(&mut bytes);
+            self.partial = BytesMut::from(&*bytes);
+            bytes.clear();
+        }
+        SCRATCH.with_borrow_mut(|scratch| scratch.bytes = bytes);
+        read
+    }
+
+    /// Reads once, behind what is there. The end of the stream is an error.
+    fn poll_read_into(&mut self, cx: &mut Context<'_>, bytes: &mut BytesMut) -> Poll<io::Result<()>> {
+        let read = match &mut self.reader {
+            Reader::Tcp(socket) => pin!(socket.read_buf(bytes)).poll(cx),
+            Reader::Unix(socket) => pin!(socket.read_buf(bytes)).poll(cx),
+            Reader::Tls(socket) => pin!(socket.read_buf(bytes)).poll(cx),
+        };
+        if ready!(read)? == 0 {
+            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+        }
+        self.is_alive = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn handle_bytes(&mut self, bytes: &mut BytesMut) {
+        if self.state != State::Open || self.failure.is_some() {
+            bytes.clear();
+            return;
+        }
+        let mut messages = SCRATCH.with_borrow_mut(|scratch| std::mem::take(&mut scratch.messages));
+        let taken = self.incoming.take(bytes, self.limit, &self.peer, &mut messages);
+        if !messages.is_empty() {
+            self.limit = self.hub.handle(self.key, messages.drain(..));
+        }
+        SCRATCH.with_borrow_mut(|scratch| scratch.messages = messages);
+        match taken {
+            Ok(()) => {}
+            Err(Failure::Oversized(length)) => {
+                self.hub.oversized(self.key, length);
+                bytes.clear();
+            }
+            Err(failure) => {
+                self.hub.reject(&self.peer, &failure.to_string());
+                self.failure = Some(failure);
+                bytes.clear();
+            }
+        }
+        self.peer.flush();
+    }
+}
+
+impl<I: Incoming + Unpin> Future for Connection<I> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_all(cx)
+    }
+}
+
+impl<I> Drop for Connection<I> {
+    fn drop(&mut self) {
+        self.hub.closed(self.key);
+    }
+}
+
+/// Reads of one turn: then others have theirs.
+const READS: usize = 4;
+
+/// Bytes that one read may bring.
+const CHUNK: usize = 64 << 10;
+
+/// Bytes that are at least made room for behind the beginning of a frame.
+const MIN_READ: usize = 4 << 10;

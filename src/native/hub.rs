@@ -1,0 +1,368 @@
+//! The router, and the way to it from every connection.
+//!
+//! Owns the one lock around the router: whoever reads messages from a socket handles them under it, in batches, and after
+//! it writes to the peers that they touched. Decides nothing about WAMP. Timers are one task that sleeps until the router
+//! has something to do.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{Notify, watch};
+use tracing::{info, warn};
+
+use super::clock::Clock;
+use super::outgoing::{Peer, QueueLimits, Queued};
+use crate::config::{Config, Limits};
+use crate::id::SessionKey;
+use crate::message::MessageType;
+use crate::payload::EncodedPayload;
+use crate::router::{Action, Close, News, Now, OpenRefused, Outbox, RealmCounters, Router, Transport};
+
+/// The router of a process, shared by all connections.
+#[derive(Debug)]
+pub struct Hub {
+    clock: Clock,
+    limits: Limits,
+    core: Mutex<Core>,
+    /// The router has something to do earlier than the timer task knows.
+    earlier: Notify,
+    /// A transport was closed.
+    closed: Notify,
+    /// Whether the router ends.
+    ending: watch::Sender<bool>,
+    pub(super) counters: Counters,
+}
+
+#[derive(Debug)]
+struct Core {
+    router: Router<EncodedPayload>,
+    outbox: Outbox<EncodedPayload>,
+    /// By the index of their keys, with the generation.
+    peers: Vec<Option<(u32, Arc<Peer>)>>,
+    overflowed: Vec<SessionKey>,
+    /// What is to be logged when the lock is let go.
+    news: Vec<(News, Option<Arc<Peer>>)>,
+    /// When the timer task wakes, in the router's milliseconds.
+    wakes_at: u64,
+}
+
+/// What the process did, beside what the router counts.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub accepted: AtomicU64,
+    pub open: AtomicUsize,
+    pub refused: AtomicU64,
+    pub handshakes_failed: AtomicU64,
+    pub overflows: AtomicU64,
+    pub dropped: AtomicU64,
+}
+
+thread_local! {
+    /// The peers that a batch touched; kept so that a warm batch allocates nothing.
+    static TOUCHED: RefCell<Vec<Arc<Peer>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Hub {
+    /// A router for `config`, with 32 bytes of chance.
+    pub fn new(config: Config, seed: [u8; 32]) -> Arc<Self> {
+        let limits = config.limits.clone();
+        let core = Core {
+            router: Router::new(config, seed),
+            outbox: Outbox::new(),
+            peers: Vec::new(),
+            overflowed: Vec::new(),
+            news: Vec::new(),
+            wakes_at: u64::MAX,
+        };
+        Arc::new(Self {
+            clock: Clock::start(),
+            limits,
+            core: Mutex::new(core),
+            earlier: Notify::new(),
+            closed: Notify::new(),
+            ending: watch::Sender::new(false),
+            counters: Counters::default(),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Core> {
+        // A panic while it is held ends the process: see `panic = "abort"`.
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a transport in.
+    pub(super) fn open(&self, transport: Transport, peer: Arc<Peer>) -> Result<SessionKey, OpenRefused> {
+        let now = self.clock.now();
+        let mut core = self.lock();
+        let key = core.router.handle_open(transport, now)?;
+        let index = key.index as usize;
+        if core.peers.len() <= index {
+            core.peers.resize(index + 1, None);
+        }
+        core.peers[index] = Some((key.generation, peer));
+        self.rearm(&mut core);
+        Ok(key)
+    }
+
+    /// Handles messages of one transport; answers how long its next one may be.
+    pub(super) fn handle(&self, key: SessionKey, messages: impl IntoIterator<Item = Bytes>) -> usize {
+        let now = self.clock.now();
+        self.with(|core, touched| {
+            for message in messages {
+                core.router.handle(key, message, now, &mut core.outbox);
+                self.deliver(core, now, touched);
+            }
+            core.router.message_limit(key)
+        })
+    }
+
+    /// Answers a message that is too long to be read.
+    pub(super) fn oversized(&self, key: SessionKey, length: usize) {
+        let now = self.clock.now();
+        self.with(|core, touched| {
+            core.router.handle_oversized(key, length, now, &mut core.outbox);
+            self.deliver(core, now, touched);
+        });
+    }
+
+    /// Open connections, with those that have not said what they are.
+    pub fn connections(&self) -> usize {
+        self.counters.open.load(Ordering::Relaxed)
+    }
+
+    /// Waits for the router's end to begin: what is idle then has nothing to wait for.
+    pub(super) async fn ending(&self) {
+        // An error would say that the router is gone.
+        let _ = self.ending.subscribe().wait_for(|is_ending| *is_ending).await;
+    }
+
+    /// The numbers of each realm; those of the configuration in its order.
+    pub(super) fn realm_counters(&self) -> Vec<RealmCounters> {
+        self.lock().router.counters().collect()
+    }
+
+    /// Time since the start.
+    pub(super) fn uptime(&self) -> Duration {
+        Duration::from_millis(self.clock.mono_ms())
+    }
+
+    /// How long the next message of a transport may be.
+    pub(super) fn message_limit(&self, key: SessionKey) -> usize {
+        self.lock().router.message_limit(key)
+    }
+
+    /// Takes note of a connection that ended before it was one.
+    pub(super) fn reject_handshake(&self, peer: &str, reason: &str) {
+        self.counters.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+        warn!(peer, reason, "rejected connection");
+    }
+
+    /// The most transports there may be.
+    pub(super) fn transport_limit(&self) -> usize {
+        self.limits.transports
+    }
+
+    /// Bytes of the longest message.
+    pub(super) fn message_length(&self) -> usize {
+        self.limits.message_length
+    }
+
+    /// What may wait for each peer.
+    pub(super) fn queue_limits(&self) -> QueueLimits {
+        let Limits { queue_length, overflow, .. } = self.limits;
+        QueueLimits { bytes: queue_length, messages: usize::MAX, overflow }
+    }
+
+    /// Takes note of bytes that break the framing of a transport, whose connection ends.
+    pub(super) fn reject(&self, peer: &Peer, reason: &str) {
+        warn!(peer = &*peer.address, "rejected input: {reason}");
+    }
+
+    /// Replaces the configuration; see [`Router::reload`]. What peers may have waiting stays as it was.
+    pub fn reload(&self, config: Config) {
+        let now = self.clock.now();
+        self.with(|core, touched| {
+            core.router.reload(config, now, &mut core.outbox);
+            self.deliver(core, now, touched);
+        });
+    }
+
+    /// Cleans up after a transport that was lost.
+    pub(super) fn closed(&self, key: SessionKey) {
+        let now = self.clock.now();
+        self.with(|core, touched| {
+            core.router.handle_closed(key, now, &mut core.outbox);
+            core.peers[key.index as usize].take_if(|(generation, _)| *generation == key.generation);
+            self.deliver(core, now, touched);
+        });
+    }
+
+    /// Does what is due whenever it is due. Runs as long as the router.
+    pub(super) async fn run_timers(&self) {
+        loop {
+            let wait = {
+                let mut core = self.lock();
+                core.wakes_at = core.router.next_timeout().unwrap_or(u64::MAX);
+                core.wakes_at.saturating_sub(self.clock.mono_ms())
+            };
+            if wait > 0 {
+                tokio::select! {
+                    () = tokio::time::sleep(Duration::from_millis(wait.min(A_DAY_MS))) => {}
+                    () = self.earlier.notified() => continue,
+                }
+            }
+            let now = self.clock.now();
+            self.with(|core, touched| {
+                core.router.handle_timeout(now, &mut core.outbox);
+                self.deliver(core, now, touched);
+            });
+        }
+    }
+
+    /// Says GOODBYE to all, and waits until everybody has gone, at most as long as the router gives them.
+    pub async fn shut_down(&self, at_most: Duration) {
+        self.ending.send_replace(true);
+        let now = self.clock.now();
+        self.with(|core, touched| {
+            core.router.handle_shutdown(now, &mut core.outbox);
+            self.deliver(core, now, touched);
+        });
+        let everybody_left = async {
+            loop {
+                let closed = self.closed.notified();
+                if self.counters.open.load(Ordering::Relaxed) == 0 {
+                    return;
+                }
+                closed.await;
+            }
+        };
+        let _ = tokio::time::timeout(at_most, everybody_left).await;
+    }
+
+    /// Counts a connection as long as the answer lives; `None` if there are as many as there may be.
+    pub(super) fn count_connection(self: &Arc<Self>) -> Option<Counted> {
+        self.counters.accepted.fetch_add(1, Ordering::Relaxed);
+        let counted = self.count_child();
+        if self.counters.open.load(Ordering::Relaxed) > self.limits.transports {
+            self.counters.refused.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(counted)
+    }
+
+    /// Counts a connection that is never one too many.
+    pub(super) fn count_child(self: &Arc<Self>) -> Counted {
+        self.counters.open.fetch_add(1, Ordering::Relaxed);
+        Counted(Arc::clone(self))
+    }
+
+    /// Locks the router for `act`, then writes to those that it touched.
+    fn with<T>(&self, act: impl FnOnce(&mut Core, &mut Vec<Arc<Peer>>) -> T) -> T {
+        let mut touched = TOUCHED.with(RefCell::take);
+        let (answer, news) = {
+            let mut core = self.lock();
+            let answer = act(&mut core, &mut touched);
+            self.rearm(&mut core);
+            (answer, std::mem::take(&mut core.news))
+        };
+        for peer in touched.drain(..) {
+            peer.flush();
+        }
+        for (news, peer) in news {
+            log(&news, peer.as_deref());
+        }
+        TOUCHED.with(|kept| kept.replace(touched));
+        answer
+    }
+
+    /// Puts what the router wants sent into the queues of the peers.
+    fn deliver(&self, core: &mut Core, now: Now, touched: &mut Vec<Arc<Peer>>) {
+        loop {
+            for news in core.outbox.take_news() {
+                let (News::Joined { key, .. } | News::Left { key, .. } | News::Aborted { key, .. }) = &news;
+                let peer = core.peers[key.index as usize].as_ref().map(|(_, peer)| Arc::clone(peer));
+                core.news.push((news, peer));
+            }
+            if core.outbox.is_empty() {
+                return;
+            }
+            for (key, action) in core.outbox.drain() {
+                let slot = &mut core.peers[key.index as usize];
+                let Some((_, peer)) = slot else { continue };
+                let queued = match action {
+                    Action::Send { head, payload, message_type } => {
+                        peer.send(head, payload, message_type == MessageType::Event)
+                    }
+                    Action::Close(close) => peer.close(close),
+                };
+                match queued {
+                    Queued::First => touched.push(Arc::clone(peer)),
+                    Queued::Behind | Queued::Closed => {}
+                    Queued::Dropped => {
+                        self.counters.dropped.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Queued::Overflow => {
+                        let waiting = self.limits.queue_length;
+                        warn!(
+                            peer = &*peer.address,
+                            "it takes too little of what is sent to it: closed ({waiting} bytes may wait)"
+                        );
+                        core.overflowed.push(key);
+                    }
+                }
+            }
+            while let Some(key) = core.overflowed.pop() {
+                self.counters.overflows.fetch_add(1, Ordering::Relaxed);
+                core.router.handle_closed(key, now, &mut core.outbox);
+            }
+        }
+    }
+
+    fn rearm(&self, core: &mut Core) {
+        if let Some(next) = core.router.next_timeout()
+            && next < core.wakes_at
+        {
+            core.wakes_at = next;
+            self.earlier.notify_one();
+        }
+    }
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub(super) struct Counted(Arc<Hub>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.counters.open.fetch_sub(1, Ordering::Relaxed);
+        self.0.closed.notify_waiters();
+    }
+}
+
+fn log(news: &News, peer: Option<&Peer>) {
+    let peer = peer.map_or("", |peer| &peer.address);
+    match news {
+        News::Joined { session, realm, authid, authrole, authmethod, .. } => {
+            info!(session = session.0, realm, authid, authrole, authmethod, peer, "session attached");
+        }
+        News::Left { session, realm, .. } => {
+            info!(session = session.0, realm, peer, "session detached");
+        }
+        News::Aborted { reason, message, .. } => warn!(peer, reason, "rejected input: {message}"),
+    }
+}
+
+/// How a WebSocket close says it. [RFC 6455, 7.4.1]
+pub(super) fn close_code(close: Close) -> (u16, &'static str) {
+    match close {
+        Close::Normal => (1000, ""),
+        Close::ProtocolViolation => (1002, "protocol violation"),
+        Close::Timeout => (1008, "timeout"),
+    }
+}
+
+/// Longest sleep: timers of the system need not know longer ones.
+const A_DAY_MS: u64 = 86_400_000;

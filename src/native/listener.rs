@@ -1,0 +1,302 @@
+//! Listening sockets: binding, accepting, and finding out what the other end speaks.
+//!
+//! Owns connections until their first bytes say whether they are RawSocket or HTTP; then [`rawsocket`](super::rawsocket)
+//! or [`web`](super::web) has them.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::FileTypeExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio_rustls::TlsAcceptor;
+use tracing::{info, warn};
+
+use super::hub::Hub;
+use super::stream::{PeerInfo, Stream};
+use super::threads::Threads;
+use super::{rawsocket, tls, web};
+use crate::config::node::{self, Address, AnonymousAuth};
+use crate::rawsocket::{HandshakeError, MAGIC};
+use crate::router::Identity;
+
+/// A socket that listens, and what is served on it.
+pub(super) struct Listener {
+    bound: Bound,
+    service: Arc<Service>,
+}
+
+enum Bound {
+    Tcp(TcpListener, SocketAddr),
+    Unix(UnixListener, UnlinkOnDrop),
+}
+
+/// What is served on a listener.
+struct Service {
+    hub: Arc<Hub>,
+    rawsocket: Option<node::RawSocket>,
+    web: Option<Arc<web::Web>>,
+    tls: Option<TlsAcceptor>,
+    /// Time for the first bytes, and for the handshake of TLS.
+    handshake_timeout: Duration,
+}
+
+/// Why a listener could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {reason}")]
+pub struct ListenError {
+    /// Where the listener stands in the configuration.
+    pub path: String,
+    pub reason: String,
+}
+
+impl Listener {
+    /// Binds the socket; connections wait until [`run`](Self::run).
+    pub fn bind(hub: &Arc<Hub>, config: &node::Listener) -> Result<Self, ListenError> {
+        let error = |reason: String| ListenError { path: config.path.clone(), reason };
+        let tls = match &config.endpoint.tls {
+            Some(tls) => Some(tls::server_config(tls).map_err(error)?.into()),
+            None => None,
+        };
+        let bound = match &config.endpoint.address {
+            Address::Tcp { port, interface, version, backlog } => {
+                let address = address(*interface, *version, *port);
+                bind_tcp(address, interface.is_none() && version.is_none(), *backlog)
+                    .and_then(|listener| Ok(Bound::Tcp(TcpListener::from_std(listener)?, address)))
+                    .map_err(|reason| error(format!("cannot listen on tcp {address}: {reason}")))?
+            }
+            Address::Unix { path } => bind_unix(path)
+                .map_err(|reason| error(format!("cannot listen on unix {}: {reason}", path.display())))?,
+        };
+        let rawsocket = config.rawsocket.clone();
+        let handshake_timeout = match (&rawsocket, &config.web) {
+            (Some(rawsocket), None) => rawsocket.handshake_timeout,
+            (_, Some(web)) => web.client_timeout,
+            (None, None) => Duration::ZERO,
+        };
+        let web = config.web.as_ref().map(|web| Arc::new(web::Web::new(web, config)));
+        let service = Service { hub: Arc::clone(hub), rawsocket, web, tls, handshake_timeout };
+        let listener = Self { bound, service: Arc::new(service) };
+        let what = match (config.rawsocket.is_some(), config.web.is_some()) {
+            (true, true) => "rawsocket, websocket and http",
+            (true, false) => "rawsocket",
+            _ => "websocket and http",
+        };
+        let tls = if config.endpoint.tls.is_some() { ", tls" } else { "" };
+        info!("listening on {listener} for {what}{tls} ({})", config.path);
+        Ok(listener)
+    }
+
+    /// Accepts connections, for ever.
+    pub async fn run(self, threads: Threads) {
+        match &self.bound {
+            Bound::Tcp(listener, _) => loop {
+                match listener.accept().await {
+                    Ok((socket, peer)) => self.accept_tcp(socket, peer, &threads),
+                    Err(error) => pause(&self, &error).await,
+                }
+            },
+            Bound::Unix(listener, _) => loop {
+                match listener.accept().await {
+                    Ok((socket, _)) => self.accept_unix(socket, &threads),
+                    Err(error) => pause(&self, &error).await,
+                }
+            },
+        }
+    }
+
+    fn accept_tcp(&self, socket: TcpStream, peer: SocketAddr, threads: &Threads) {
+        let service = Arc::clone(&self.service);
+        // Messages are written when they are whole; waiting for more would only hold them up. And a peer that is gone
+        // without a word is noticed sooner or later, whatever it speaks.
+        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 4);
+        let prepared =
+            socket.set_nodelay(true).and_then(|()| SockRef::from(&socket).set_tcp_keepalive(&keepalive));
+        let (Ok(()), Ok(socket)) = (prepared, socket.into_std()) else { return };
+        threads.next().spawn(async move {
+            // A socket belongs to the runtime in which it was made.
+            let Ok(socket) = TcpStream::from_std(socket) else { return };
+            let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+            let version = if peer.is_ipv4() { 4 } else { 6 };
+            let peer = format!("tcp{version}:{peer}");
+            service.serve_tcp(socket, PeerInfo { peer, ..PeerInfo::default() }).await;
+        });
+    }
+
+    fn accept_unix(&self, socket: UnixStream, threads: &Threads) {
+        let service = Arc::clone(&self.service);
+        let Ok(socket) = socket.into_std() else { return };
+        threads.next().spawn(async move {
+            let Ok(socket) = UnixStream::from_std(socket) else { return };
+            let info = PeerInfo { peer: "unix".into(), ..PeerInfo::default() };
+            service.serve(socket.into(), info).await;
+        });
+    }
+}
+
+/// Accepting fails when the process has no more file descriptors; there will be some when connections end.
+async fn pause(listener: &Listener, error: &io::Error) {
+    warn!("cannot accept a connection on {listener}: {error}");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+}
+
+impl Service {
+    async fn serve_tcp(self: Arc<Self>, socket: TcpStream, mut info: PeerInfo) {
+        let Some(tls) = &self.tls else {
+            return self.serve(socket.into(), info).await;
+        };
+        match tokio::time::timeout(self.handshake_timeout, tls.accept(socket)).await {
+            Ok(Ok(socket)) => {
+                let (_, session) = socket.get_ref();
+                info.is_secure = true;
+                info.client_certificate =
+                    session.peer_certificates().and_then(|chain| Some(chain.first()?.clone().into_owned()));
+                self.serve(socket.into(), info).await;
+            }
+            Ok(Err(error)) => self.hub.reject_handshake(&info.peer, &format!("TLS: {error}")),
+            Err(_) => self.hub.reject_handshake(&info.peer, "no TLS handshake came in time"),
+        }
+    }
+
+    async fn serve(&self, mut stream: Stream, info: PeerInfo) {
+        let Some(counted) = self.hub.count_connection() else {
+            self.hub.reject_handshake(&info.peer, "the router has as many connections as it may have");
+            // It is told so if it says what it speaks; that it takes no time is what keeps this bounded.
+            let _ = tokio::time::timeout(REFUSAL, refuse(stream)).await;
+            return;
+        };
+        stream.counted = Some(counted);
+        let hub = Arc::clone(&self.hub);
+        match (&self.rawsocket, &self.web) {
+            (Some(rawsocket), None) => rawsocket::serve(hub, stream, rawsocket, info, None).await,
+            (None, Some(web)) => web::serve(hub, Arc::clone(web), stream, info).await,
+            (None, None) => {}
+            (Some(rawsocket), Some(web)) => {
+                let first = tokio::time::timeout(self.handshake_timeout, stream.read_u8()).await;
+                let Ok(Ok(first)) = first else {
+                    self.hub.reject_handshake(&info.peer, "nothing came in time");
+                    return;
+                };
+                let stream = stream.with_read_ahead(Bytes::copy_from_slice(&[first]));
+                if first == MAGIC {
+                    rawsocket::serve(hub, stream, rawsocket, info, None).await;
+                } else {
+                    web::serve(hub, Arc::clone(web), stream, info).await;
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.bound {
+            Bound::Tcp(listener, asked) => {
+                let address = listener.local_addr().unwrap_or(*asked);
+                write!(f, "tcp {address}")
+            }
+            Bound::Unix(_, UnlinkOnDrop(path)) => write!(f, "unix {}", path.display()),
+        }
+    }
+}
+
+/// What the configuration says of those who do not authenticate, if it says anything.
+pub(super) fn anonymous(config: &AnonymousAuth) -> Option<Identity> {
+    if *config == AnonymousAuth::default() {
+        return None;
+    }
+    let AnonymousAuth { role, authid, realm } = config.clone();
+    Some(Identity {
+        realm,
+        authid,
+        authrole: role.unwrap_or_else(|| "anonymous".into()),
+        authmethod: "anonymous".into(),
+        authprovider: "static".into(),
+    })
+}
+
+fn address(interface: Option<IpAddr>, version: Option<u8>, port: u16) -> SocketAddr {
+    let any = match version {
+        Some(4) => Ipv4Addr::UNSPECIFIED.into(),
+        _ => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    SocketAddr::new(interface.unwrap_or(any), port)
+}
+
+/// `both`: IPv4 too, on a socket for IPv6; and IPv4 alone where the system has no IPv6.
+fn bind_tcp(address: SocketAddr, both: bool, backlog: u32) -> io::Result<std::net::TcpListener> {
+    let bind = |address: SocketAddr| -> io::Result<std::net::TcpListener> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(!both)?;
+        }
+        // A router that is started again must not wait for the last connections of the one before.
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+        socket.set_nonblocking(true)?;
+        Ok(std::net::TcpListener::from(socket))
+    };
+    match bind(address) {
+        Err(error) if both && error.kind() != io::ErrorKind::AddrInUse => {
+            bind((Ipv4Addr::UNSPECIFIED, address.port()).into())
+        }
+        bound => bound,
+    }
+}
+
+fn bind_unix(path: &PathBuf) -> io::Result<Bound> {
+    match std::fs::symlink_metadata(path) {
+        // One that nobody listens on was left behind by a router that was killed.
+        Ok(metadata) if metadata.file_type().is_socket() => {
+            match std::os::unix::net::UnixStream::connect(path) {
+                Ok(_) => return Err(io::Error::new(io::ErrorKind::AddrInUse, "somebody listens there")),
+                Err(_) => std::fs::remove_file(path)?,
+            }
+        }
+        Ok(_) => {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file is there that is no socket"));
+        }
+        Err(_) => {}
+    }
+    Ok(Bound::Unix(UnixListener::bind(path)?, UnlinkOnDrop(path.clone())))
+}
+
+/// Takes the socket file away with the listener.
+struct UnlinkOnDrop(PathBuf);
+
+impl Drop for UnlinkOnDrop {
+    fn drop(&mut self) {
+        // Whoever took it away before did what is done here.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Tells a connection that there is no room for it, in its own language.
+async fn refuse(mut stream: Stream) -> io::Result<()> {
+    if stream.read_u8().await? == MAGIC {
+        stream.read_exact(&mut [0; 3]).await?;
+        let reply = HandshakeError::TooManyConnections.reply();
+        stream.write_all(reply.as_ref().map_or(&[], |reply| reply.as_slice())).await?;
+    } else {
+        stream.write_all(NO_ROOM).await?;
+    }
+    stream.shutdown().await?;
+    // What still comes is thrown away, so that the answer is not lost with it.
+    while stream.read(&mut [0; 1024]).await? > 0 {}
+    Ok(())
+}
+
+const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// Time that a refusal takes at most.
+const REFUSAL: Duration = Duration::from_secs(1);
+
+/// Silence of a TCP connection after which the system asks whether the other end is still there.
+const KEEPALIVE: Duration = Duration::from_secs(60);

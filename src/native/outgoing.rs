@@ -1,0 +1,462 @@
+//! What waits to be sent to one peer: a bounded queue, and who writes it to the socket.
+//!
+//! Owns framing on the way out and the limit of the queue. Messages are put in while the router is locked; afterwards
+//! whoever put them in writes them, straight to the socket, without waking another thread. Only where the socket takes no
+//! more, or where bytes must be compressed or encrypted first, the connection's own task is woken to go on.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use tokio::io::AsyncWrite;
+use tokio::net::{tcp, unix};
+
+use crate::codec::{self, Serializer};
+use crate::config::Overflow;
+use crate::payload::EncodedPayload;
+use crate::rawsocket::{FrameHeader, FrameType};
+use crate::router::Close;
+
+/// One end of a transport, as the router's side sees it.
+#[derive(Debug)]
+pub(super) struct Peer {
+    /// Where the other end is, for the log.
+    pub address: Box<str>,
+    serializer: Serializer,
+    framing: Framing,
+    /// Bytes that may wait; one message is let in whatever its length.
+    limit: usize,
+    /// Messages that may wait, where they wait as messages.
+    message_limit: usize,
+    overflow: Overflow,
+    outgoing: Mutex<Outgoing>,
+}
+
+/// How messages become bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    RawSocket,
+    /// One unmasked frame for each message.
+    WebSocket,
+    /// Not yet: the connection's task takes the messages as they are.
+    Later,
+}
+
+/// The queue and its writer.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub queue: Queue,
+    /// What waits under [`Framing::Later`].
+    messages: VecDeque<Bytes>,
+    /// Their bytes.
+    message_bytes: usize,
+    writer: Writer,
+    /// The router wants the transport closed, after what it sent before.
+    pub closing: Option<Close>,
+    /// More than may wait came to wait; nothing more is sent.
+    pub overflowed: bool,
+    /// Something came since the last flush.
+    touched: bool,
+    /// The socket takes no more: the connection's task waits until it does.
+    blocked: bool,
+    /// Wakes the connection's task.
+    waker: Option<Waker>,
+}
+
+/// Who writes.
+#[derive(Debug)]
+pub(super) enum Writer {
+    Tcp(tcp::OwnedWriteHalf),
+    Unix(unix::OwnedWriteHalf),
+    /// The connection's task, and nobody else.
+    Task,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Queued {
+    /// It waits, and the peer is to be flushed.
+    First,
+    /// It waits behind others that were put in since the last flush.
+    Behind,
+    /// There is no room for it, and the policy is to do without.
+    Dropped,
+    /// There is no room for it, and the policy is to close.
+    Overflow,
+    /// The transport is being closed.
+    Closed,
+}
+
+impl Peer {
+    pub fn new(
+        address: &str,
+        serializer: Serializer,
+        framing: Framing,
+        writer: Writer,
+        limits: QueueLimits,
+    ) -> Self {
+        let outgoing = Outgoing {
+            queue: Queue::default(),
+            messages: VecDeque::new(),
+            message_bytes: 0,
+            writer,
+            closing: None,
+            overflowed: false,
+            touched: false,
+            blocked: false,
+            waker: None,
+        };
+        let QueueLimits { bytes, messages, overflow } = limits;
+        let outgoing = Mutex::new(outgoing);
+        let address = address.into();
+        Self { address, serializer, framing, limit: bytes, message_limit: messages, overflow, outgoing }
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, Outgoing> {
+        // A panic while it is held ends the process: see `panic = "abort"`.
+        self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a message in. `may_drop` says whether the peer can do without it.
+    pub fn send(&self, head: &[u8], payload: EncodedPayload, may_drop: bool) -> Queued {
+        let mut outgoing = self.lock();
+        let outgoing = &mut *outgoing;
+        if outgoing.closing.is_some() || outgoing.overflowed {
+            return Queued::Closed;
+        }
+        let closing = codec::closing(self.serializer);
+        let length = head.len() + payload.bytes.len() + closing.len();
+        let waiting = outgoing.queue.len() + outgoing.message_bytes;
+        let is_full =
+            waiting > 0 && waiting + length > self.limit || outgoing.messages.len() >= self.message_limit;
+        if is_full {
+            if may_drop && self.overflow == Overflow::Drop {
+                return Queued::Dropped;
+            }
+            outgoing.overflowed = true;
+            outgoing.wake();
+            return Queued::Overflow;
+        }
+        match self.framing {
+            Framing::RawSocket => {
+                let header = FrameHeader { frame_type: FrameType::Message, length };
+                outgoing.queue.own.extend_from_slice(&header.encode());
+            }
+            Framing::WebSocket => {
+                let opcode = if self.serializer == Serializer::Json { 0x81 } else { 0x82 };
+                put_websocket_header(&mut outgoing.queue.own, opcode, length);
+            }
+            Framing::Later => {
+                let mut message = BytesMut::with_capacity(length);
+                message.put_slice(head);
+                message.put_slice(&payload.bytes);
+                message.put_slice(closing);
+                outgoing.messages.push_back(message.freeze());
+                outgoing.message_bytes += length;
+                return outgoing.touch();
+            }
+        }
+        outgoing.queue.own.extend_from_slice(head);
+        outgoing.queue.put(payload.bytes);
+        outgoing.queue.own.extend_from_slice(closing);
+        outgoing.touch()
+    }
+
+    /// Puts in a frame that is no message: a pong, a close. Its bytes count like a message's.
+    pub fn send_frame(&self, bytes: &[u8]) -> Queued {
+        let mut outgoing = self.lock();
+        if outgoing.overflowed {
+            return Queued::Closed;
+        }
+        if outgoing.queue.len() + bytes.len() > self.limit.max(MIN_LIMIT) {
+            outgoing.overflowed = true;
+            outgoing.wake();
+            return Queued::Overflow;
+        }
+        outgoing.queue.own.extend_from_slice(bytes);
+        outgoing.touch()
+    }
+
+    /// Has the transport closed, after what was sent before.
+    pub fn close(&self, close: Close) -> Queued {
+        let mut outgoing = self.lock();
+        if outgoing.closing.is_some() {
+            return Queued::Closed;
+        }
+        outgoing.closing = Some(close);
+        outgoing.touch()
+    }
+
+    /// Writes what waits, as far as that goes without waiting.
+    pub fn flush(&self) {
+        let mut outgoing = self.lock();
+        let outgoing = &mut *outgoing;
+        outgoing.touched = false;
+        if !outgoing.blocked && !outgoing.write_now() {
+            outgoing.blocked = true;
+            outgoing.wake();
+        }
+        if outgoing.closing.is_some() {
+            outgoing.wake();
+        }
+    }
+}
+
+/// What may wait for one peer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct QueueLimits {
+    pub bytes: usize,
+    pub messages: usize,
+    pub overflow: Overflow,
+}
+
+impl Outgoing {
+    fn touch(&mut self) -> Queued {
+        if std::mem::replace(&mut self.touched, true) { Queued::Behind } else { Queued::First }
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Names the task that goes on where others cannot.
+    pub fn set_waker(&mut self, waker: &Waker) {
+        if self.waker.as_ref().is_none_or(|old| !old.will_wake(waker)) {
+            self.waker = Some(waker.clone());
+        }
+    }
+
+    /// Says that the connection's task wants to be woken again.
+    pub fn unblock(&mut self) {
+        self.blocked = false;
+    }
+
+    /// The next message that waits as one.
+    pub fn next_message(&mut self) -> Option<Bytes> {
+        let message = self.messages.pop_front()?;
+        self.message_bytes -= message.len();
+        Some(message)
+    }
+
+    /// False if the connection's task has to go on.
+    fn write_now(&mut self) -> bool {
+        if !self.messages.is_empty() {
+            return false;
+        }
+        while !self.queue.is_empty() {
+            let written = match &self.writer {
+                Writer::Task => return false,
+                Writer::Tcp(socket) => self.queue.write(|slices| match slices {
+                    [one] => socket.try_write(one),
+                    slices => socket.try_write_vectored(slices),
+                }),
+                Writer::Unix(socket) => self.queue.write(|slices| socket.try_write_vectored(slices)),
+            };
+            if written.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Sends the end of the stream; nothing is written after it.
+    pub fn shut_down(&mut self, cx: &mut std::task::Context<'_>) {
+        // A socket that is closed already has nothing left to lose, and neither of these waits for the peer.
+        let _ = match &mut self.writer {
+            Writer::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
+            Writer::Unix(socket) => Pin::new(socket).poll_shutdown(cx),
+            Writer::Task => Poll::Ready(Ok(())),
+        };
+    }
+
+    /// Writes what waits, for the connection's task; `stream` is the socket where that task has it.
+    pub fn poll_write(
+        &mut self,
+        cx: &mut std::task::Context<'_>,
+        mut stream: Option<&mut (dyn AsyncWrite + Unpin + Send)>,
+    ) -> Poll<io::Result<()>> {
+        while !self.queue.is_empty() {
+            let socket: &mut (dyn AsyncWrite + Unpin + Send) = match (&mut self.writer, &mut stream) {
+                (Writer::Tcp(socket), _) => socket,
+                (Writer::Unix(socket), _) => socket,
+                (Writer::Task, Some(stream)) => &mut **stream,
+                (Writer::Task, None) => return Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+            };
+            let mut is_pending = false;
+            self.queue.write(|slices| match Pin::new(socket).poll_write_vectored(cx, slices) {
+                Poll::Ready(written) => written,
+                Poll::Pending => {
+                    is_pending = true;
+                    Ok(0)
+                }
+            })?;
+            if is_pending {
+                self.blocked = true;
+                return Poll::Pending;
+            }
+        }
+        if let (Writer::Task, Some(stream)) = (&self.writer, stream)
+            && Pin::new(stream).poll_flush(cx)?.is_pending()
+        {
+            self.blocked = true;
+            return Poll::Pending;
+        }
+        self.blocked = false;
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Bytes that wait to be written. Small ones are copied together; large payloads stay where they are, once for all their
+/// receivers.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    pub own: Vec<u8>,
+    /// How much of `own` was written.
+    written: usize,
+    /// Payloads that stay where they are, and the position in `own` before which each is to be written.
+    shared: VecDeque<(usize, Bytes)>,
+    shared_bytes: usize,
+}
+
+impl Queue {
+    pub fn len(&self) -> usize {
+        self.own.len() - self.written + self.shared_bytes
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.written == self.own.len() && self.shared.is_empty()
+    }
+
+    fn put(&mut self, bytes: Bytes) {
+        if bytes.len() < SHARED {
+            self.own.extend_from_slice(&bytes);
+        } else {
+            self.shared_bytes += bytes.len();
+            self.shared.push_back((self.own.len(), bytes));
+        }
+    }
+
+    /// Has `write` write the beginning of what waits, and takes away what it wrote.
+    fn write(&mut self, write: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<()> {
+        let written = if self.shared.is_empty() {
+            write(&[IoSlice::new(&self.own[self.written..])])?
+        } else {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let mut used = 0;
+            let mut position = self.written;
+            for (before, bytes) in self.shared.iter().take(SLICES / 2) {
+                for slice in [&self.own[position..*before], bytes] {
+                    if !slice.is_empty() {
+                        slices[used] = IoSlice::new(slice);
+                        used += 1;
+                    }
+                }
+                position = *before;
+            }
+            if self.shared.len() <= SLICES / 2 && position < self.own.len() {
+                slices[used] = IoSlice::new(&self.own[position..]);
+                used += 1;
+            }
+            write(&slices[..used])?
+        };
+        self.advance(written);
+        Ok(())
+    }
+
+    fn advance(&mut self, mut length: usize) {
+        while let Some((before, bytes)) = self.shared.front_mut() {
+            let own = (*before - self.written).min(length);
+            self.written += own;
+            length -= own;
+            let shared = bytes.len().min(length);
+            drop(bytes.split_to(shared));
+            self.shared_bytes -= shared;
+            length -= shared;
+            if !bytes.is_empty() {
+                return;
+            }
+            self.shared.pop_front();
+        }
+        self.written += length;
+        if self.written == self.own.len() {
+            self.written = 0;
+            if self.own.capacity() > KEPT {
+                self.own = Vec::new();
+            } else {
+                self.own.clear();
+            }
+        } else if self.written > KEPT && self.shared.is_empty() {
+            // A queue that is never empty must not grow by what was written.
+            self.own.drain(..self.written);
+            self.written = 0;
+        }
+    }
+}
+
+/// Appends the header of an unmasked frame. [RFC 6455, 5.2]
+pub(super) fn put_websocket_header(bytes: &mut Vec<u8>, first: u8, length: usize) {
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(length @ ..126), _) => bytes.extend_from_slice(&[first, length]),
+        (_, Ok(length)) => {
+            let [a, b] = length.to_be_bytes();
+            bytes.extend_from_slice(&[first, 126, a, b]);
+        }
+        _ => {
+            bytes.extend_from_slice(&[first, 127]);
+            bytes.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
+}
+
+/// Bytes of a payload from which on it is not copied: below, copying is cheaper than one more slice to write.
+const SHARED: usize = 16 << 10;
+
+/// Slices of one write: eight large payloads and what stands between them.
+const SLICES: usize = 17;
+
+/// Bytes of a queue's memory that are kept for the next message.
+const KEPT: usize = 64 << 10;
+
+/// Room for pings and closes whatever the limit is.
+const MIN_LIMIT: usize = 4 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_leave_in_order_whatever_each_write_takes() {
+        for step in [1, 7, 1_000, 50_000, usize::MAX] {
+            let mut queue = Queue::default();
+            let mut expected = Vec::new();
+            for index in 0..40_u8 {
+                queue.own.push(index);
+                expected.push(index);
+                let payload = vec![index; if index % 3 == 0 { SHARED + usize::from(index) } else { 10 }];
+                expected.extend_from_slice(&payload);
+                queue.put(payload.into());
+            }
+            assert_eq!(queue.len(), expected.len());
+            let mut sent = Vec::new();
+            while !queue.is_empty() {
+                let write = |slices: &[IoSlice<'_>]| {
+                    let mut left = step;
+                    for slice in slices {
+                        let taken = slice.len().min(left);
+                        sent.extend_from_slice(&slice[..taken]);
+                        left -= taken;
+                    }
+                    Ok(slices.iter().map(|slice| slice.len()).sum::<usize>().min(step))
+                };
+                queue.write(write).expect("writing into a Vec");
+            }
+            assert!(sent == expected, "written {step} bytes at a time");
+            assert_eq!(queue.len(), 0);
+        }
+    }
+}

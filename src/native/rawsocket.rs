@@ -1,0 +1,129 @@
+//! RawSocket connections: the handshake, and frames to messages.
+//!
+//! Owns what happens on a socket; what the octets mean is in [`rawsocket`](crate::rawsocket).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::connection::{Connection, Failure, Incoming, split};
+use super::hub::Hub;
+use super::listener::anonymous;
+use super::outgoing::{Framing, Peer};
+use super::stream::{PeerInfo, Stream};
+use crate::config::node;
+use crate::rawsocket::{FrameHeader, FrameType, HandshakeError, accept, read_handshake};
+use crate::router::{Identity, Transport};
+
+/// Shakes hands with one RawSocket connection, and serves it in a task of its own. `identity` is what the router knows of a child of
+/// its own.
+pub(super) async fn serve(
+    hub: Arc<Hub>,
+    mut stream: Stream,
+    config: &node::RawSocket,
+    info: PeerInfo,
+    identity: Option<Identity>,
+) {
+    let mut octets = [0; 4];
+    let handshake = tokio::time::timeout(config.handshake_timeout, stream.read_exact(&mut octets)).await;
+    if !matches!(handshake, Ok(Ok(_))) {
+        hub.reject_handshake(&info.peer, "no RawSocket handshake came in time");
+        return;
+    }
+    let asked = match read_handshake(octets, &config.serializers) {
+        Ok(asked) => asked,
+        Err(error) => {
+            hub.reject_handshake(&info.peer, &error.to_string());
+            refuse(stream, error).await;
+            return;
+        }
+    };
+    let transport = Transport {
+        kind: "rawsocket".into(),
+        protocol: format!("wamp.2.{}", asked.serializer.name()),
+        peer: info.peer.clone(),
+        serializer: asked.serializer,
+        max_message_length: Some(asked.max_length),
+        is_unordered: false,
+        identity: identity.or_else(|| anonymous(&config.anonymous)),
+        extra: info.details("rawsocket"),
+    };
+    let (half, writer) = split(stream);
+    let peer =
+        Arc::new(Peer::new(&info.peer, asked.serializer, Framing::RawSocket, writer, hub.queue_limits()));
+    let ours = config.max_message_size.min(hub.message_length());
+    peer.send_frame(&accept(crate::rawsocket::Handshake { max_length: ours, ..asked }));
+    let key = match hub.open(transport, Arc::clone(&peer)) {
+        Ok(key) => key,
+        Err(refused) => {
+            hub.reject_handshake(&info.peer, &refused.to_string());
+            return;
+        }
+    };
+    peer.flush();
+    let incoming = Frames { max_message_size: config.max_message_size };
+    // A task of its own: the one of the handshake is larger than a connection needs.
+    tokio::spawn(Connection::new(hub, key, peer, half, incoming));
+}
+
+async fn refuse(mut stream: Stream, error: HandshakeError) {
+    if let Some(reply) = error.reply() {
+        // The peer may be gone; it is told if it is not.
+        let _ = tokio::time::timeout(REFUSAL, async {
+            stream.write_all(&reply).await?;
+            stream.shutdown().await
+        })
+        .await;
+    }
+}
+
+struct Frames {
+    max_message_size: usize,
+}
+
+impl Incoming for Frames {
+    fn take(
+        &mut self,
+        bytes: &mut BytesMut,
+        limit: usize,
+        peer: &Peer,
+        messages: &mut Vec<Bytes>,
+    ) -> Result<(), Failure> {
+        let mut end = 0;
+        let mut checked = Ok(());
+        while let Some(octets) = bytes[end..].first_chunk() {
+            match FrameHeader::decode(*octets) {
+                Ok(FrameHeader { length, .. }) if length > self.max_message_size.min(limit) => {
+                    checked = Err(Failure::Oversized(length));
+                    break;
+                }
+                Ok(FrameHeader { length, .. }) if bytes.len() - end < FrameHeader::LENGTH + length => break,
+                Ok(FrameHeader { length, .. }) => end += FrameHeader::LENGTH + length,
+                Err(error) => {
+                    checked = Err(Failure::Protocol { code: 1002, text: format!("RawSocket: {error}") });
+                    break;
+                }
+            }
+        }
+        let mut frames = bytes.split_to(end).freeze();
+        while let Some(octets) = frames.first_chunk() {
+            let Ok(FrameHeader { frame_type, length }) = FrameHeader::decode(*octets) else { break };
+            frames.advance(FrameHeader::LENGTH);
+            let body = frames.split_to(length);
+            match frame_type {
+                FrameType::Message => messages.push(body),
+                FrameType::Ping => {
+                    let header = FrameHeader { frame_type: FrameType::Pong, length }.encode();
+                    peer.send_frame(&[&header, &*body].concat());
+                }
+                FrameType::Pong => {}
+            }
+        }
+        checked
+    }
+}
+
+/// Time that a refusal has to leave.
+const REFUSAL: Duration = Duration::from_secs(1);

@@ -1,0 +1,196 @@
+//! A node from its start to its end: listeners, timers, signals.
+//!
+//! Owns the order of things: what is configured is bound before anything is served, a configuration that is read anew is
+//! taken as a whole or not at all, and at the end everybody is told before the sockets close.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::UnixStream;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{debug, error, info, warn};
+
+use super::components::{Children, Inside};
+use super::hub::Hub;
+use super::listener::{ListenError, Listener};
+use super::rawsocket;
+use super::stream::{PeerInfo, Stream};
+use super::threads::{Threads, runtime};
+use crate::config::Realms;
+use crate::config::node::{self, LoadedNode, Node};
+use crate::router::Identity;
+
+/// How a node is run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the configuration came from, and is read from again at SIGHUP. `None`: it is part of the program.
+    pub source: Option<PathBuf>,
+    /// Threads on which connections run. Default [`default_threads`](super::default_threads).
+    pub threads: usize,
+}
+
+/// Why a node does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error("the system gives no {0}: {1}")]
+    System(&'static str, #[source] io::Error),
+}
+
+/// Runs a node until SIGTERM or SIGINT; a second one does not wait for anybody.
+///
+/// At SIGHUP the configuration is read anew: roles, permissions, principals and statistics change without dropping a
+/// session; listeners and children do not change. A file with a problem is refused and the old configuration stays.
+pub fn run(node: &Node, options: &Options) -> Result<(), RunError> {
+    if let Err(reason) = rlimit::increase_nofile_limit(u64::MAX) {
+        warn!("the number of open files stays as it is: {reason}");
+    }
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|reason| RunError::System("chance", io::Error::other(reason)))?;
+    let main = runtime().map_err(|reason| RunError::System("event queue", reason))?;
+    let threads =
+        Threads::start(options.threads, &main).map_err(|reason| RunError::System("thread", reason))?;
+    main.block_on(serve(node, options, seed, threads))
+}
+
+async fn serve(node: &Node, options: &Options, seed: [u8; 32], threads: Threads) -> Result<(), RunError> {
+    let signal = |kind| signal(kind).map_err(|reason| RunError::System("signals", reason));
+    let mut signals = Signals {
+        terminate: signal(SignalKind::terminate())?,
+        interrupt: signal(SignalKind::interrupt())?,
+        hang_up: signal(SignalKind::hangup())?,
+    };
+    let hub = Hub::new(node.config.clone(), seed);
+    log_realms(node);
+    let mut serving = Vec::new();
+    let listeners: Result<Vec<_>, _> =
+        node.listeners.iter().map(|config| Listener::bind(&hub, config)).collect();
+    for listener in listeners? {
+        serving.push(tokio::spawn(listener.run(threads.clone())));
+    }
+    // Their sockets are there by now, so that a component can connect as soon as it runs.
+    let children = Children::start(node, Arc::new(InsideHub(Arc::clone(&hub))));
+    let timers = Arc::clone(&hub);
+    tokio::spawn(async move { timers.run_timers().await });
+    let version = env!("CARGO_PKG_VERSION");
+    info!(version, pid = std::process::id(), threads = options.threads, "wamplet is ready");
+
+    loop {
+        match signals.next().await {
+            Wish::Reload => reload(&hub, options),
+            Wish::End(name) => {
+                info!("{name}: saying goodbye to {} connections", hub.connections());
+                break;
+            }
+        }
+    }
+    for listener in serving {
+        listener.abort();
+    }
+    let grace = Duration::from_millis(node.config.limits.goodbye_timeout_ms);
+    let ended = async {
+        // Components may say goodbye themselves while the router is there to answer.
+        tokio::join!(hub.shut_down(grace + LAST_WRITES), children.stop(grace));
+    };
+    tokio::select! {
+        () = ended => {}
+        () = signals.second_end() => warn!("not waiting any longer"),
+    }
+    info!("ended");
+    Ok(())
+}
+
+/// What the world wants of the process.
+enum Wish {
+    Reload,
+    End(&'static str),
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    async fn next(&mut self) -> Wish {
+        tokio::select! {
+            _ = self.terminate.recv() => Wish::End("SIGTERM"),
+            _ = self.interrupt.recv() => Wish::End("SIGINT"),
+            _ = self.hang_up.recv() => Wish::Reload,
+        }
+    }
+
+    /// The second wish to end. `timeout` and others send one signal twice: what comes at once is the first one still.
+    async fn second_end(&mut self) {
+        let _ = tokio::time::timeout(SAME_WISH, async {
+            loop {
+                self.next().await;
+            }
+        })
+        .await;
+        // A reload has no meaning any more.
+        while let Wish::Reload = self.next().await {}
+    }
+}
+
+/// The hub, as a component sees it.
+struct InsideHub(Arc<Hub>);
+
+impl Inside for InsideHub {
+    fn connected(&self, stream: UnixStream, identity: Identity) {
+        let hub = Arc::clone(&self.0);
+        let info = PeerInfo { peer: "unix".into(), ..PeerInfo::default() };
+        let mut stream = Stream::from(stream);
+        // The router's own children are let in even where strangers have to wait.
+        stream.counted = Some(hub.count_child());
+        tokio::spawn(async move {
+            rawsocket::serve(hub, stream, &node::RawSocket::default(), info, Some(identity)).await;
+        });
+    }
+}
+
+fn reload(hub: &Hub, options: &Options) {
+    let Some(source) = &options.source else {
+        warn!("SIGHUP: there is no file to read again, this is the embedded configuration");
+        return;
+    };
+    let LoadedNode { node, warnings } = match Node::from_file(source) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            error!("SIGHUP: {} is not valid, the old configuration stays", source.display());
+            problems.to_string().lines().for_each(|problem| error!("{problem}"));
+            return;
+        }
+    };
+    for warning in warnings {
+        warn!("{warning}");
+    }
+    hub.reload(node.config);
+    info!("SIGHUP: {} was read again; listeners and components stay as they were", source.display());
+}
+
+fn log_realms(node: &Node) {
+    match &node.config.realms {
+        Realms::Any => info!("any realm, everything allowed"),
+        Realms::Named(realms) => {
+            for realm in realms {
+                let roles: Vec<&str> = realm.roles.iter().map(|role| role.name()).collect();
+                info!(realm = realm.name, roles = roles.join(", "), "realm");
+                if let Some(stats) = &realm.stats {
+                    info!(realm = realm.name, ?stats, "session statistics enabled");
+                }
+                debug!(?realm);
+            }
+        }
+    }
+}
+
+/// Time in which a second signal is an echo of the first.
+const SAME_WISH: Duration = Duration::from_secs(1);
+
+/// Time for the last bytes, beside what sessions have to answer.
+const LAST_WRITES: Duration = Duration::from_secs(1);

@@ -1,0 +1,229 @@
+//! WebSocket connections after their handshake: frames to messages, and messages to frames. [RFC 6455, RFC 7692]
+//!
+//! Owns what is WAMP's part of it: which messages a subprotocol wants, and the `.batched` subprotocols. The protocol
+//! itself is in [`frames`], the handshake in [`web`](super::web).
+
+mod deflate;
+mod frames;
+mod testee;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use serde_json::Value;
+use soketto::base::OpCode;
+
+use self::frames::{Frames, Received, protocol};
+pub use self::testee::serve_testee;
+use super::connection::{CloseWith, Connection, Failure, Incoming, split};
+use super::hub::Hub;
+use super::listener::anonymous;
+use super::outgoing::{Framing, Outgoing, Peer};
+use super::stream::{PeerInfo, Stream};
+use crate::codec::Serializer;
+use crate::config::node;
+use crate::message::Dict;
+use crate::router::Transport;
+
+/// What the handshake agreed on.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    pub serializer: Serializer,
+    /// Many WAMP messages in one WebSocket message.
+    pub batched: bool,
+    /// The subprotocol: `wamp.2.json`, `wamp.2.cbor.batched`, ...
+    pub protocol: String,
+    /// permessage-deflate, if the client offered it and the configuration wants it.
+    pub deflate: Option<Negotiated>,
+    pub config: Arc<node::WebSocket>,
+    pub info: PeerInfo,
+    /// More for the transport's details: what the request said.
+    pub extra: Dict,
+}
+
+/// The parameters of permessage-deflate. [RFC 7692, 7.1]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Negotiated {
+    pub server_no_context_takeover: bool,
+    pub client_no_context_takeover: bool,
+    /// 9 to 15.
+    pub server_max_window_bits: u8,
+    /// 9 to 15.
+    pub client_max_window_bits: u8,
+    /// Bytes below which a message is sent as it is.
+    pub threshold: usize,
+}
+
+/// Serves a WebSocket connection, whose handshake is over, in a task of its own. Called within a runtime.
+pub fn serve(hub: Arc<Hub>, stream: Stream, accepted: Accepted) {
+    let Accepted { serializer, batched, protocol, deflate, config, info, extra } = accepted;
+    let mut details = info.details("websocket");
+    details.insert("websocket_protocol".into(), protocol.as_str().into());
+    let extensions: Vec<Value> = deflate.iter().map(|_| "permessage-deflate".into()).collect();
+    details.insert("websocket_extensions_in_use".into(), extensions.into());
+    details.extend(extra);
+    let transport = Transport {
+        kind: "websocket".into(),
+        protocol,
+        peer: info.peer.clone(),
+        serializer,
+        identity: anonymous(&config.anonymous),
+        extra: details,
+        ..Transport::default()
+    };
+    let (half, writer) = split(stream);
+    let is_plain = deflate.is_none() && !batched && config.options.auto_fragment_size == 0;
+    let framing = if is_plain { Framing::WebSocket } else { Framing::Later };
+    let peer = Arc::new(Peer::new(&info.peer, serializer, framing, writer, hub.queue_limits()));
+    let key = match hub.open(transport, Arc::clone(&peer)) {
+        Ok(key) => key,
+        Err(refused) => {
+            hub.reject_handshake(&info.peer, &refused.to_string());
+            return;
+        }
+    };
+    let frames = Frames::new(deflate, Arc::clone(&config), hub.message_length());
+    let messages = Messages { frames, serializer, batched, config, received: Received::default() };
+    // A task of its own: the one of the handshake is larger than a connection needs.
+    tokio::spawn(Connection::new(hub, key, peer, half, messages));
+}
+
+/// WAMP messages in a WebSocket.
+struct Messages {
+    frames: Frames,
+    serializer: Serializer,
+    batched: bool,
+    config: Arc<node::WebSocket>,
+    received: Received,
+}
+
+impl Messages {
+    fn opcode(&self) -> OpCode {
+        if self.serializer == Serializer::Json { OpCode::Text } else { OpCode::Binary }
+    }
+
+    /// A WebSocket message: one WAMP message, or a batch of them.
+    fn message(&self, opcode: OpCode, data: Bytes, messages: &mut Vec<Bytes>) -> Result<(), Failure> {
+        let expected = self.opcode();
+        if opcode != expected {
+            let expected = if expected == OpCode::Text { "text" } else { "binary" };
+            return Err(protocol(1003, format!("this subprotocol wants {expected} messages")));
+        }
+        if self.batched {
+            return unbatch(data, self.serializer, messages);
+        }
+        messages.push(data);
+        Ok(())
+    }
+}
+
+impl Incoming for Messages {
+    fn take(
+        &mut self,
+        bytes: &mut BytesMut,
+        limit: usize,
+        peer: &Peer,
+        messages: &mut Vec<Bytes>,
+    ) -> Result<(), Failure> {
+        let mut received = std::mem::take(&mut self.received);
+        let mut taken = self.frames.take(bytes, limit, &mut received);
+        for (opcode, data) in received.messages.drain(..) {
+            if let Err(failure) = self.message(opcode, data, messages) {
+                taken = Err(failure);
+                break;
+            }
+        }
+        if !received.replies.is_empty() {
+            peer.send_frame(&received.replies);
+            received.replies = Vec::new();
+        }
+        self.received = received;
+        taken
+    }
+
+    fn frame(&mut self, outgoing: &mut Outgoing) {
+        let opcode = self.opcode();
+        let mut batch = Vec::new();
+        while let Some(message) = outgoing.next_message() {
+            if !self.batched {
+                self.frames.put_message(opcode, &message, &mut outgoing.queue.own);
+                continue;
+            }
+            append_to_batch(self.serializer, &message, &mut batch);
+            if batch.len() >= MAX_BATCH {
+                self.frames.put_message(opcode, &batch, &mut outgoing.queue.own);
+                batch.clear();
+            }
+        }
+        if !batch.is_empty() {
+            self.frames.put_message(opcode, &batch, &mut outgoing.queue.own);
+        }
+    }
+
+    fn close_frame(&self, close: CloseWith<'_>) -> Option<Vec<u8>> {
+        self.frames.close_frame(close)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.frames.is_closed()
+    }
+
+    fn silence(&self) -> Option<Duration> {
+        Some(self.config.options.auto_ping_interval).filter(|interval| !interval.is_zero())
+    }
+
+    fn ping(&mut self) -> Option<(Vec<u8>, Duration)> {
+        Some((self.frames.ping(), self.config.options.auto_ping_timeout))
+    }
+
+    fn close_timeout(&self) -> Duration {
+        self.config.options.close_handshake_timeout
+    }
+}
+
+/// Puts one more message into a batch.
+pub(super) fn append_to_batch(serializer: Serializer, message: &[u8], batch: &mut Vec<u8>) {
+    if serializer == Serializer::Json {
+        batch.extend_from_slice(message);
+        batch.push(RECORD_SEPARATOR);
+    } else {
+        let length = u32::try_from(message.len()).expect("a message is far shorter than 4 GiB");
+        batch.extend_from_slice(&length.to_be_bytes());
+        batch.extend_from_slice(message);
+    }
+}
+
+/// Parts a batch. JSON messages end with U+001E, others have their length before them.
+pub(super) fn unbatch(
+    mut data: Bytes,
+    serializer: Serializer,
+    messages: &mut Vec<Bytes>,
+) -> Result<(), Failure> {
+    if data.is_empty() {
+        return Err(protocol(1002, "a batch holds no message"));
+    }
+    while !data.is_empty() {
+        if serializer == Serializer::Json {
+            let end = data.iter().position(|byte| *byte == RECORD_SEPARATOR).unwrap_or(data.len());
+            messages.push(data.split_to(end));
+            data.advance(data.len().min(1));
+        } else {
+            let length = data.first_chunk().map(|length| u32::from_be_bytes(*length) as usize);
+            match length {
+                Some(length) if data.len() - 4 >= length => {
+                    data.advance(4);
+                    messages.push(data.split_to(length));
+                }
+                _ => return Err(protocol(1002, "a batch ends within a message")),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// U+001E, behind every JSON message of a batch.
+const RECORD_SEPARATOR: u8 = 0x1e;
+
+/// Bytes from which on a batch is sent, so that one batch does not take as much memory again as the whole queue.
+const MAX_BATCH: usize = 64 << 10;
