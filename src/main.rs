@@ -1,3 +1,9 @@
-//! The `wamplet` command.
+//! The `wamplet` command: arguments to a configuration, and then [`wamplet::native::run`].
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -1,0 +1,246 @@
+//! The command line: its arguments, what it prints, its exit codes.
+//!
+//! Owns where a configuration is looked for and how the log is written. What is in a configuration is read by
+//! [`wamplet::config`].
+
+mod log;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use wamplet::config::node::{LoadedNode, Node};
+use wamplet::config::{self, ConfigError, Format};
+use wamplet::native;
+
+use self::log::{LogFormat, LogLevel};
+
+/// A WAMP router: WebSocket, RawSocket and HTTP, one binary, Crossbar.io's configuration.
+#[derive(Debug, Parser)]
+#[command(version, after_help = AFTER_HELP, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the router until SIGTERM or SIGINT.
+    #[command(after_help = AFTER_START_HELP)]
+    Start(Start),
+    /// Say what is wrong with a configuration, and what in it is not served.
+    Check {
+        /// The configuration: JSON, or YAML by its ending. Default: what `wamplet start` would take.
+        file: Option<PathBuf>,
+    },
+    /// Turn the permissions of configuration version 1 into those of version 2.
+    Upgrade {
+        /// The configuration, in JSON.
+        file: PathBuf,
+        /// Write the file instead of printing it.
+        #[arg(long)]
+        write: bool,
+    },
+    /// Print a JSON Schema of the configuration, for editors.
+    Schema,
+    /// Print a completion script for a shell.
+    Completions { shell: Shell },
+}
+
+#[derive(Debug, Args)]
+struct Start {
+    /// A folder with config.json or config.yaml. Default `.crossbar`, if there is one.
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    cbdir: Option<PathBuf>,
+    /// The configuration: JSON, or YAML by its ending.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Threads for connections. Default: one less than there are cores, at least one.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// How the log is written.
+    #[arg(long, value_enum, default_value_t)]
+    log_format: LogFormat,
+    /// What is logged.
+    #[arg(long, alias = "loglevel", value_enum, default_value_t)]
+    log_level: LogLevel,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  wamplet start                          realm1 for everybody on 127.0.0.1:8080
+  wamplet start --cbdir /srv/node/.crossbar
+  wamplet check .crossbar/config.json    every problem, with its place
+  wamplet upgrade --write config.json    version 1 permissions to version 2
+
+Exit codes: 0 all is well, 1 the configuration is not valid, 2 wrong arguments, 3 the router could not start.";
+
+const AFTER_START_HELP: &str = "\
+Without --cbdir and --config, and without a folder .crossbar: realm \"realm1\", where everybody is \"anonymous\" and may do
+everything, on 127.0.0.1:8080: WebSocket at /ws, RawSocket on the same port, a status page at /.
+
+Signals: SIGTERM and SIGINT say goodbye to all sessions and end the router; SIGHUP reads roles, permissions and
+statistics options anew, and keeps the old ones if the file has a problem.";
+
+/// Why a command failed, and the exit code that says so.
+#[derive(Debug)]
+enum Failure {
+    /// Exit code 1.
+    Config { file: String, error: ConfigError },
+    /// Exit code 2.
+    Usage(String),
+    /// Exit code 3.
+    Run(native::RunError),
+    /// Exit code 3.
+    Output(io::Error),
+}
+
+/// Runs the command that the arguments name.
+pub fn run() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Start(start) => run_start(&start),
+        Command::Check { file } => check(file),
+        Command::Upgrade { file, write } => upgrade(&file, write),
+        Command::Schema => print(&pretty(&config::schema())),
+        Command::Completions { shell } => completions(shell),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nobody is left to tell if this fails, too.
+            let _ = writeln!(io::stderr(), "{failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn run_start(start: &Start) -> Result<(), Failure> {
+    log::init(start.log_format, start.log_level);
+    let source = match (&start.config, &start.cbdir) {
+        (Some(file), _) => Some(file.clone()),
+        (None, Some(folder)) => Some(config_in(folder)?),
+        (None, None) => default_config(),
+    };
+    let LoadedNode { node, warnings } = match &source {
+        Some(file) => load(file)?,
+        None => LoadedNode { node: Node::embedded(), warnings: Vec::new() },
+    };
+    match &source {
+        Some(file) => tracing::info!("configuration {}", file.display()),
+        None => tracing::info!("embedded configuration: --config FILE or --cbdir DIR for another one"),
+    }
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let threads = start.threads.map_or_else(native::default_threads, usize::from);
+    native::run(&node, &native::Options { source, threads }).map_err(Failure::Run)
+}
+
+fn check(file: Option<PathBuf>) -> Result<(), Failure> {
+    let Some(file) = file.or_else(default_config) else {
+        return Err(Failure::Usage("there is no .crossbar/config.json here: name a file".into()));
+    };
+    let LoadedNode { node, warnings } = load(&file)?;
+    let mut text = String::new();
+    for warning in &warnings {
+        text.push_str(&format!("warning: {warning}\n"));
+    }
+    let realms = match &node.config.realms {
+        config::Realms::Any => "any realm".to_owned(),
+        config::Realms::Named(realms) => count(realms.len(), "realm"),
+    };
+    text.push_str(&format!(
+        "{} is valid: {realms}, {}, {}, {}, {}\n",
+        file.display(),
+        count(node.listeners.len(), "listener"),
+        count(node.components.len(), "component"),
+        count(node.guests.len(), "guest"),
+        count(warnings.len(), "warning"),
+    ));
+    print(&text)
+}
+
+fn upgrade(file: &Path, write: bool) -> Result<(), Failure> {
+    let invalid = |error| Failure::Config { file: file.display().to_string(), error };
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", file.display())))?;
+    let value = Format::of(file).parse(&text).map_err(invalid)?;
+    let upgraded = config::upgrade(&value).map_err(invalid)?;
+    for change in &upgraded.changes {
+        let _ = writeln!(io::stderr(), "{change}");
+    }
+    let text = pretty(&upgraded.value);
+    if !write {
+        return print(&text);
+    }
+    std::fs::write(file, text).map_err(Failure::Output)
+}
+
+fn completions(shell: Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "wamplet", &mut script);
+    print(&String::from_utf8_lossy(&script))
+}
+
+fn load(file: &Path) -> Result<LoadedNode, Failure> {
+    Node::from_file(file).map_err(|error| Failure::Config { file: file.display().to_string(), error })
+}
+
+/// The configuration in a folder, by the names that Crossbar.io looks for.
+fn config_in(folder: &Path) -> Result<PathBuf, Failure> {
+    let names = ["config.json", "config.yaml", "config.yml"];
+    names.iter().map(|name| folder.join(name)).find(|file| file.is_file()).ok_or_else(|| {
+        let folder = folder.display();
+        Failure::Usage(format!("--cbdir {folder}: expected config.json or config.yaml in it, found neither"))
+    })
+}
+
+fn default_config() -> Option<PathBuf> {
+    config_in(Path::new(".crossbar")).ok()
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    match io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(Failure::Output),
+    }
+}
+
+fn pretty(value: &serde_json::Value) -> String {
+    format!("{value:#}\n")
+}
+
+fn count(number: usize, what: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{ending}")
+}
+
+impl Failure {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Config { .. } => 1,
+            Self::Usage(_) => 2,
+            Self::Run(_) | Self::Output(_) => 3,
+        })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config { file, error } => {
+                for problem in error.to_string().lines() {
+                    writeln!(f, "error: {problem}")?;
+                }
+                write!(f, "{file} is not valid")
+            }
+            Self::Usage(text) => write!(f, "error: {text}"),
+            Self::Run(error) => write!(f, "error: {error}"),
+            Self::Output(error) => write!(f, "error: cannot write: {error}"),
+        }
+    }
+}

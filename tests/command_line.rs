@@ -1,0 +1,240 @@
+//! The `wamplet` command as an operator uses it: what it prints, its exit codes, its signals.
+
+#[path = "common/process.rs"]
+mod process;
+
+use std::process::{Command, Output};
+
+use process::{Process, RawClient, loopback, node};
+use serde_json::{Value, json};
+
+fn wamplet(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wamplet")).args(arguments).output().expect("the binary was built")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("it prints UTF-8")
+}
+
+/// A file with this text that is gone after the test.
+struct File(std::path::PathBuf);
+
+impl File {
+    fn new(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("wamplet-cli-{}-{name}", std::process::id()));
+        std::fs::write(&path, text).expect("a temporary file");
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("a plain path")
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn rawsocket() -> Value {
+    node(json!([{ "type": "rawsocket", "endpoint": loopback() }]))
+}
+
+#[test]
+fn help_names_every_command_and_the_exit_codes() {
+    let help = wamplet(&["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    for word in ["start", "check", "upgrade", "schema", "completions", "Examples:", "Exit codes:"] {
+        assert!(text(&help.stdout).contains(word), "{word} is missing in {}", text(&help.stdout));
+    }
+    let help = wamplet(&["start", "--help"]);
+    for word in ["--cbdir", "--config", "--threads", "--log-format", "SIGHUP", "8080"] {
+        assert!(text(&help.stdout).contains(word), "{word} is missing in {}", text(&help.stdout));
+    }
+    let version = wamplet(&["--version"]);
+    assert_eq!(text(&version.stdout), format!("wamplet {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn wrong_arguments_end_with_2() {
+    for arguments in
+        [&["strat"][..], &["start", "--config"], &["start", "--threads", "0"], &["check", "a", "b"]]
+    {
+        let output = wamplet(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).starts_with("error:"), "{}", text(&output.stderr));
+    }
+    let missing = wamplet(&["start", "--cbdir", "/nonexistent"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert_eq!(
+        text(&missing.stderr),
+        "error: --cbdir /nonexistent: expected config.json or config.yaml in it, found neither\n"
+    );
+}
+
+#[test]
+fn check_prints_every_problem_with_its_place_and_ends_with_1() {
+    let mut config = rawsocket();
+    config["workers"][0]["realms"][0]["roles"][0]["permissions"][0]["match"] = json!("prefx");
+    config["workers"][0]["transports"][0]["endpoint"]["port"] = json!("80");
+    let file = File::new("broken.json", &config.to_string());
+    let output = wamplet(&["check", file.path()]);
+    assert_eq!(output.status.code(), Some(1));
+    let path = file.path();
+    assert_eq!(
+        text(&output.stderr),
+        format!(
+            "error: workers[0].realms[0].roles[0].permissions[0].match: expected \"exact\", \"prefix\" or \
+             \"wildcard\", found \"prefx\" (did you mean \"prefix\"?)\n\
+             error: workers[0].transports[0].endpoint.port: expected an integer from 0 to 65535, or an \
+             environment variable such as \"$PORT\", found \"80\"\n\
+             {path} is not valid\n"
+        )
+    );
+    assert_eq!(text(&output.stdout), "");
+    let started = wamplet(&["start", "--config", path, "--log-level", "off"]);
+    assert_eq!((started.status.code(), started.stderr), (Some(1), output.stderr), "start says the same");
+}
+
+#[test]
+fn check_prints_warnings_and_what_is_there() {
+    let mut config = rawsocket();
+    config["workers"][0]["manhole"] = json!({ "port": 1 });
+    let file = File::new("good.json", &config.to_string());
+    let output = wamplet(&["check", file.path()]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let path = file.path();
+    assert_eq!(
+        text(&output.stdout),
+        format!(
+            "warning: workers[0].manhole: there is no manhole\n\
+             {path} is valid: 1 realm, 1 listener, 0 components, 0 guests, 1 warning\n"
+        )
+    );
+}
+
+#[test]
+fn upgrade_prints_or_writes_version_2() {
+    let permission = json!({ "uri": "com.example.*", "call": true });
+    let config = json!({ "workers": [{ "type": "router", "realms": [{ "name": "realm1", "roles": [{
+        "name": "anonymous", "permissions": [permission],
+    }] }] }] });
+    let file = File::new("old.json", &config.to_string());
+    let printed = wamplet(&["upgrade", file.path()]);
+    assert_eq!(printed.status.code(), Some(0), "{}", text(&printed.stderr));
+    let upgraded: Value = serde_json::from_slice(&printed.stdout).expect("it prints JSON");
+    let permission = &upgraded["workers"][0]["realms"][0]["roles"][0]["permissions"][0];
+    assert_eq!(
+        (&permission["uri"], &permission["match"], &permission["allow"]["call"]),
+        (&json!("com.example."), &json!("prefix"), &json!(true))
+    );
+    assert_eq!(std::fs::read_to_string(file.path()).expect("it is there"), config.to_string(), "as it was");
+
+    let written = wamplet(&["upgrade", "--write", file.path()]);
+    assert_eq!((written.status.code(), text(&written.stdout)), (Some(0), ""));
+    assert_eq!(std::fs::read_to_string(file.path()).expect("it is there"), text(&printed.stdout));
+}
+
+#[test]
+fn schema_and_completions_are_printed() {
+    let schema: Value = serde_json::from_slice(&wamplet(&["schema"]).stdout).expect("a JSON Schema");
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = wamplet(&["completions", shell]);
+        assert!(text(&script.stdout).contains("wamplet"), "{shell}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_ends_with_3_and_says_which() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("it is bound");
+    let mut config = rawsocket();
+    config["workers"][0]["transports"][0]["endpoint"]["port"] = json!(address.port());
+    let file = File::new("taken.json", &config.to_string());
+    let output = wamplet(&["start", "--config", file.path(), "--log-level", "off"]);
+    assert_eq!(output.status.code(), Some(3));
+    let expected = format!(
+        "error: workers[0].transports[0]: cannot listen on tcp {address}: Address already in use (os error 98)\n"
+    );
+    assert_eq!(text(&output.stderr), expected);
+}
+
+#[test]
+fn sigterm_and_sigint_say_goodbye_to_all_and_end_with_0() {
+    for signal in ["TERM", "INT"] {
+        let mut router = Process::start(&format!("ends-{signal}"), &rawsocket());
+        let address = router.tcp_address();
+        let mut polite = RawClient::join(address);
+        let mut silent = RawClient::join(address);
+        router.signal(signal);
+        for client in [&mut polite, &mut silent] {
+            let goodbye = client.receive();
+            assert_eq!((&goodbye[0], &goodbye[2]), (&json!(6), &json!("wamp.close.system_shutdown")));
+        }
+        polite.send(&json!([6, {}, "wamp.close.goodbye_and_out"]));
+        // The other one says nothing, and is not waited for for ever.
+        assert_eq!(router.exit_code(), Some(0));
+        assert_eq!(silent.try_receive(), None);
+    }
+}
+
+#[test]
+fn sighup_reads_permissions_anew_and_drops_nobody() {
+    let mut config = rawsocket();
+    let mut router = Process::start("reload", &config);
+    let address = router.tcp_address();
+    let mut client = RawClient::join(address);
+    client.subscribe("com.example.topic");
+
+    config["workers"][0]["realms"][0]["roles"][0]["permissions"][0]["allow"]["subscribe"] = json!(false);
+    std::fs::write(router.folder().join("config.json"), config.to_string()).expect("the file of the router");
+    router.signal("HUP");
+    router.wait_for("was read again");
+    let refused = client.request(32, &[json!({}), json!("com.example.other")]);
+    assert_eq!((&refused[0], &refused[4]), (&json!(8), &json!("wamp.error.not_authorized")));
+
+    std::fs::write(router.folder().join("config.json"), "{ \"workers\": [").expect("the file of the router");
+    router.signal("HUP");
+    router.wait_for("is not valid, the old configuration stays");
+    let refused = client.request(32, &[json!({}), json!("com.example.other")]);
+    assert_eq!(refused[4], "wamp.error.not_authorized", "as before");
+    client.publish("com.example.topic", json!([1]));
+}
+
+#[test]
+fn the_log_names_listeners_sessions_and_rejected_input() {
+    let mut router = Process::start("log", &rawsocket());
+    let address = router.tcp_address();
+    router.wait_for("wamplet is ready");
+    let mut client = RawClient::connect(address);
+    let session = client.hello("realm1")[1].to_string();
+    let attached = router.wait_for("session attached");
+    for part in [&*session, "realm1", "anonymous", "tcp4:127.0.0.1:"] {
+        assert!(attached.contains(part), "{part} is missing in {attached:?}");
+    }
+    client.send_bytes(b"[99]");
+    let rejected = router.wait_for("rejected input");
+    assert!(rejected.contains("wamp.error.protocol_violation"), "{rejected}");
+    let detached = router.wait_for("session detached");
+    assert!(detached.contains(&session), "{detached}");
+    let mut stranger = std::net::TcpStream::connect(address).expect("it listens");
+    std::io::Write::write_all(&mut stranger, b"GET / HTTP/1.1\r\n\r\n").expect("it reads");
+    router.wait_for("expected 0x7F as the first octet");
+}
+
+#[test]
+fn a_json_log_is_one_object_a_line() {
+    let config = rawsocket();
+    let file = File::new("json-log.json", &config.to_string());
+    let arguments = ["start", "--config", file.path(), "--log-format", "json"];
+    let folder = std::env::temp_dir().join(format!("wamplet-cli-{}-json", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let mut router = Process::start_with(folder, &arguments);
+    router.wait_for("wamplet is ready");
+    for line in &router.seen {
+        let entry: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(entry["level"].is_string() && entry["timestamp"].is_string(), "{line}");
+    }
+}
