@@ -1,14 +1,26 @@
 // Installs what the project needs and this machine lacks. Safe to run again: a step that finds its thing does nothing.
 //
 //   node scripts/setup.mjs         for `npm run build` and `npm start`
-//   node scripts/setup.mjs test    the same, and a browser for the tests
+//   node scripts/setup.mjs test    the same, and for the tests a browser and Python clients
 //   node scripts/setup.mjs lint    only what the linters need
 
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { findChromium } from './chromium.mjs';
 import { npm, root, run, Stop, script, step } from './steps.mjs';
-import { target, toolsDir, version, wasmBindgen, wasmBindgenVersion, wasmToolchain } from './toolchain.mjs';
+import {
+  findPython,
+  pythonDir,
+  pythonProgram,
+  pythonWanted,
+  target,
+  toolsDir,
+  version,
+  wasmBindgen,
+  wasmBindgenVersion,
+  wasmToolchain,
+} from './toolchain.mjs';
 
 const goal = process.argv[2] ?? 'build';
 
@@ -22,7 +34,9 @@ await script(async () => {
   if (goal === 'lint') return;
   await step('wasm toolchain', installWasmToolchain);
   await step('wasm-bindgen', installWasmBindgen);
-  if (goal === 'test') await step('browser', installBrowser);
+  if (goal === 'build') return;
+  await step('browser', installBrowser);
+  await step('Python clients', installPythonClients);
 }, 'Set-up');
 
 function nodeVersion() {
@@ -110,6 +124,50 @@ async function installBrowser(say) {
     );
   }
   return found;
+}
+
+async function installPythonClients(say) {
+  const requirements = 'tests/interop/requirements.txt';
+  const stamp = join(pythonDir, 'stamp');
+  const input = createHash('sha256')
+    .update(readFileSync(join(root, requirements)))
+    .digest('hex');
+  const isFresh = existsSync(stamp) && readFileSync(stamp, 'utf8') === input;
+  // The folder refers to the Python that made it, which may have been taken away since.
+  if (isFresh && (await version(pythonProgram))) return 'up to date';
+
+  let found = await findPython();
+  if (found === undefined) {
+    await aptInstall(say, ['python3', 'python3-venv']);
+    found = await findPython();
+  }
+  if (found === undefined || isOlder(found.version, pythonWanted)) {
+    throw new Stop(
+      `The tests with Autobahn|Python need Python ${pythonWanted} or later as \`python3\`, and ` +
+        `${found === undefined ? 'none was found' : `this is ${found.version}`}: get it from https://www.python.org.`,
+    );
+  }
+  rmSync(pythonDir, { recursive: true, force: true });
+  say(`python3 -m venv ${relative(root, pythonDir)}`);
+  let made = await run(found.program, ['-m', 'venv', pythonDir]);
+  if (!made.ok) {
+    // Debian keeps this part of Python in a package of its own.
+    await aptInstall(say, ['python3-venv']);
+    made = await run(found.program, ['-m', 'venv', pythonDir], {
+      orStop:
+        'Python cannot make a virtual environment, and the tests with Autobahn|Python run in one: install the ' +
+        'module `venv` (on Debian the package python3-venv).',
+    });
+  }
+  say(`pip install -r ${requirements}: Autobahn|Python`);
+  const quietly = ['--disable-pip-version-check', '--no-input'];
+  await run(pythonProgram, ['-m', 'pip', 'install', ...quietly, '-r', join(root, requirements)], {
+    orStop:
+      'Autobahn|Python could not be installed, and some tests run against it: look at the lines above, and try ' +
+      `\`${relative(root, pythonProgram)} -m pip install -r ${requirements}\`.`,
+  });
+  writeFileSync(stamp, input);
+  return `Autobahn|Python in ${relative(root, pythonDir)}, Python ${found.version}`;
 }
 
 /** Installs Debian packages where that can be done without asking; says nothing otherwise: the caller looks again. */

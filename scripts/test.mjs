@@ -14,6 +14,7 @@ const kinds = {
   package: () => nodeTest('tests/package'),
   examples: () => nodeTest('examples'),
   web: () => nodeTest('tests/web'),
+  interop: () => nodeTest('tests/interop'),
 };
 
 /** No kind takes more than a few minutes; a test that hangs must not hold up everything behind it for ever. */

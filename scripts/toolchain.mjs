@@ -57,6 +57,24 @@ export async function wasmBindgen() {
   return undefined;
 }
 
+/** Where `setup.mjs` installs the Python clients of the tests. */
+export const pythonDir = join(root, 'target/python');
+
+/** The Python of that folder, which sees those clients and nothing else. */
+export const pythonProgram = join(pythonDir, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
+
+/** The oldest Python that Autobahn|Python runs on. */
+export const pythonWanted = '3.11';
+
+/** The Python 3 of this machine: `{ program, version }`, or undefined. */
+export async function findPython() {
+  for (const program of ['python3', 'python']) {
+    const found = (await version(program))?.split(' ')[1];
+    if (found?.startsWith('3.')) return { program, version: found };
+  }
+  return undefined;
+}
+
 /** "rustc 1.95.0" of "rustc 1.95.0 (59807616e 2026-04-14)"; undefined when the program cannot be run. */
 export async function version(program) {
   const { ok, output } = await run(program, ['--version']);
