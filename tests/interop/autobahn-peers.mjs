@@ -78,7 +78,12 @@ async function join({ transport, serializer, realm, url, port, path }) {
     closed: closing,
     async call(procedure, args, kwargs, { progress = false } = {}) {
       const got = [];
-      const call = session.call(procedure, outgoing(args), outgoing(kwargs), progress ? { receive_progress: true } : {});
+      const call = session.call(
+        procedure,
+        outgoing(args),
+        outgoing(kwargs),
+        progress ? { receive_progress: true } : {},
+      );
       const result = await answered(progress ? call.then(asIs, undefined, (step) => got.push(outcome(step))) : call);
       return incoming({ ...outcome(result), progress: got });
     },

@@ -21,22 +21,22 @@ const clients = {
     isInterrupted: true,
     answersInSteps: true,
     tellsWhyItClosed: true,
-    speaks: { 'WebSocket': [...all, ...batched], 'RawSocket over TCP': all, 'RawSocket over a unix socket': all },
+    speaks: { WebSocket: [...all, ...batched], 'RawSocket over TCP': all, 'RawSocket over a unix socket': all },
   },
   'Autobahn|Python with Twisted': {
     start: () => startPython('twisted'),
     isInterrupted: true,
     answersInSteps: true,
     tellsWhyItClosed: true,
-    speaks: { 'WebSocket': [...all, ...batched], 'RawSocket over TCP': all, 'RawSocket over a unix socket': all },
+    speaks: { WebSocket: [...all, ...batched], 'RawSocket over TCP': all, 'RawSocket over a unix socket': all },
   },
   'Autobahn|JS': {
     start: () => autobahnJs,
     answersInSteps: true,
     tellsWhyItClosed: true,
-    speaks: { 'WebSocket': all, 'RawSocket over TCP': ['json'], 'RawSocket over a unix socket': ['json'] },
+    speaks: { WebSocket: all, 'RawSocket over TCP': ['json'], 'RawSocket over a unix socket': ['json'] },
   },
-  'wampy': { start: () => wampy, speaks: { WebSocket: all } },
+  wampy: { start: () => wampy, speaks: { WebSocket: all } },
 };
 
 const rows = Object.entries(clients).flatMap(([name, client]) =>
@@ -58,7 +58,11 @@ const config = {
       type: 'router',
       realms: rows.map((row) => realm(row.realm)),
       transports: [
-        { type: 'web', endpoint: { type: 'tcp', interface: '127.0.0.1', port: 0 }, paths: { ws: { type: 'websocket' } } },
+        {
+          type: 'web',
+          endpoint: { type: 'tcp', interface: '127.0.0.1', port: 0 },
+          paths: { ws: { type: 'websocket' } },
+        },
         { type: 'rawsocket', endpoint: { type: 'tcp', interface: '127.0.0.1', port: 0 } },
         { type: 'rawsocket', endpoint: { type: 'unix', path: 'router.sock' } },
       ],
@@ -75,7 +79,7 @@ before(async () => {
   router = await startRouter(config);
   const [web, raw] = router.ports;
   transports = {
-    'WebSocket': { transport: 'websocket', url: `ws://127.0.0.1:${web}/ws`, port: web },
+    WebSocket: { transport: 'websocket', url: `ws://127.0.0.1:${web}/ws`, port: web },
     'RawSocket over TCP': { transport: 'rawsocket', port: raw },
     'RawSocket over a unix socket': { transport: 'rawsocket', path: router.paths[0] },
   };

@@ -10,9 +10,8 @@ import { within } from '../fixtures/wait.mjs';
 import { lines } from './lines.mjs';
 
 /** The binary under test: of the debug build, unless the variable WAMPLET_BINARY names another one. */
-const program =
-  process.env.WAMPLET_BINARY ??
-  join(root, 'target/debug', process.platform === 'win32' ? 'wamplet.exe' : 'wamplet');
+export const program =
+  process.env.WAMPLET_BINARY ?? join(root, 'target/debug', process.platform === 'win32' ? 'wamplet.exe' : 'wamplet');
 
 /** What the router may take to listen, in milliseconds, with all that may run beside the tests. */
 const startPatience = 30_000;
@@ -35,26 +34,41 @@ export const everything = {
 export function startRouter(config) {
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
-  const { length } = config.workers.flatMap(({ transports = [] }) => transports);
-  return startNode(['--config', join(folder, 'config.json')], length);
+  return startNode({ args: ['start', '--config', 'config.json'], cwd: folder, listeners: listenersOf(config) });
+}
+
+/** How many sockets a node listens on. */
+export function listenersOf({ workers }) {
+  return workers.flatMap(({ transports = [] }) => transports).length;
 }
 
 /**
- * Starts `wamplet start` with these arguments and waits until it listens on so many sockets. Resolves to
- * `{ ports, paths, log, logged, stop }`: the TCP ports and the paths of unix sockets in the order of the configuration,
- * the lines of the log so far, a wait for a line of it, and an end that resolves to the exit code.
+ * Starts a node in a folder and waits until it listens on so many sockets. `command` may be a program that runs the router,
+ * such as `make`. Resolves to `{ ports, paths, log, logged, stop }`: the TCP ports and the paths of unix sockets in the order
+ * of the configuration, the lines of the log so far, a wait for a line of it, and an end that resolves to the exit code.
  */
-export async function startNode(args, listeners, { env } = {}) {
+export async function startNode({ command = program, args, cwd, listeners, env }) {
   if (!existsSync(program)) throw new Error(`there is no ${program}: run \`cargo build\``);
-  const child = spawn(program, ['start', ...args], {
+  const child = spawn(command, args, {
+    cwd,
     // Components run with the Python that has Autobahn|Python.
     env: { ...process.env, WAMPLET_PYTHON: pythonProgram, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own, so that a signal reaches the router behind `make`.
+    detached: true,
   });
+  const signal = (name) => {
+    try {
+      process.kill(-child.pid, name);
+    } catch (error) {
+      // It has ended already.
+      if (error.code !== 'ESRCH') throw error;
+    }
+  };
   // A test that fails before its `stop` must not leave a router behind.
-  const kill = () => child.kill('SIGKILL');
+  const kill = () => signal('SIGKILL');
   process.on('exit', kill);
-  const ended = new Promise((resolve) => child.on('close', (code, signal) => resolve(code ?? signal)));
+  const ended = new Promise((resolve) => child.on('close', (code, name) => resolve(code ?? name)));
   ended.then(() => process.off('exit', kill));
 
   const log = lines(child.stdout, child.stderr);
@@ -76,7 +90,7 @@ export async function startNode(args, listeners, { env } = {}) {
     log: log.all,
     logged: (pattern, patience) => log.next(pattern, patience),
     async stop() {
-      child.kill('SIGTERM');
+      signal('SIGTERM');
       try {
         return await within('the router ends', ended);
       } catch (error) {
