@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { cpSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { launchChromium } from '../../scripts/chromium.mjs';
 import { root } from '../../scripts/steps.mjs';
 import { pythonProgram } from '../../scripts/toolchain.mjs';
+import { freePort } from '../fixtures/free-port.mjs';
 import { within } from '../fixtures/wait.mjs';
 import { lines } from './lines.mjs';
 import { listenersOf, program, startNode, temporaryFolder } from './router.mjs';
@@ -36,14 +36,6 @@ async function copyExample(name, change = (text) => text) {
   }
   const config = JSON.parse(readFileSync(join(folder, '.crossbar/config.json'), 'utf8'));
   return { folder, url: `http://127.0.0.1:${port}/`, listeners: listenersOf(config) };
-}
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Opens a page; `errors` are those of the page so far. */

@@ -1,0 +1,209 @@
+// Runs the Autobahn WebSocket fuzzing client against our WebSocket stack and sums up what it found.
+//
+//   npm run test:fuzzing                     the case list without the parts that measure speed
+//   npm run test:fuzzing -- --all            all of it
+//   npm run test:fuzzing -- --cases 1.*,7.*  some of it
+//   npm run test:fuzzing -- --url URL        against another echo server, which runs already
+//
+// The fuzzing client is a program of Python 2.7; the first run installs it into target/fuzzing-client. Its reports, a page
+// for each case, are in target/fuzzing-client/report/index.html.
+
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { homedir } from 'node:os';
+import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { root, run, Stop, script, step } from '../../scripts/steps.mjs';
+import { freePort } from '../fixtures/free-port.mjs';
+import { until } from '../fixtures/wait.mjs';
+
+const folder = join(root, 'target/fuzzing-client');
+const installed = join(folder, 'packages');
+const report = join(folder, 'report');
+const requirements = join(root, 'tests/fuzzing-client/requirements.txt');
+
+/** What takes the most time and finds no fault of the protocol: 9 measures speed. */
+const SLOW = ['9.*'];
+
+/** Far more than all cases take. */
+const LIMIT_SECONDS = 20 * 60;
+
+/** Everything that is no failure. UNIMPLEMENTED: the server did not accept the extension that a case is about. */
+const FINE = ['OK', 'NON-STRICT', 'INFORMATIONAL', 'UNIMPLEMENTED'];
+
+const TITLES = {
+  1: 'framing',
+  2: 'pings and pongs',
+  3: 'reserved bits',
+  4: 'opcodes',
+  5: 'fragmentation',
+  6: 'UTF-8',
+  7: 'closing',
+  9: 'limits and speed',
+  10: 'automatic fragmentation',
+  12: 'compression, payloads',
+  13: 'compression, parameters',
+};
+
+let outcome;
+
+await script(async () => {
+  const options = parseOptions();
+  const python = findPython2();
+  await step('fuzzing client', (say) => install(python, say));
+  await step('cases', (say) => fuzz(python, options, say));
+}, 'WebSocket fuzzing client');
+
+if (outcome !== undefined) {
+  console.log(`\n${outcome.table}\n`);
+  for (const line of outcome.failed) console.log(line);
+  if (outcome.failed.length > 0) process.exitCode = 1;
+}
+
+function parseOptions() {
+  try {
+    return parseArgs({
+      options: { all: { type: 'boolean' }, cases: { type: 'string' }, url: { type: 'string' } },
+    }).values;
+  } catch (error) {
+    throw new Stop(`${error.message}. The options are --all, --cases LIST and --url URL.`);
+  }
+}
+
+/** CPython 2.7: the variable PYTHON2 names it, or it is `python2.7` on the PATH, or pyenv has it. */
+function findPython2() {
+  const chosen = process.env.PYTHON2;
+  if (chosen !== undefined) {
+    if (existsSync(chosen)) return chosen;
+    throw new Stop(`The variable PYTHON2 names "${chosen}", and there is no such file: correct or unset it.`);
+  }
+  const versions = join(process.env.PYENV_ROOT ?? join(homedir(), '.pyenv'), 'versions');
+  const ofPyenv = existsSync(versions) ? readdirSync(versions).filter((name) => name.startsWith('2.7.')) : [];
+  const places = [
+    ...ofPyenv.map((name) => join(versions, name, 'bin')),
+    ...(process.env.PATH ?? '').split(':').filter((place) => !place.endsWith('.pyenv/shims')),
+  ];
+  const found = places.map((place) => join(place, 'python2.7')).find((path) => existsSync(path));
+  if (found === undefined) {
+    throw new Stop(
+      'The fuzzing client runs under CPython 2.7, and none was found: install it, for example with ' +
+        '`pyenv install 2.7.18`, or set the variable PYTHON2 to the path of its program.',
+    );
+  }
+  return found;
+}
+
+async function install(python, say) {
+  const stamp = join(folder, 'stamp');
+  const input = `${python}\n${readFileSync(requirements, 'utf8')}`;
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === input) return 'up to date';
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  say('pip install autobahntestsuite: about half a minute, once');
+  const args = ['-m', 'pip', 'install', '--disable-pip-version-check', '--target', installed, '-r', requirements];
+  await run(python, args, {
+    orStop: `The fuzzing client could not be installed by \`${python} ${args.join(' ')}\`: see the lines above.`,
+  });
+  writeFileSync(stamp, input);
+  return `installed for ${python}`;
+}
+
+async function fuzz(python, { all, cases, url }, say) {
+  const server = url === undefined ? await startEcho() : { url, stop: () => {} };
+  const specification = join(folder, 'specification.json');
+  rmSync(report, { recursive: true, force: true });
+  writeFileSync(
+    specification,
+    JSON.stringify({
+      outdir: report,
+      servers: [{ agent: 'wamplet', url: server.url }],
+      cases: cases?.split(',') ?? ['*'],
+      'exclude-cases': all || cases ? [] : SLOW,
+      'exclude-agent-cases': {},
+    }),
+  );
+  say(`against ${server.url}`);
+  // As a folder of packages, which the option --target of pip makes, and not as a path: some of them are parts of one.
+  const program = `import site; site.addsitedir(${JSON.stringify(installed)}); from autobahntestsuite.wstest import run; run()`;
+  try {
+    const { ok, output } = await run(python, ['-c', program, '-m', 'fuzzingclient', '-s', specification], {
+      limitSeconds: LIMIT_SECONDS,
+    });
+    const index = join(report, 'index.json');
+    if (!ok || !existsSync(index)) {
+      throw new Stop(`The fuzzing client did not come to its end:\n${output.split('\n').slice(-10).join('\n')}`);
+    }
+    outcome = judge(JSON.parse(readFileSync(index, 'utf8')).wamplet ?? {});
+  } finally {
+    await server.stop();
+  }
+  return outcome.summary;
+}
+
+/** Counts what each chapter of the case list came to, and lists what failed, if only in how it was closed. */
+function judge(results) {
+  const chapters = new Map();
+  const failed = [];
+  for (const [name, { behavior, behaviorClose, reportfile }] of Object.entries(results)) {
+    const chapter = name.split('.')[0];
+    const counts = chapters.get(chapter) ?? {};
+    chapters.set(chapter, counts);
+    const isFine = FINE.includes(behavior) && FINE.includes(behaviorClose);
+    const kind = isFine ? behavior : 'FAILED';
+    counts[kind] = (counts[kind] ?? 0) + 1;
+    if (isFine) continue;
+    const page = relative(root, join(report, reportfile.replace('.json', '.html')));
+    failed.push({ name, text: `case ${name}: ${behavior}, closing ${behaviorClose}: ${page}` });
+  }
+  const byNumber = (one, two) => one.localeCompare(two, 'en', { numeric: true });
+  const columns = [...FINE, 'FAILED'];
+  const row = (title, cells) => `${title.padEnd(28)}${cells.map((cell) => String(cell).padStart(15)).join('')}`;
+  const lines = [...chapters]
+    .sort(([one], [two]) => byNumber(one, two))
+    .map(([chapter, counts]) => {
+      return row(
+        `${chapter.padStart(2)} ${TITLES[chapter] ?? ''}`,
+        columns.map((kind) => counts[kind] ?? ''),
+      );
+    });
+  const total = Object.keys(results).length;
+  if (total === 0) throw new Stop('No case ran: see what --cases names.');
+  return {
+    table: [row('', columns), ...lines].join('\n'),
+    failed: failed.sort((one, two) => byNumber(one.name, two.name)).map(({ text }) => text),
+    summary: `${total - failed.length} of ${total} passed`,
+  };
+}
+
+/** Starts the echo server of the crate on a free port. */
+async function startEcho() {
+  const program = join(root, 'target/debug/examples/websocket_echo');
+  if (!existsSync(program)) {
+    throw new Stop('The echo server is not built: run `cargo build --example websocket_echo`.');
+  }
+  const port = await freePort();
+  const child = spawn(program, [`127.0.0.1:${port}`], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const kill = () => child.kill('SIGKILL');
+  process.on('exit', kill);
+  const ended = new Promise((resolve) => child.on('close', resolve));
+  await until('the echo server listens', () => answers(port));
+  return {
+    url: `ws://127.0.0.1:${port}`,
+    async stop() {
+      kill();
+      await ended;
+      process.off('exit', kill);
+    },
+  };
+}
+
+function answers(port) {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
+}
