@@ -1,4 +1,4 @@
-// Runs the Autobahn WebSocket fuzzing client against our WebSocket stack and sums up what it found.
+// Runs the Autobahn WebSocket fuzzing client against the native router's WebSocket and sums up what it found.
 //
 //   npm run test:fuzzing                     the case list without the parts that measure speed
 //   npm run test:fuzzing -- --all            all of it
@@ -176,18 +176,23 @@ function judge(results) {
   };
 }
 
-/** Starts the echo server of the crate on a free port. */
+/** Starts the router with a transport that sends everything back: the same stack and options as for WAMP. */
 async function startEcho() {
-  const program = join(root, 'target/debug/examples/websocket_echo');
-  if (!existsSync(program)) {
-    throw new Stop('The echo server is not built: run `cargo build --example websocket_echo`.');
-  }
+  const program = join(root, 'target/release/wamplet');
+  if (!existsSync(program)) throw new Stop('The router is not built: run `cargo build --release`.');
   const port = await freePort();
-  const child = spawn(program, [`127.0.0.1:${port}`], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const config = join(folder, 'config.json');
+  const endpoint = { type: 'tcp', port, interface: '127.0.0.1' };
+  const options = { compression: { deflate: {} }, auto_ping_interval: 0 };
+  const realms = [{ name: 'realm1', roles: [{ name: 'anonymous', permissions: [] }] }];
+  const transports = [{ type: 'websocket.testee', endpoint, options }];
+  writeFileSync(config, JSON.stringify({ version: 2, workers: [{ type: 'router', realms, transports }] }));
+  const args = ['start', '--config', config, '--log-level', 'error'];
+  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'] });
   const kill = () => child.kill('SIGKILL');
   process.on('exit', kill);
   const ended = new Promise((resolve) => child.on('close', resolve));
-  await until('the echo server listens', () => answers(port));
+  await until('the router listens', () => answers(port));
   return {
     url: `ws://127.0.0.1:${port}`,
     async stop() {
