@@ -1,7 +1,7 @@
 //! The byte stream of one connection, whatever carries it.
 //!
 //! Owns the kinds of sockets, and the bytes that were read while finding out what the other end speaks. What is done
-//! with them is in [`listener`](super::listener) and [`connection`](super::connection).
+//! with them is in `listener` and `connection`.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

@@ -1,7 +1,7 @@
 //! WebSocket connections after their handshake: frames to messages, and messages to frames. [RFC 6455, RFC 7692]
 //!
 //! Owns what is WAMP's part of it: which messages a subprotocol wants, and the `.batched` subprotocols. The protocol
-//! itself is in [`frames`], the handshake in [`web`](super::web).
+//! itself is in `frames`, the handshake in `web`.
 
 mod deflate;
 mod frames;
