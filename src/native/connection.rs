@@ -275,6 +275,9 @@ impl<I: Incoming> Connection<I> {
                 self.timer = Some(timer);
             }
         }
+        if self.state == State::Open && !outgoing.needs_task() {
+            return Poll::Pending;
+        }
         let socket: Option<&mut (dyn AsyncWrite + Unpin + Send)> = match &mut self.reader {
             Reader::Tls(socket) => Some(&mut **socket),
             Reader::Tcp(_) | Reader::Unix(_) => None,
@@ -297,9 +300,9 @@ impl<I: Incoming> Connection<I> {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut bytes = std::mem::take(&mut self.partial);
-        if !bytes.is_empty() {
-            bytes.reserve(bytes.len().max(MIN_READ));
+        if self.partial.len() > MAX_COPIED {
+            let mut bytes = std::mem::take(&mut self.partial);
+            bytes.reserve(bytes.len());
             let read = self.poll_read_into(cx, &mut bytes);
             if let Poll::Ready(Ok(())) = read {
                 self.handle_bytes(&mut bytes);
@@ -311,12 +314,15 @@ impl<I: Incoming> Connection<I> {
         }
         let mut bytes = SCRATCH.with_borrow_mut(|scratch| std::mem::take(&mut scratch.bytes));
         bytes.reserve(CHUNK);
+        // Copied, so that the rest of the frame comes with whatever follows it in one read.
+        bytes.extend_from_slice(&self.partial);
         let read = self.poll_read_into(cx, &mut bytes);
         if let Poll::Ready(Ok(())) = read {
+            self.partial = BytesMut::new();
             self.handle_bytes(&mut bytes);
             self.partial = BytesMut::from(&*bytes);
-            bytes.clear();
         }
+        bytes.clear();
         SCRATCH.with_borrow_mut(|scratch| scratch.bytes = bytes);
         read
     }
@@ -358,7 +364,6 @@ impl<I: Incoming> Connection<I> {
                 bytes.clear();
             }
         }
-        self.peer.flush();
     }
 }
 
@@ -382,5 +387,6 @@ const READS: usize = 4;
 /// Bytes that one read may bring.
 const CHUNK: usize = 64 << 10;
 
-/// Bytes that are at least made room for behind the beginning of a frame.
-const MIN_READ: usize = 4 << 10;
+/// Bytes of the beginning of a frame that are copied rather than read behind. Longer ones get memory of their own, which
+/// grows with what came and not with what was announced.
+const MAX_COPIED: usize = CHUNK / 4;

@@ -1,10 +1,9 @@
 //! The router, and the way to it from every connection.
 //!
-//! Owns the one lock around the router: whoever reads messages from a socket handles them under it, in batches, and after
-//! it writes to the peers that they touched. Decides nothing about WAMP. Timers are one task that sleeps until the router
+//! Owns the one lock around the router: whoever reads messages from a socket handles them under it, in batches, and names
+//! the peers that they touched to the [`flusher`]. Decides nothing about WAMP. Timers are one task that sleeps until the router
 //! has something to do.
 
-use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
 
 use super::clock::Clock;
+use super::flusher;
 use super::outgoing::{Peer, QueueLimits, Queued};
 use crate::config::{Config, Limits};
 use crate::id::SessionKey;
@@ -58,11 +58,6 @@ pub(super) struct Counters {
     pub handshakes_failed: AtomicU64,
     pub overflows: AtomicU64,
     pub dropped: AtomicU64,
-}
-
-thread_local! {
-    /// The peers that a batch touched; kept so that a warm batch allocates nothing.
-    static TOUCHED: RefCell<Vec<Arc<Peer>>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Hub {
@@ -259,22 +254,17 @@ impl Hub {
         Counted(Arc::clone(self))
     }
 
-    /// Locks the router for `act`, then writes to those that it touched.
+    /// Locks the router for `act`, and has those written to that it touched.
     fn with<T>(&self, act: impl FnOnce(&mut Core, &mut Vec<Arc<Peer>>) -> T) -> T {
-        let mut touched = TOUCHED.with(RefCell::take);
-        let (answer, news) = {
+        let (answer, news) = flusher::flush_after(|touched| {
             let mut core = self.lock();
-            let answer = act(&mut core, &mut touched);
+            let answer = act(&mut core, touched);
             self.rearm(&mut core);
             (answer, std::mem::take(&mut core.news))
-        };
-        for peer in touched.drain(..) {
-            peer.flush();
-        }
+        });
         for (news, peer) in news {
             log(&news, peer.as_deref());
         }
-        TOUCHED.with(|kept| kept.replace(touched));
         answer
     }
 

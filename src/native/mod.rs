@@ -11,6 +11,7 @@
 //! | `listener`, `stream`, `tls` | listening sockets and what they accept |
 //! | `connection` | the reading side of a connection, and its ends |
 //! | `rawsocket`, `websocket` | frames to messages |
+//! | `flusher` | one write for each peer and turn of a thread |
 //! | `outgoing` | the queue of a peer, framing on the way out, who writes |
 //! | `mailbox` | messages that are fetched instead of written |
 //! | `web` | HTTP: services by path, the WebSocket handshake, long polling |
@@ -24,6 +25,7 @@ pub mod stream;
 pub mod websocket;
 
 mod connection;
+mod flusher;
 mod listener;
 mod mailbox;
 mod outgoing;

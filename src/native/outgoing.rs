@@ -224,6 +224,11 @@ impl Outgoing {
         }
     }
 
+    /// Whether there is something that only the connection's task can write.
+    pub fn needs_task(&self) -> bool {
+        self.blocked || matches!(self.writer, Writer::Task)
+    }
+
     /// Names the task that goes on where others cannot.
     pub fn set_waker(&mut self, waker: &Waker) {
         if self.waker.as_ref().is_none_or(|old| !old.will_wake(waker)) {

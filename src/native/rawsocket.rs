@@ -117,6 +117,7 @@ impl Incoming for Frames {
                 FrameType::Ping => {
                     let header = FrameHeader { frame_type: FrameType::Pong, length }.encode();
                     peer.send_frame(&[&header, &*body].concat());
+                    peer.flush();
                 }
                 FrameType::Pong => {}
             }

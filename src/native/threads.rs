@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
+use super::flusher;
+
 /// The runtimes for connections, in turn.
 #[derive(Clone, Debug)]
 pub(super) struct Threads {
@@ -24,9 +26,11 @@ impl Threads {
     pub fn start(count: usize, main: &Runtime) -> io::Result<Self> {
         let (running, ended) = watch::channel(());
         let mut handles = vec![main.handle().clone()];
+        main.spawn(flusher::run());
         for number in 1..count {
             let runtime = runtime()?;
             handles.push(runtime.handle().clone());
+            runtime.spawn(flusher::run());
             let mut ended = ended.clone();
             std::thread::Builder::new().name(format!("wamplet-{number}")).spawn(move || {
                 // An error says that the sender is gone.

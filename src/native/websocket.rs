@@ -136,6 +136,7 @@ impl Incoming for Messages {
         }
         if !received.replies.is_empty() {
             peer.send_frame(&received.replies);
+            peer.flush();
             received.replies = Vec::new();
         }
         self.received = received;
