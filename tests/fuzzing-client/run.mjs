@@ -8,15 +8,12 @@
 // The fuzzing client is a program of Python 2.7; the first run installs it into target/fuzzing-client. Its reports, a page
 // for each case, are in target/fuzzing-client/report/index.html.
 
-import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { homedir } from 'node:os';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root, run, Stop, script, step } from '../../scripts/steps.mjs';
-import { freePort } from '../fixtures/free-port.mjs';
-import { until } from '../fixtures/wait.mjs';
+import { startRouter } from '../interop/router.mjs';
 
 const folder = join(root, 'target/fuzzing-client');
 const installed = join(folder, 'packages');
@@ -190,34 +187,17 @@ function sized(chapter, sections, sizes) {
   ).flat();
 }
 
-/** Starts the echo server of the crate on a free port. */
+/** Starts the router with a listener that echoes. */
 async function startEcho() {
-  const program = join(root, 'target/debug/examples/websocket_echo');
-  if (!existsSync(program)) {
-    throw new Stop('The echo server is not built: run `cargo build --example websocket_echo`.');
-  }
-  const port = await freePort();
-  const child = spawn(program, [`127.0.0.1:${port}`], { stdio: ['ignore', 'inherit', 'inherit'] });
-  const kill = () => child.kill('SIGKILL');
-  process.on('exit', kill);
-  const ended = new Promise((resolve) => child.on('close', resolve));
-  await until('the echo server listens', () => answers(port));
-  return {
-    url: `ws://127.0.0.1:${port}`,
-    async stop() {
-      kill();
-      await ended;
-      process.off('exit', kill);
-    },
+  const transport = {
+    type: 'websocket.testee',
+    endpoint: { type: 'tcp', interface: '127.0.0.1', port: 0 },
+    options: { compression: { deflate: {} } },
   };
-}
-
-function answers(port) {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on('error', () => resolve(false));
+  const realm = { name: 'realm1', roles: [] };
+  const router = await startRouter({
+    version: 2,
+    workers: [{ type: 'router', realms: [realm], transports: [transport] }],
   });
+  return { url: `ws://127.0.0.1:${router.ports[0]}`, stop: () => router.stop() };
 }
