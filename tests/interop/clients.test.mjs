@@ -1,5 +1,6 @@
 // Real clients against the real router: one table, clients by transports by serializers, each row with all the cases.
 
+import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { within } from '../fixtures/wait.mjs';
 import { autobahnJs } from './autobahn-peers.mjs';
@@ -117,6 +118,24 @@ for (const row of rows) {
     }
   });
 }
+
+test('SIGTERM_says_goodbye_to_everybody_and_the_exit_code_is_0', async () => {
+  const router = await startRouter(config);
+  const [web, raw] = router.ports;
+  const websocket = { transport: 'websocket', url: `ws://127.0.0.1:${web}/ws`, port: web };
+  const rawsocket = { transport: 'rawsocket', port: raw };
+  const sessions = [];
+  for (const [name, client] of Object.entries(started)) {
+    const join = (transport) => client.join({ ...transport, serializer: 'json', realm: rows[0].realm });
+    sessions.push({ name, peer: await join(websocket) });
+    if (clients[name].speaks['RawSocket over TCP']) sessions.push({ name, peer: await join(rawsocket) });
+  }
+  assert.equal(await router.stop(), 0);
+  for (const { name, peer } of sessions) {
+    const { reason } = await within(`${name} is told`, peer.closed);
+    if (clients[name].tellsWhyItClosed) assert.equal(reason, 'wamp.close.system_shutdown', name);
+  }
+});
 
 function joinRow({ name, transport, serializer, realm }) {
   return started[name].join({ ...transports[transport], serializer, realm });
