@@ -3,6 +3,7 @@
 //! Owns what is WAMP's part of it: which messages a subprotocol wants, and the `.batched` subprotocols. The protocol
 //! itself is in `frames`, the handshake in `web`.
 
+mod batch;
 mod deflate;
 mod frames;
 mod testee;
@@ -10,10 +11,11 @@ mod testee;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 use soketto::base::OpCode;
 
+pub(super) use self::batch::Batching;
 use self::frames::{Frames, Received, protocol};
 pub use self::testee::serve_testee;
 use super::connection::{CloseWith, Connection, Failure, Incoming, split};
@@ -84,7 +86,13 @@ pub fn serve(hub: Arc<Hub>, stream: Stream, accepted: Accepted) {
         }
     };
     let frames = Frames::new(deflate, Arc::clone(&config), hub.message_length());
-    let messages = Messages { frames, serializer, batched, config, received: Received::default() };
+    let messages = Messages {
+        frames,
+        serializer,
+        batching: batched.then(|| Batching::new(serializer)),
+        config,
+        received: Received::default(),
+    };
     // A task of its own: the one of the handshake is larger than a connection needs.
     tokio::spawn(Connection::new(hub, key, peer, half, messages));
 }
@@ -93,7 +101,8 @@ pub fn serve(hub: Arc<Hub>, stream: Stream, accepted: Accepted) {
 struct Messages {
     frames: Frames,
     serializer: Serializer,
-    batched: bool,
+    /// Where one message holds many.
+    batching: Option<Batching>,
     config: Arc<node::WebSocket>,
     received: Received,
 }
@@ -104,14 +113,14 @@ impl Messages {
     }
 
     /// A WebSocket message: one WAMP message, or a batch of them.
-    fn message(&self, opcode: OpCode, data: Bytes, messages: &mut Vec<Bytes>) -> Result<(), Failure> {
+    fn message(&mut self, opcode: OpCode, data: Bytes, messages: &mut Vec<Bytes>) -> Result<(), Failure> {
         let expected = self.opcode();
         if opcode != expected {
             let expected = if expected == OpCode::Text { "text" } else { "binary" };
             return Err(protocol(1003, format!("this subprotocol wants {expected} messages")));
         }
-        if self.batched {
-            return unbatch(data, self.serializer, messages);
+        if let Some(batching) = &mut self.batching {
+            return batching.part(data, messages);
         }
         messages.push(data);
         Ok(())
@@ -147,11 +156,11 @@ impl Incoming for Messages {
         let opcode = self.opcode();
         let mut batch = Vec::new();
         while let Some(message) = outgoing.next_message() {
-            if !self.batched {
+            let Some(batching) = self.batching else {
                 self.frames.put_message(opcode, &message, &mut outgoing.queue.own);
                 continue;
-            }
-            append_to_batch(self.serializer, &message, &mut batch);
+            };
+            batching.append(&message, &mut batch);
             if batch.len() >= MAX_BATCH {
                 self.frames.put_message(opcode, &batch, &mut outgoing.queue.own);
                 batch.clear();
@@ -182,49 +191,6 @@ impl Incoming for Messages {
         self.config.options.close_handshake_timeout
     }
 }
-
-/// Puts one more message into a batch.
-pub(super) fn append_to_batch(serializer: Serializer, message: &[u8], batch: &mut Vec<u8>) {
-    if serializer == Serializer::Json {
-        batch.extend_from_slice(message);
-        batch.push(RECORD_SEPARATOR);
-    } else {
-        let length = u32::try_from(message.len()).expect("a message is far shorter than 4 GiB");
-        batch.extend_from_slice(&length.to_be_bytes());
-        batch.extend_from_slice(message);
-    }
-}
-
-/// Parts a batch. JSON messages end with U+001E, others have their length before them.
-pub(super) fn unbatch(
-    mut data: Bytes,
-    serializer: Serializer,
-    messages: &mut Vec<Bytes>,
-) -> Result<(), Failure> {
-    if data.is_empty() {
-        return Err(protocol(1002, "a batch holds no message"));
-    }
-    while !data.is_empty() {
-        if serializer == Serializer::Json {
-            let end = data.iter().position(|byte| *byte == RECORD_SEPARATOR).unwrap_or(data.len());
-            messages.push(data.split_to(end));
-            data.advance(data.len().min(1));
-        } else {
-            let length = data.first_chunk().map(|length| u32::from_be_bytes(*length) as usize);
-            match length {
-                Some(length) if data.len() - 4 >= length => {
-                    data.advance(4);
-                    messages.push(data.split_to(length));
-                }
-                _ => return Err(protocol(1002, "a batch ends within a message")),
-            }
-        }
-    }
-    Ok(())
-}
-
-/// U+001E, behind every JSON message of a batch.
-const RECORD_SEPARATOR: u8 = 0x1e;
 
 /// Bytes from which on a batch is sent, so that one batch does not take as much memory again as the whole queue.
 const MAX_BATCH: usize = 64 << 10;

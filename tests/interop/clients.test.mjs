@@ -10,7 +10,7 @@ import { everything, startRouter } from './router.mjs';
 import { wampy } from './wampy-peers.mjs';
 
 const all = ['json', 'msgpack', 'cbor'];
-const batched = ['msgpack.batched', 'cbor.batched'];
+const batched = ['json.batched', 'msgpack.batched', 'cbor.batched'];
 
 /**
  * `isInterrupted`: its callees understand INTERRUPT. `answersInSteps`: they announce progressive results.

@@ -28,7 +28,7 @@ use crate::native::hub::Hub;
 use crate::native::listener::anonymous;
 use crate::native::mailbox::{Mailbox, MailboxLimits};
 use crate::native::stream::PeerInfo;
-use crate::native::websocket::{append_to_batch, unbatch};
+use crate::native::websocket::Batching;
 use crate::router::Transport;
 
 /// The transports of one path.
@@ -188,11 +188,11 @@ impl LongPolls {
             return Ok(answer::whole(StatusCode::OK, content_type, first));
         }
         let mut batch = Vec::new();
-        append_to_batch(poll.serializer, &first, &mut batch);
+        Batching::new(poll.serializer).append(&first, &mut batch);
         while batch.len() < MAX_BATCH
             && let Some(message) = poll.mailbox.try_receive()
         {
-            append_to_batch(poll.serializer, &message, &mut batch);
+            Batching::new(poll.serializer).append(&message, &mut batch);
         }
         Ok(answer::whole(StatusCode::OK, content_type, batch))
     }
@@ -215,7 +215,8 @@ impl LongPolls {
         };
         if poll.batched {
             let mut messages = Vec::new();
-            unbatch(body, poll.serializer, &mut messages)
+            Batching::new(poll.serializer)
+                .part(body, &mut messages)
                 .map_err(|failure| bad(&format!("expected a batch: {failure}")))?;
             hub.handle(key, messages);
         } else if body.is_empty() {
