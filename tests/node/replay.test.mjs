@@ -4,7 +4,10 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { initSync, WasmRouter } from '../../target/wasm-bindgen/wamplet.js';
+import { importSource } from '../fixtures/source.mjs';
+
+// The bindings import from www/lib, where no name of a package leads.
+const { initSync, WasmRouter } = await importSource('target/wasm-bindgen/wamplet.js');
 
 const folder = new URL('../replay/', import.meta.url);
 initSync({ module: readFileSync(new URL('../../target/wasm-bindgen/wamplet_bg.wasm', import.meta.url)) });
