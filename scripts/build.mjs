@@ -115,8 +115,20 @@ async function bundle() {
   } catch (error) {
     throw new Stop(`The library in www/lib could not be bundled:\n${error.message}`);
   }
+  keepImportAtRunTime(join(pkg, 'worker.js'));
   copyFileSync(join(root, 'www/lib/index.d.ts'), join(pkg, 'index.d.ts'));
   return sizes('index.js', 'worker.js', 'wamplet.global.js');
+}
+
+/**
+ * What a component's module is called is known when the router starts, so the bundler of an app must let its import be.
+ * Minifying took away the comments that say so.
+ */
+function keepImportAtRunTime(file) {
+  const code = readFileSync(file, 'utf8');
+  const kept = code.replaceAll(/\bimport\((?=[\w$]+\))/g, 'import(/* webpackIgnore: true *//* @vite-ignore */');
+  if (kept === code) throw new Stop(`There is no import of a component's module in ${file} any more.`);
+  writeFileSync(file, kept);
 }
 
 async function checkTypes() {

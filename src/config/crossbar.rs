@@ -379,11 +379,11 @@ static IN_PROCESS: Keys = Keys {
         ("realms", Key::Served),
         ("limits", Key::Served),
         ("transports", NO_TRANSPORTS),
-        ("components", NO_COMPONENTS),
+        ("components", COMPONENTS),
     ],
     workers: [
         ("router", Key::Served),
-        ("container", NO_COMPONENTS),
+        ("container", NO_CONTAINER),
         ("guest", Key::NotServed("a router in a browser starts no processes")),
         ("proxy", NO_PROXY),
         ("hostmonitor", NO_HOSTMONITOR),
@@ -397,15 +397,21 @@ static IN_PROCESS: Keys = Keys {
         ("manhole", NO_MANHOLE),
         ("realms", Key::Served),
         ("transports", NO_TRANSPORTS),
-        ("components", NO_COMPONENTS),
+        ("components", COMPONENTS),
         ("connections", NO_CONNECTIONS),
     ],
 };
 
 const NO_TRANSPORTS: Key = Key::NotServed(
-    "a router in a browser has no listeners, and no \"auth\" of one is asked: all join as \"anonymous\"",
+    "a router in a browser has no listeners, and asks for no \"auth\" of one: clients join as \"anonymous\"",
 );
-const NO_COMPONENTS: Key = Key::NotServed("components of a router in a browser are given to createRouter");
+const NO_CONTAINER: Key =
+    Key::NotServed("there are no containers in a browser: what runs in one can join like other clients");
+/// In JavaScript they are read, and warned of one by one, where they are started: in `www/lib/components.ts`.
+const COMPONENTS: Key = match cfg!(target_family = "wasm") {
+    true => Key::Served,
+    false => Key::NotServed("the program that holds the router has to start them itself"),
+};
 
 // What neither router serves.
 pub(super) const NO_CONTROLLER: Key =

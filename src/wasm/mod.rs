@@ -13,9 +13,9 @@ use self::payload::JsPayload;
 use crate::codec::{self, DecodeLimits, Serializer};
 use crate::config::Config;
 use crate::id::SessionKey;
-use crate::message::{Message, dict};
+use crate::message::{Dict, Message, dict};
 use crate::payload::Values;
-use crate::router::{Action, Close, Now, Outbox, Router, Transport};
+use crate::router::{Action, Close, Identity, Now, Outbox, Router, Transport};
 
 #[wasm_bindgen]
 extern "C" {
@@ -76,14 +76,14 @@ impl WasmRouter {
     }
 
     /// Lets a transport in and answers its key. `transport` has `type`, `protocol`, `peer` and `serializer`; whatever
-    /// else it has appears in the session details. Throws when the router takes no more.
-    pub fn open(&mut self, transport: JsValue) -> Result<f64, JsError> {
-        let Value::Object(extra) = plain("transport", &transport)? else {
-            return Err(JsError::new("transport: expected an object"));
-        };
-        let text = |name: &str| match extra.get(name) {
-            Some(Value::String(text)) => Ok(text.clone()),
-            _ => Err(JsError::new(&format!("transport.{name}: expected a string"))),
+    /// else it has appears in the session details. `identity`, the `realm`, `authid` and `authrole` of a component that
+    /// the host starts, or `undefined`, must not come from the peer. Throws when the router takes no more.
+    pub fn open(&mut self, transport: JsValue, identity: JsValue) -> Result<f64, JsError> {
+        let extra = object("transport", &transport)?;
+        let text = |name| member("transport", &extra, name);
+        let identity = match identity.is_undefined() {
+            true => None,
+            false => Some(identity_of_component(&object("identity", &identity)?)?),
         };
         let (kind, protocol, peer, serializer) =
             (text("type")?, text("protocol")?, text("peer")?, text("serializer")?);
@@ -105,6 +105,7 @@ impl WasmRouter {
             protocol,
             peer,
             serializer: Serializer::Json,
+            identity,
             extra: details,
             ..Transport::default()
         };
@@ -266,6 +267,31 @@ fn plain(name: &str, value: &JsValue) -> Result<Value, JsError> {
     let mut values = codec::decode_values(format!("[{text}]").as_bytes(), 1, Serializer::Json)
         .map_err(|error| refuse(&error.to_string()))?;
     Ok(values.args.pop().unwrap_or_default())
+}
+
+fn object(name: &str, value: &JsValue) -> Result<Dict, JsError> {
+    match plain(name, value)? {
+        Value::Object(object) => Ok(object),
+        _ => Err(JsError::new(&format!("{name}: expected an object"))),
+    }
+}
+
+fn member(name: &str, object: &Dict, key: &str) -> Result<String, JsError> {
+    match object.get(key) {
+        Some(Value::String(text)) => Ok(text.clone()),
+        _ => Err(JsError::new(&format!("{name}.{key}: expected a string"))),
+    }
+}
+
+fn identity_of_component(component: &Dict) -> Result<Identity, JsError> {
+    let text = |name| member("identity", component, name);
+    Ok(Identity {
+        realm: Some(text("realm")?),
+        authid: Some(text("authid")?),
+        authrole: text("authrole")?,
+        authmethod: "component".into(),
+        authprovider: "static".into(),
+    })
 }
 
 fn serializer_named(name: &str) -> Result<Serializer, JsError> {

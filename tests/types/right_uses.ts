@@ -3,6 +3,8 @@
 import { parentPort, Worker as Thread } from 'node:worker_threads';
 import {
   autobahnTransport,
+  type ComponentFactory,
+  type ComponentRegistry,
   createRouter,
   type Inspection,
   installWebSocket,
@@ -30,9 +32,25 @@ const config: RouterConfig = {
         },
       ],
       options: { uri_check: 'strict', session_on_leave: 'session' },
+      stats: { rated_message_size: 256, trigger_after_duration: 60, trigger_on_join: false },
     },
   ],
-  limits: { transports: 10, message_length: 65536 },
+  components: [{ type: 'class', classname: 'monitor.Monitor', realm: 'realm1', role: 'monitor', extra: { n: 1 } }],
+  transports: [{ type: 'websocket' }],
+  limits: { transports: 10, message_length: 65536, queue_length: 1024, overflow: 'drop' },
+};
+
+const factory: ComponentFactory = (port, { realm, role, id, extra }) => {
+  const socket = new (webSocketClass(port))(`ws://wamplet.test/${realm}/${role}/${id ?? extra.n}`, 'wamp.2.json');
+  return () => socket.close();
+};
+
+const components: ComponentRegistry = {
+  'monitor.Monitor': factory,
+  'monitor.Module': './monitor.js',
+  'monitor.Url': new URL('https://a.test/monitor.js'),
+  'monitor.Nothing': () => {},
+  'monitor.Promise': async () => () => {},
 };
 
 export async function routers(): Promise<void> {
@@ -49,12 +67,18 @@ export async function routers(): Promise<void> {
   await router.close();
 
   const crossbar: RouterConfig = { version: 2, controller: {}, workers: [{ type: 'router', realms: [] }] };
-  await createRouter(crossbar);
+  await createRouter(crossbar, { components });
   await createRouter();
 }
 
 export async function shared(): Promise<void> {
-  const router: SharedRouter = await sharedRouter({ name: 'lab', config, timeout: 500, mode: 'shared-worker' });
+  const router: SharedRouter = await sharedRouter({
+    name: 'lab',
+    config,
+    components,
+    timeout: 500,
+    mode: 'shared-worker',
+  });
   router.addEventListener('lost', (event) => console.log(event.detail.reason.length));
   router.addEventListener('log', (event) => {
     const level: 'debug' | 'info' | 'warn' | 'error' = event.detail.level;

@@ -11,6 +11,18 @@ createRouter({ relams: [] });
 // @ts-expect-error Not one of the match policies.
 createRouter({ realms: [{ name: 'a', roles: [{ name: 'b', permissions: [{ uri: 'c', match: 'prefx' }] }] }] });
 
+// @ts-expect-error Not one of the ways to deal with a client that does not read.
+createRouter({ limits: { overflow: 'block' } });
+
+// @ts-expect-error Seconds are a number.
+createRouter({ realms: [{ name: 'a', roles: [], stats: { trigger_after_duration: '60s' } }] });
+
+// @ts-expect-error A component is an object.
+createRouter({ components: ['monitor.Monitor'] });
+
+// @ts-expect-error A session is nothing that runs a component.
+createRouter({}, { components: { 'monitor.Monitor': { session: 1 } } });
+
 // @ts-expect-error The seed is bytes.
 createRouter(undefined, { seed: 7 });
 

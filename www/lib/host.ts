@@ -27,6 +27,13 @@ export interface OpenedTransport extends TransportInfo {
   serializer: Serializer;
 }
 
+/** Who a port is for, whatever its client says: a component. No client has a say in it. */
+export interface Identity {
+  realm: string;
+  authid: string;
+  authrole: string;
+}
+
 /** 2^31 - 1: the longest that setTimeout waits. */
 const LONGEST_TIMEOUT = 2_147_483_647;
 
@@ -62,9 +69,9 @@ export class Host {
     for (const port of [...this.#ports]) port.resume();
   }
 
-  attach(endpoint: Endpoint, info: TransportInfo = {}): HostPort {
+  attach(endpoint: Endpoint, info: TransportInfo = {}, identity?: Identity): HostPort {
     this.#opened += 1;
-    const port = new HostPort(this, endpoint, info, this.#opened);
+    const port = new HostPort(this, endpoint, info, this.#opened, identity);
     this.#ports.add(port);
     return port;
   }
@@ -95,8 +102,8 @@ export class Host {
     else this.#options.onStart(port, start);
   }
 
-  open(port: HostPort, transport: OpenedTransport): number {
-    const key = this.#expectRouter().open(transport);
+  open(port: HostPort, transport: OpenedTransport, identity: Identity | undefined): number {
+    const key = this.#expectRouter().open(transport, identity);
     this.#open.set(key, port);
     this.#setTimer();
     return key;

@@ -39,6 +39,58 @@ export interface RouterOptions {
    * Default: random ones from the system.
    */
   seed?: Uint8Array;
+  /** What runs the components of the configuration, see {@link ComponentRegistry}. */
+  components?: ComponentRegistry;
+}
+
+/**
+ * What runs the components of a configuration: for each `classname` a function, or the address of a module whose default
+ * export is one. A text may be relative to the page or worker; Node has neither, so give it a URL. The module is loaded
+ * where the router runs, and a Content-Security-Policy must allow it there.
+ *
+ * ```js
+ * const config = { workers: [{ type: 'router', realms, components: [
+ *   { type: 'class', classname: 'monitor.MySessionMonitor', realm: 'realm1', role: 'monitor' },
+ * ] }] };
+ * await createRouter(config, {
+ *   components: {
+ *     'monitor.MySessionMonitor': (port, { realm }) => {
+ *       autobahn.transports.register('monitor', autobahnTransport(port));
+ *       const connection = new autobahn.Connection({ transports: [{ type: 'monitor' }], realm });
+ *       connection.onopen = (session) => session.subscribe('wamp.metaevent.session.on_join', console.log);
+ *       connection.open();
+ *       return () => connection.close();
+ *     },
+ *   },
+ * });
+ * ```
+ *
+ * A component is started once, when the router runs, and ends with the router. One that fails is logged, and the others
+ * run on. A component of the configuration that is not named here is warned of; its configuration must be right all the
+ * same.
+ */
+export type ComponentRegistry = Record<string, ComponentFactory | string | URL>;
+
+/**
+ * Runs a component over a port to the router, as a worker would run over one of {@link Router.createPort}. Over this port
+ * a session joins the realm and has the role that the configuration says, and no others.
+ *
+ * @returns Nothing, or a function that ends the component, which is called when the router is closed; or a promise of
+ * either. What it throws, or rejects with, is logged, and closes the port.
+ */
+export type ComponentFactory = (port: MessagePort, component: ComponentInfo) => unknown;
+
+/** A component as its configuration has it. */
+export interface ComponentInfo {
+  readonly classname: string;
+  readonly realm: string;
+  /** Default `'anonymous'`. */
+  readonly role: string;
+  /** The `authid` of its session, if it is there; otherwise `classname` is. */
+  readonly id: string | undefined;
+  /** Data for the component; `null` where there is none. */
+  // biome-ignore lint/suspicious/noExplicitAny: only the component knows
+  readonly extra: any;
 }
 
 /** A router that runs here. */
@@ -89,7 +141,8 @@ export interface Router {
  *
  * @throws Rejects, after `timeout` milliseconds at most, with an `Error` that says why the router could not be started
  * and what to do: script or WebAssembly module not found, forbidden by a Content-Security-Policy, wrong `config`, no
- * access to a SharedWorker from here (a worker, a sandboxed frame); with a `TypeError` for wrong `options`.
+ * access to a SharedWorker from here (a worker, a sandboxed frame); with a `TypeError` for wrong `options`, such as a
+ * function as a component of a SharedWorker.
  */
 export function sharedRouter(options?: SharedRouterOptions): Promise<SharedRouter>;
 
@@ -99,6 +152,12 @@ export interface SharedRouterOptions {
   name?: string;
   /** What the router serves, see {@link createRouter}. The first tab decides; another one that differs is told so. */
   config?: RouterConfig;
+  /**
+   * What runs the components of the configuration, see {@link ComponentRegistry}. In a SharedWorker only modules can, and
+   * they run there: all tabs have the same ones, and a component stays when the tab that brought it is closed. They may
+   * not use what only a page has. The first tab decides, as with `config`.
+   */
+  components?: ComponentRegistry;
   /**
    * The address of `worker.js`, of this origin, with `wamplet.wasm` beside it. Default: beside the library's script,
    * which bundlers find by themselves.
@@ -160,12 +219,17 @@ export interface SharedRouterEvents {
 }
 
 /**
- * Realms, roles and limits: either in this form, or a whole configuration of Crossbar.io (`version`, `workers`), both
- * its generations of permissions. Unknown keys are errors; known ones that are not served are warned of.
+ * Realms, roles, limits and components: either in this form, or a whole configuration of Crossbar.io (`version`,
+ * `workers`), both its generations of permissions. It is the configuration of the native router, too. Unknown keys are
+ * errors; known ones that are not served here, such as `transports`, are warned of.
  */
 export interface RouterConfig {
   /** The realms that there are, each with its roles. Without them: any realm, and everything allowed. */
   realms?: RealmConfig[];
+  /** Sessions that start with the router; beside `workers` they stand in a worker of type `router`. */
+  components?: ComponentConfig[];
+  /** Where the native router listens. A router in a browser has no listeners. */
+  transports?: object[];
   limits?: RouterLimits;
   version?: 1 | 2;
   controller?: object;
@@ -187,6 +251,43 @@ export interface RealmConfig {
     session_on_leave?: 'session' | 'session_authid_authrole';
     [option: string]: unknown;
   };
+  /** Has `wamp.session.on_stats` published. Default: nothing is counted, and nothing published. */
+  stats?: StatsConfig;
+  [key: string]: unknown;
+}
+
+/**
+ * When the statistics of a session are published, as `wamp.session.on_stats(session, stats)`, on its realm. `session` has
+ * `realm`, `session`, `authid` and `authrole`; `stats` has, since the event before, `cycle` (which one this is, from 1
+ * on), `first`, `last`, `timestamp` (of its begin, Unix time) and `duration`, both in nanoseconds, `messages`,
+ * `rated_messages`, `bytes`, and `serializer`.
+ */
+export interface StatsConfig {
+  /** Bytes of a rated message, a power of two: a longer message counts as several. Default 512. */
+  rated_message_size?: number;
+  /** Rated messages, sent and received together, after which statistics are published. Default 0: never. */
+  trigger_after_rated_messages?: number;
+  /** Seconds after which statistics are published, those of idle sessions too. Default 0: never. */
+  trigger_after_duration?: number;
+  /** Whether they are published when a session joins. Default true. */
+  trigger_on_join?: boolean;
+  /** Whether they are published when a session leaves. Default true. */
+  trigger_on_leave?: boolean;
+}
+
+/** A component; {@link ComponentRegistry} says what runs it. */
+export interface ComponentConfig {
+  type: 'class' | 'function';
+  /** The name of its code. */
+  classname?: string;
+  /** The realm that it joins. */
+  realm?: string;
+  /** A role of that realm. Default `'anonymous'`. */
+  role?: string;
+  /** Its `authid`. Default the `classname`. */
+  id?: string;
+  /** Data for the component. */
+  extra?: unknown;
   [key: string]: unknown;
 }
 
@@ -236,6 +337,12 @@ export interface RouterLimits {
   hello_timeout_ms?: number;
   /** Milliseconds in which a client must answer a GOODBYE. Default 5 000. */
   goodbye_timeout_ms?: number;
+  /** Bytes that wait for a client that does not read. Default 16 777 216. Only the native router queues. */
+  queue_length?: number;
+  /**
+   * What happens then: its session is closed (the default), or events for it are dropped. Only the native router queues.
+   */
+  overflow?: 'close' | 'drop';
 }
 
 /** A router's realms, with who is there and what they hold. */

@@ -5,7 +5,7 @@
 
 import { closePort, type Endpoint, listen, unrefPort } from './endpoint.ts';
 import { sentence } from './environment.ts';
-import type { Host } from './host.ts';
+import type { Host, Identity } from './host.ts';
 import { whenReleased } from './liveness.ts';
 import { Outbox } from './outbox.ts';
 import { binaryOf, byteLength } from './tail.ts';
@@ -40,6 +40,8 @@ export class HostPort {
   readonly #host: Host;
   readonly #endpoint: Endpoint;
   readonly #number: number;
+  /** From the host alone, and for good: nothing that comes in over the port changes it. */
+  readonly #identity: Identity | undefined;
   readonly #outbox: Outbox;
   readonly #stopListening: () => void;
   #info: TransportInfo;
@@ -54,11 +56,12 @@ export class HostPort {
   /** Gets the router's news. */
   isWatching = false;
 
-  constructor(host: Host, endpoint: Endpoint, info: TransportInfo, number: number) {
+  constructor(host: Host, endpoint: Endpoint, info: TransportInfo, number: number, identity?: Identity) {
     this.#host = host;
     this.#endpoint = endpoint;
     this.#info = info;
     this.#number = number;
+    this.#identity = identity;
     this.#waiting = host.isRunning ? undefined : [];
     this.#outbox = new Outbox((batch, moved) => this.post(batch, moved));
     this.#stopListening = listen(endpoint, {
@@ -184,7 +187,7 @@ export class HostPort {
       serializer,
     };
     try {
-      this.#key = this.#host.open(this, { ...transport, type: String(transport.type) });
+      this.#key = this.#host.open(this, { ...transport, type: String(transport.type) }, this.#identity);
     } catch (error) {
       // As a server that is full: try again later.
       this.post({ close: 1013, reason: sentence(error), wasClean: false });

@@ -2,6 +2,7 @@
 //
 // Part of worker.js, which `load.ts` fetches when somebody wants a router here.
 
+import { type ComponentRegistry, readComponents, startComponents } from './components.ts';
 import type { Endpoint } from './endpoint.ts';
 import { asyncDispose, type Place, place } from './environment.ts';
 import { Host } from './host.ts';
@@ -12,15 +13,18 @@ import type { Inspection, LogLevel, TransportInfo } from './wire.ts';
 export interface RouterOptions {
   wasm?: WasmSource;
   seed?: Uint8Array;
+  components?: ComponentRegistry;
 }
 
 export class Router {
   readonly mode: Place = place();
   readonly #host: Host;
+  readonly #endComponents: () => void;
   #isClosed = false;
 
-  constructor(host: Host) {
+  constructor(host: Host, endComponents: () => void) {
     this.#host = host;
+    this.#endComponents = endComponents;
   }
 
   get epoch(): string {
@@ -48,6 +52,7 @@ export class Router {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#endComponents();
     this.#host.close();
   }
 
@@ -60,11 +65,15 @@ export class Router {
   }
 }
 
-export async function createRouter(config?: unknown, { wasm, seed }: RouterOptions = {}): Promise<Router> {
+export async function createRouter(config?: unknown, options: RouterOptions = {}): Promise<Router> {
+  const { wasm, seed, components } = options;
   const [router, lock] = await Promise.all([startWasmRouter(config, wasm, seed), ownLock()]);
-  const host = new Host({ log });
+  const found = readComponents(config, components, (text) => log('warn', text));
+  let endComponents = () => {};
+  const host = new Host({ log, onBroken: () => endComponents() });
   host.run(router, lock);
-  return new Router(host);
+  endComponents = startComponents(host, found);
+  return new Router(host, endComponents);
 }
 
 function log(level: LogLevel, text: string): void {

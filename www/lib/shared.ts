@@ -4,6 +4,7 @@
 // its own, straight to the worker. The worker's end is in `worker.ts`. A further host (a leader tab, for browsers
 // without SharedWorker) would be one more class with the members of `SharedHost`.
 
+import type { ComponentRegistry } from './components.ts';
 import { closePort, listen } from './endpoint.ts';
 import { asyncDispose, place, randomName, sentence } from './environment.ts';
 import { ownLock, watchPage, whenReleased } from './liveness.ts';
@@ -14,6 +15,7 @@ import { type Inspection, isMessage, type LogLevel, type Start, type TransportIn
 export interface SharedRouterOptions {
   name?: string;
   config?: unknown;
+  components?: ComponentRegistry;
   workerUrl?: string | URL;
   timeout?: number;
   mode?: 'auto' | 'shared-worker' | 'page';
@@ -49,7 +51,7 @@ export class SharedRouter extends EventTarget {
 
   /** Not part of the public face: `sharedRouter` is how to get one. */
   static async open(options: SharedRouterOptions): Promise<SharedRouter> {
-    const { name = 'default', config, workerUrl, timeout = PATIENCE, mode = 'auto' } = options;
+    const { name = 'default', config, components, workerUrl, timeout = PATIENCE, mode = 'auto' } = options;
     if (!/^[\w.-]{1,64}$/.test(name)) {
       throw new TypeError(`options.name: expected 1 to 64 letters, digits, ".", "_" or "-", found "${name}"`);
     }
@@ -58,7 +60,7 @@ export class SharedRouter extends EventTarget {
     }
     const router = new SharedRouter(name);
     if (mode === 'page' || (mode === 'auto' && typeof SharedWorker === 'undefined' && place() !== 'worker')) {
-      router.#host = await PageHost.open(config);
+      router.#host = await PageHost.open(config, components);
     } else if (typeof SharedWorker === 'undefined') {
       throw new Error(
         place() === 'worker'
@@ -67,7 +69,8 @@ export class SharedRouter extends EventTarget {
       );
     } else {
       const news: News = (type, detail) => router.dispatchEvent(new CustomEvent(type, { detail, cancelable: true }));
-      const host = await WorkerHost.open({ name, config, workerUrl, timeout }, news);
+      const settings = { name, config, components: addresses(components), workerUrl, timeout };
+      const host = await WorkerHost.open(settings, news);
       // A task later, whoever waits for the handle has had the chance to listen.
       setTimeout(() => host.begin());
       router.#host = host;
@@ -130,8 +133,8 @@ class PageHost implements SharedHost {
     this.#router = router;
   }
 
-  static async open(config: unknown): Promise<PageHost> {
-    return new PageHost(await createRouter(config));
+  static async open(config: unknown, components: ComponentRegistry | undefined): Promise<PageHost> {
+    return new PageHost(await createRouter(config, { components }));
   }
 
   get epoch(): string {
@@ -154,6 +157,7 @@ class PageHost implements SharedHost {
 interface WorkerSettings {
   name: string;
   config: unknown;
+  components: Record<string, string> | undefined;
   workerUrl: string | URL | undefined;
   timeout: number;
 }
@@ -224,7 +228,8 @@ class WorkerHost implements SharedHost {
   }
 
   #start(watch: boolean, info?: TransportInfo): Start {
-    return { start: WIRE_VERSION, config: this.#settings.config, handle: this.#handle, lock: this.#lock, info, watch };
+    const { config, components } = this.#settings;
+    return { start: WIRE_VERSION, config, components, handle: this.#handle, lock: this.#lock, info, watch };
   }
 
   /** Opens the line to the worker; answers the epoch of the router there. */
@@ -312,6 +317,20 @@ class WorkerHost implements SharedHost {
     if (this.#isClosed) this.#disconnect();
     else if (this.epoch !== before) this.#news('lost', { reason });
   }
+}
+
+/** The components as the SharedWorker can load them: what is relative is so to this page. */
+function addresses(components: ComponentRegistry | undefined): Record<string, string> | undefined {
+  if (components === undefined) return undefined;
+  const found: Record<string, string> = {};
+  for (const [classname, code] of Object.entries(components)) {
+    if (typeof code === 'function') {
+      const reason = 'found a function, which cannot be sent to a SharedWorker';
+      throw new TypeError(`options.components["${classname}"]: expected the address of a module, ${reason}`);
+    }
+    found[classname] = new URL(code, document.baseURI).href;
+  }
+  return found;
 }
 
 /** Connects to the SharedWorker, which the browser starts if it does not run yet. */

@@ -33,7 +33,7 @@ async function load(source: WasmSource = new URL('./wamplet.wasm', import.meta.u
 }
 
 /** Relative to the page or worker: where a bundle put the library is nobody's business. */
-function absolute(source: URL | string): URL {
+export function absolute(source: URL | string): URL {
   return source instanceof URL ? source : new URL(source, globalThis.document?.baseURI ?? globalThis.location?.href);
 }
 

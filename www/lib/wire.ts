@@ -47,6 +47,8 @@ export interface Greeting {
 export interface Start {
   start: number;
   config: unknown;
+  /** classname -> address of the module that runs it */
+  components: Record<string, string> | undefined;
   /** Names the handle that made the port; a `Leave` closes all its ports. */
   handle: string;
   /** The Web Lock of the page that made the port. */

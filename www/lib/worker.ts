@@ -4,6 +4,7 @@
 // SharedWorker's errors show on no page. A dedicated worker with such a name will do too; it gets its ports by
 // postMessage. Anywhere else the script does nothing but to export what runs a router (see `load.ts`).
 
+import { readComponents, startComponents } from './components.ts';
 import { place, sentence } from './environment.ts';
 import { Host } from './host.ts';
 import { holdLock, ownLock } from './liveness.ts';
@@ -21,8 +22,11 @@ const NAME = /^wamp:([^:]+):v\d+$/;
 
 const routerName = place() === 'worker' ? NAME.exec(globalThis.self?.name)?.[1] : undefined;
 
+/** What the router serves: the same for all tabs. */
+type Settings = Pick<Start, 'config' | 'components'>;
+
 let host: Host;
-let config: unknown;
+let settings: Settings;
 let running: Promise<void> | undefined;
 
 if (routerName !== undefined) {
@@ -38,15 +42,17 @@ if (routerName !== undefined) {
 
 function onStart(port: HostPort, start: Start): void {
   port.introduce(start);
+  const { config, components } = start;
+  const wanted = { config, components };
   if (running === undefined) {
-    config = start.config;
+    settings = wanted;
     running = run().catch((error) => {
       // The next tab's settings may be better.
       running = undefined;
       throw error;
     });
   }
-  const differs = start.watch && JSON.stringify(start.config) !== JSON.stringify(config);
+  const differs = start.watch && JSON.stringify(wanted) !== JSON.stringify(settings);
   running.then(
     () => {
       if (port.isWatching) port.post({ started: host.epoch, lock: host.lock });
@@ -57,8 +63,12 @@ function onStart(port: HostPort, start: Start): void {
 }
 
 async function run(): Promise<void> {
+  const { config, components } = settings;
   const [router, lock] = await Promise.all([startWasmRouter(config), ownLock()]);
+  const found = readComponents(config, components, (text) => log('warn', text));
   host.run(router, lock);
+  // They end with the worker.
+  startComponents(host, found);
   holdLock(`wamp:${routerName}:router`, SPLIT_PATIENCE, (held) => {
     if (held) return;
     const split =

@@ -1,0 +1,149 @@
+// Components of a configuration in a browser: modules in a SharedWorker, functions in a page.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { root } from '../../scripts/steps.mjs';
+import { eventOf, openBrowser } from '../fixtures/browser.mjs';
+
+/** The session monitor of the documentation of Crossbar.io. */
+const config = JSON.parse(readFileSync(join(root, 'tests/configs/good/session-monitor.json'), 'utf8'));
+// Ours publishes what it sees, where theirs prints.
+config.workers[0].realms[0].roles[1].permissions.push({ uri: 'com.example.seen', publish: true });
+config.workers[0].components[0].extra = { topic: 'com.example.seen' };
+
+let browser;
+let profile;
+
+before(async () => {
+  browser = await openBrowser({
+    '/monitor.js': { file: 'tests/fixtures/monitor.js' },
+    '/broken.js': { body: 'export const notTheDefault = 1;' },
+  });
+});
+after(() => browser.close());
+beforeEach(async () => {
+  profile = await browser.profile();
+});
+afterEach(() => profile.context.close());
+
+/** A tab whose session `me` has joined the router in the SharedWorker, which has the monitor for a component. */
+async function tabWithMonitor() {
+  const page = await profile.tab();
+  await page.evaluate(async (node) => {
+    const components = { 'monitor.MySessionMonitor': 'monitor.js' };
+    globalThis.router = await tab.wamplet.sharedRouter({ config: node, components });
+    await tab.join('me', { router });
+    await tab.follow('me', 'com.example.seen');
+  }, config);
+  return page;
+}
+
+test('a_module_is_a_component_of_the_router_in_a_SharedWorker_and_has_its_role', async () => {
+  const [page, other] = [await tabWithMonitor(), await profile.tab()];
+  await page.waitForFunction(async () => (await router.inspect()).realms[0].subscriptions.length === 3);
+  const id = await other.evaluate(async (node) => {
+    const router = await tab.wamplet.sharedRouter({ config: node });
+    return tab.join('another', { router });
+  }, config);
+  const [where, session, authrole] = await eventOf(page, 'me', 'com.example.seen');
+  assert.deepEqual([where, session, authrole], ['SharedWorkerGlobalScope', id, 'monitor']);
+
+  const refused = await page.evaluate(() =>
+    Promise.resolve(tab.sessions.me.session.subscribe('wamp.metaevent.session.on_join', () => {})).catch(
+      ({ error }) => error,
+    ),
+  );
+  assert.equal(refused, 'wamp.error.not_authorized');
+});
+
+test('a_component_in_a_SharedWorker_outlives_the_tab_that_brought_it', async () => {
+  const [page, other] = [await tabWithMonitor(), await tabWithMonitor()];
+  await page.waitForFunction(async () => (await router.inspect()).realms[0].subscriptions.length === 3);
+  const { sessions } = (await other.evaluate(() => router.inspect())).realms[0];
+  assert.equal(sessions.filter(({ authmethod }) => authmethod === 'component').length, 1);
+  await page.close();
+  await other.waitForFunction(() => tab.sessions.me.events.some(({ args }) => args[0] === 'left'));
+  const left = await other.evaluate(() => router.inspect());
+  assert.deepEqual(left.realms[0].sessions.map(({ authrole }) => authrole).sort(), ['anonymous', 'monitor']);
+});
+
+test('a_component_that_cannot_start_is_told_to_the_tabs_and_the_router_runs', async () => {
+  const page = await profile.tab();
+  const texts = await page.evaluate(async (node) => {
+    const twice = structuredClone(node);
+    const { components } = twice.workers[0];
+    components.push(
+      { ...components[0], classname: 'monitor.Missing' },
+      { ...components[0], classname: 'monitor.None' },
+    );
+    const modules = { 'monitor.MySessionMonitor': '/broken.js', 'monitor.Missing': '/missing.js' };
+    const router = await tab.wamplet.sharedRouter({ config: twice, components: modules });
+    const heard = [];
+    const done = new Promise((resolve) => {
+      router.addEventListener('log', ({ detail }) => {
+        if (heard.push(`${detail.level} ${detail.text}`) === 5) resolve();
+      });
+    });
+    await Promise.all([done, tab.join('me', { router })]);
+    return heard.filter((text) => text.includes('monitor.')).sort();
+  }, config);
+  assert.equal(texts.length, 3, texts.join('\n'));
+  assert.match(texts[0], /^error .*"monitor\.Missing" failed: .*\/missing\.js/);
+  assert.match(
+    texts[1],
+    /^error .*"monitor\.MySessionMonitor" failed: expected http.*\/broken\.js to export a function/,
+  );
+  assert.match(texts[2], /^warn .*components\[2\]: nothing runs "monitor\.None"/);
+});
+
+test('a_function_cannot_be_a_component_in_a_SharedWorker_and_its_tab_is_told_so', async () => {
+  const page = await profile.tab();
+  const [name, message] = await page.evaluate(() =>
+    tab.wamplet.sharedRouter({ components: { 'a.B': () => {} } }).catch((error) => [error.name, error.message]),
+  );
+  assert.equal(name, 'TypeError');
+  assert.match(message, /^options\.components\["a\.B"\]: expected the address of a module, found a function/);
+});
+
+test('a_component_that_is_wrong_is_an_error_for_every_tab', async () => {
+  const page = await profile.tab();
+  const message = await page.evaluate((node) => {
+    node.workers[0].components[0].role = 'monitr';
+    return tab.wamplet.sharedRouter({ config: node }).catch((error) => error.message);
+  }, structuredClone(config));
+  const expected = 'workers[0].components[0].role: expected a role of realm "realm1" ("anonymous", "monitor")';
+  assert.equal(message, `${expected}, found "monitr"`);
+});
+
+for (const how of ['function', 'module']) {
+  test(`a_router_in_a_page_runs_a_${how}_as_a_component`, async () => {
+    const page = await profile.tab();
+    const id = await page.evaluate(
+      async ([node, wanted]) => {
+        const run = async (port, { realm, extra }) => {
+          await tab.join('monitor', { router: port, realm });
+          const { session, connection } = tab.sessions.monitor;
+          await session.subscribe('wamp.metaevent.session.on_join', ([{ session: joined }]) =>
+            session.publish(extra.topic, [self.constructor.name, joined, tab.sessions.monitor.details.authrole]),
+          );
+          return () => connection.close();
+        };
+        const components = { 'monitor.MySessionMonitor': wanted === 'function' ? run : 'monitor.js' };
+        globalThis.router = await tab.wamplet.sharedRouter({ mode: 'page', config: node, components });
+        await tab.join('me', { router });
+        await tab.follow('me', 'com.example.seen');
+        while ((await router.inspect()).realms[0].subscriptions.length < 2)
+          await new Promise((turn) => setTimeout(turn));
+        return tab.join('another', { router });
+      },
+      [config, how],
+    );
+    await page.waitForFunction((joined) => tab.sessions.me.events.some(({ args }) => args[1] === joined), id);
+    const seen = await page.evaluate(() => tab.sessions.me.events.at(-1).args);
+    assert.deepEqual(seen, ['Window', id, 'monitor']);
+    await page.evaluate(() => router.close());
+    await page.waitForFunction(() => tab.sessions.me.closed.length === 1);
+  });
+}
