@@ -7,9 +7,10 @@ mod process;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use http::{HttpClient, get, request};
-use process::{Process, RawClient, loopback, node};
+use process::{PATIENCE, Process, RawClient, loopback, node};
 use serde_json::{Value, json};
 
 fn start(name: &str, paths: Value, options: Value) -> (Process, SocketAddr) {
@@ -37,6 +38,7 @@ fn paths() -> Value {
         "old": { "type": "redirect", "url": "https://example.com/new?x=1" },
         "info": { "type": "nodeinfo" },
         "metrics": { "type": "metrics" },
+        "lp": { "type": "longpoll", "options": { "request_timeout": 600 } },
         "below": { "type": "path", "paths": { "ws": { "type": "websocket" }, "x": { "type": "json", "value": 7 } } },
     })
 }
@@ -163,6 +165,59 @@ fn a_connection_is_kept_for_the_next_request_and_ended_when_none_comes() {
     // One that is idle must end; the socket's own time limit is far longer than the router's.
     let mut byte = [0];
     assert_eq!(client.socket.read(&mut byte).expect("the end of the stream"), 0);
+}
+
+/// The value of a metric without labels.
+#[track_caller]
+fn metric(address: SocketAddr, name: &str) -> f64 {
+    let metrics = get(address, "/metrics");
+    let value = metrics.text().lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in {}", metrics.text()))
+}
+
+/// Waits until the connection that asks is the only one.
+#[track_caller]
+fn wait_for_the_others_to_end(address: SocketAddr) {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let mut pauses = PATIENCE.as_millis() / PAUSE.as_millis();
+    while metric(address, "wamplet_connections") > 1.0 {
+        assert!(pauses > 0, "connections do not end");
+        pauses -= 1;
+        std::thread::sleep(PAUSE);
+    }
+}
+
+#[test]
+fn only_connections_that_never_made_a_request_are_rejected_ones() {
+    let (mut router, address) = start("rejected", paths(), json!({ "client_timeout": 1 }));
+    let mut idle = HttpClient::connect(address);
+    assert_eq!(idle.request("GET /plain HTTP/1.1\nHost: x", b"").status, 200);
+    assert_eq!(idle.socket.read(&mut [0]).expect("the end of the stream"), 0);
+    let mut leaves = HttpClient::connect(address);
+    let open = br#"{"protocols":["wamp.2.json"]}"#;
+    let opened = leaves.request("POST /lp/open HTTP/1.1\nHost: x\nContent-Length: 29", open).json();
+    let receive = format!("POST /lp/{}/receive HTTP/1.1", opened["transport"].as_str().expect("an id"));
+    leaves.send(&format!("{receive}\nHost: x\nContent-Length: 0"), b"");
+    drop(leaves);
+    let mut half = HttpClient::connect(address);
+    assert_eq!(half.request("GET /plain HTTP/1.1\nHost: x", b"").status, 200);
+    half.socket.write_all(b"GET /pl").expect("the router reads");
+    drop(half);
+    wait_for_the_others_to_end(address);
+    assert_eq!(metric(address, "wamplet_handshakes_failed_total"), 0.0);
+
+    for (bytes, reason) in
+        [(&b"G"[..], "HTTP"), (b"\x16\x03\x01 no HTTP\r\n\r\n", "HTTP"), (b"", "nothing came")]
+    {
+        let mut wrong = HttpClient::connect(address);
+        wrong.socket.write_all(bytes).expect("the router reads");
+        let mut answer = Vec::new();
+        wrong.socket.read_to_end(&mut answer).expect("the end of the stream");
+        let line = router.wait_for("rejected connection");
+        assert!(line.contains(reason), "{line}");
+    }
+    wait_for_the_others_to_end(address);
+    assert_eq!(metric(address, "wamplet_handshakes_failed_total"), 3.0);
 }
 
 #[test]

@@ -121,7 +121,9 @@ async fn serve_http(
         }
     };
     if let Err(error) = ended {
-        if error.is_parse() || error.is_timeout() || error.is_incomplete_message() {
+        // Once there was a request, silence and leaving are ordinary ends: idle connections, polls that nobody waits for.
+        let is_silent = error.is_timeout() || error.is_incomplete_message();
+        if error.is_parse() || is_silent && !is_used.load(Ordering::Relaxed) {
             hub.reject_handshake(&info.peer, &format!("HTTP: {error}"));
         } else {
             debug!(peer = info.peer, "the connection ended: {error}");
