@@ -269,6 +269,32 @@ fn what_a_client_can_pile_up_is_bounded() {
 }
 
 #[test]
+fn opening_and_closing_leaves_nothing_behind() {
+    const AT_ONCE: usize = 50;
+    let (router, address) = start("leaves-nothing", json!({ "session_timeout": 600 }), json!({}));
+    let mut http = HttpClient::connect(address);
+    let open = r#"{"protocols":["wamp.2.json"]}"#;
+    let head = format!("POST /lp/open HTTP/1.1\nHost: x\nContent-Length: {}", open.len());
+    let mut open_and_close = |pairs: usize| {
+        for _ in 0..pairs / AT_ONCE {
+            (0..AT_ONCE).for_each(|_| http.send(&head, open.as_bytes()));
+            let ids: Vec<Value> =
+                (0..AT_ONCE).map(|_| http.answer(true).json()["transport"].take()).collect();
+            for id in &ids {
+                let id = id.as_str().expect("an id");
+                http.send(&format!("POST /lp/{id}/close HTTP/1.1\nHost: x\nContent-Length: 0"), b"");
+            }
+            ids.iter().for_each(|_| assert_eq!(http.answer(true).status, 204));
+        }
+    };
+    open_and_close(2_000);
+    let before = router.memory_kib();
+    open_and_close(10_000);
+    let grown = router.memory_kib().saturating_sub(before);
+    assert!(grown < 2_048, "{grown} KiB more after 10 000 transports, which were all closed");
+}
+
+#[test]
 fn pages_of_other_origins_may_use_it() {
     let (_router, address) = start("cors", json!({}), json!({}));
     let mut http = HttpClient::connect(address);

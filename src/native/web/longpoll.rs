@@ -1,7 +1,10 @@
 //! WAMP over HTTP long polling. [wamp: advanced/transport_http_longpoll]
 //!
 //! Owns transports that are no connection: `open` makes one, `receive` waits for its next message, `send` hands it one,
-//! `close` ends it, and so does silence. Whoever knows the id of a transport is its client: ids are 128 bits of chance.
+//! `close` ends it, and so does silence. Whoever knows the id of a transport is its client: ids are 128 bits of chance,
+//! and nothing a browser adds by itself (cookies, credentials) is looked at. That is why pages of any origin may use it:
+//! there is no `allowed_origins` here, and a page can do no more than a program that is no browser. What is not for
+//! everybody who reaches the listener is kept by the roles of the realm.
 //!
 //! `send` and `close` are answered with 204, as Crossbar.io does it: Autobahn|JS takes any status but 200 and 204 for a
 //! failure, also the 202 of the specification.
@@ -18,6 +21,7 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::debug;
 
@@ -42,10 +46,21 @@ pub(super) struct LongPolls {
 }
 
 #[derive(Debug)]
-enum Entry {
-    Open(Arc<Poll>),
-    /// The router has closed it, and the client may not know: its `close` is still to be answered.
-    Ended,
+struct Entry {
+    /// `None`: the router has closed it, and the client may not know: its `close` is still to be answered.
+    poll: Option<Arc<Poll>>,
+    /// Ends with the entry.
+    _watch: Watch,
+}
+
+/// The task that watches a transport for silence, as long as this lives.
+#[derive(Debug)]
+struct Watch(AbortHandle);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// One transport.
@@ -158,9 +173,9 @@ impl LongPolls {
             listening: Mutex::new(Listening::Since(Instant::now())),
             closed: Notify::new(),
         });
-        let watch = watch(Arc::clone(self), id.clone(), Arc::downgrade(&poll));
-        self.lock().insert(id.clone(), Entry::Open(poll));
-        tokio::spawn(watch);
+        let watch = tokio::spawn(watch(Arc::clone(self), id.clone(), Arc::downgrade(&poll)));
+        let watch = Watch(watch.abort_handle());
+        self.lock().insert(id.clone(), Entry { poll: Some(poll), _watch: watch });
         let answer = json!({ "protocol": protocol, "transport": id }).to_string();
         Ok(answer::whole(StatusCode::OK, "application/json", answer))
     }
@@ -176,7 +191,7 @@ impl LongPolls {
         let Some(first) = first else {
             // Nothing is left to be fetched, and nothing more will come.
             if let Some(entry) = self.lock().get_mut(id) {
-                *entry = Entry::Ended;
+                entry.poll = None;
             }
             return Ok(nothing());
         };
@@ -228,10 +243,9 @@ impl LongPolls {
     }
 
     fn close(&self, id: &str) -> Result<Answer, Refusal> {
-        match self.lock().remove(id) {
-            Some(Entry::Open(poll)) => poll.closed.notify_one(),
-            Some(Entry::Ended) => {}
-            None => return Err(no_such_transport()),
+        let entry = self.lock().remove(id).ok_or_else(no_such_transport)?;
+        if let Some(poll) = &entry.poll {
+            poll.closed.notify_one();
         }
         Ok(nothing())
     }
@@ -256,17 +270,14 @@ impl LongPolls {
     }
 
     fn find(&self, id: &str) -> Result<Arc<Poll>, Refusal> {
-        match self.lock().get(id) {
-            Some(Entry::Open(poll)) => Ok(Arc::clone(poll)),
-            Some(Entry::Ended) | None => Err(no_such_transport()),
-        }
+        self.lock().get(id).and_then(|entry| entry.poll.clone()).ok_or_else(no_such_transport)
     }
 
     /// Keeps what is remembered as bounded as what is open.
     fn make_room(&self, limit: usize) -> Result<(), Refusal> {
         let mut polls = self.lock();
         if polls.len() >= limit {
-            polls.retain(|_, entry| matches!(entry, Entry::Open(_)));
+            polls.retain(|_, entry| entry.poll.is_some());
         }
         if polls.len() >= limit {
             let reason = "Not now: there are as many transports as there may be.";
@@ -326,7 +337,8 @@ async fn watch(polls: Arc<LongPolls>, id: String, poll: Weak<Poll>) {
         }
         sleep_until(ends_at).await;
     }
-    polls.lock().remove(&id);
+    // Dropped when the lock is let go: what it ends takes the router's lock.
+    let _entry = polls.lock().remove(&id);
 }
 
 /// The first of the client's protocols that is served.
