@@ -9,11 +9,15 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use flate2::read::GzDecoder;
 use http::{Answer, HttpClient, get, request};
-use process::{Process, loopback, node};
+use process::{PATIENCE, Process, loopback, node};
 use serde_json::{Value, json};
+
+/// Time in which something of an answer must be taken.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A router that serves a directory at `/files` and at `/`, and a secret beside that directory.
 struct Site {
@@ -48,8 +52,15 @@ impl Site {
         std::os::unix::fs::symlink("..", files.join("up")).expect("a link");
         std::os::unix::fs::symlink("digits.txt", files.join("link.txt")).expect("a link");
         let service = json!({ "type": "static", "directory": files, "options": options });
-        let paths = json!({ "/": service, "files": service, "other": { "type": "json", "value": 1 } });
-        let config = node(json!([{ "type": "web", "endpoint": loopback(), "paths": paths }]));
+        let paths = json!({
+            "/": service,
+            "files": service,
+            "other": { "type": "json", "value": 1 },
+            "metrics": { "type": "metrics" },
+        });
+        let web = json!({ "client_timeout": CLIENT_TIMEOUT.as_secs() });
+        let transport = json!({ "type": "web", "endpoint": loopback(), "paths": paths, "options": web });
+        let config = node(json!([transport]));
         let mut router = Process::start(name, &config);
         let address = router.tcp_address();
         Self { _router: router, address, folder }
@@ -284,4 +295,50 @@ fn a_client_that_leaves_in_the_middle_of_a_file_harms_nobody() {
         client.bytes(10_000);
     }
     assert_eq!(site.get("/digits.txt").text(), "0123456789");
+}
+
+#[test]
+fn a_client_that_takes_nothing_of_a_file_is_dropped() {
+    let site = Site::start("takes-nothing", json!({}));
+    fs::write(site.file("long.bin"), vec![0; 60_000_000]).expect("a temporary file");
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let mut client = HttpClient::connect(site.address);
+        client.send("GET /long.bin HTTP/1.1\nHost: x", b"");
+        clients.push(client);
+    }
+    let others = |metrics: &Answer| {
+        let line = metrics.text().lines().find(|line| line.starts_with("wamplet_connections "));
+        line != Some("wamplet_connections 1")
+    };
+    const PAUSE: Duration = Duration::from_millis(50);
+    let mut pauses = PATIENCE.as_millis() / PAUSE.as_millis();
+    while others(&site.get("/metrics")) {
+        assert!(pauses > 0, "connections of clients that take nothing are kept");
+        pauses -= 1;
+        std::thread::sleep(PAUSE);
+    }
+    for mut client in clients {
+        let mut received = Vec::new();
+        // Whether it ends with a reset is up to the system; it must not be the whole.
+        let _ = client.socket.read_to_end(&mut received);
+        assert!(received.len() < 60_000_000);
+    }
+}
+
+#[test]
+fn a_client_that_is_slow_gets_the_whole_file() {
+    const PIECE: usize = 3_000_000;
+    const PIECES: u32 = 20;
+    let pause = CLIENT_TIMEOUT / (PIECES - 4);
+    let site = Site::start("slow", json!({}));
+    fs::write(site.file("long.bin"), vec![7; PIECE * PIECES as usize]).expect("a temporary file");
+    let mut client = HttpClient::connect(site.address);
+    client.send("GET /long.bin HTTP/1.1\nHost: x", b"");
+    assert_eq!(client.answer(false).status, 200);
+    for _ in 0..PIECES {
+        std::thread::sleep(pause);
+        assert!(client.bytes(PIECE).iter().all(|byte| *byte == 7));
+    }
+    assert_eq!(client.request("GET /digits.txt HTTP/1.1\nHost: x", b"").text(), "0123456789");
 }

@@ -154,7 +154,8 @@ pub struct Web {
     pub access_log: bool,
     /// Send Strict-Transport-Security with this age, over TLS. Default not at all.
     pub hsts: Option<Duration>,
-    /// Time in which the head of a request must have come, and in which an idle connection is kept. Default 30 s.
+    /// Time in which the head of a request must have come, and its body; in which an idle connection is kept; and in which
+    /// something of an answer must be taken. Default 30 s.
     pub client_timeout: Duration,
 }
 

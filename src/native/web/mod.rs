@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `routes` | which service answers which path |
 //! | `answer`, `page` | whole answers and refusals, the look of pages |
+//! | `patience` | the end of a connection that takes nothing of an answer |
 //! | `preference` | `Accept` and `Accept-Encoding` |
 //! | `handshake`, `extensions`, `origin` | the WebSocket handshake |
 //! | `longpoll` | WAMP over HTTP long polling |
@@ -24,6 +25,7 @@ mod metrics;
 mod nodeinfo;
 mod origin;
 mod page;
+mod patience;
 mod preference;
 mod routes;
 mod status;
@@ -48,6 +50,7 @@ use tracing::{debug, info};
 use self::answer::{Answer, Refusal};
 use self::handshake::Agreed;
 use self::longpoll::Asked;
+use self::patience::Patient;
 use self::routes::{Routes, Service};
 use super::hub::Hub;
 use super::stream::{PeerInfo, Stream};
@@ -106,7 +109,7 @@ async fn serve_http(
         .timer(TokioTimer::new())
         .header_read_timeout(web.client_timeout)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patient::new(stream, web.client_timeout)), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
@@ -131,8 +134,8 @@ async fn serve_http(
         return None;
     }
     let (on_upgrade, agreed) = upgrade.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-    let parts = on_upgrade.await.ok()?.downcast::<TokioIo<Stream>>().ok()?;
-    let stream = parts.io.into_inner();
+    let parts = on_upgrade.await.ok()?.downcast::<TokioIo<Patient>>().ok()?;
+    let stream = parts.io.into_inner().into_inner();
     let read_ahead = if stream.read_ahead.is_empty() {
         parts.read_buf
     } else {
