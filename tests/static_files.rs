@@ -213,6 +213,11 @@ fn a_part_of_a_file_is_served() {
     let same = format!("Range: bytes=1-1\nIf-Range: {}", first.header("etag"));
     assert_eq!(site.get_with("/digits.txt", &same).text(), "1");
     assert_eq!(site.get_with("/digits.txt", "Range: bytes=1-1\nIf-Range: \"x\"").text(), "0123456789");
+    for range in ["bytes=2-4", "bytes=10-"] {
+        // Ranges are of GET alone. [RFC 9110, 14.2]
+        let head = request(site.address, &format!("HEAD /digits.txt HTTP/1.1\nHost: x\nRange: {range}"));
+        assert_eq!((head.status, head.header("content-length")), (200, "10"), "{range}");
+    }
     let part = site.get_with("/app.js", "Range: bytes=0-4\nAccept-Encoding: gzip, br");
     assert_eq!((part.text(), part.header("content-encoding")), ("words", ""));
     assert_eq!(part.header("vary"), "Accept-Encoding");

@@ -106,6 +106,66 @@ fn the_status_page_names_the_addresses_as_the_browser_has_them() {
 }
 
 #[test]
+fn the_status_page_shows_an_address_that_works_whatever_the_path_is() {
+    for (number, (paths, expected)) in [
+        (json!({ "/": { "type": "status" }, "REALM": { "type": "websocket" } }), "/REALM"),
+        (
+            json!({
+                "page": { "type": "status" },
+                "a": { "type": "json", "value": 1 },
+                "b": { "type": "path", "paths": { "/": { "type": "websocket" } } },
+            }),
+            "/b/",
+        ),
+        (json!({ "/": { "type": "websocket" }, "page": { "type": "status" } }), "/"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (_router, address) = start(&format!("status-path-{number}"), paths, json!({}));
+        let page = request(address, &format!("GET /page HTTP/1.1\nHost: {address}"));
+        let page = if page.status == 200 {
+            page
+        } else {
+            request(address, &format!("GET / HTTP/1.1\nHost: {address}"))
+        };
+        let code = page.text().replace("&quot;", "\"");
+        assert!(code.contains(&format!("<code>ws://{address}{expected}</code>")), "{expected}: {code}");
+        assert!(
+            code.contains(&format!("  url: \"ws://{address}{expected}\",\n  realm: \"realm1\",\n")),
+            "{code}"
+        );
+        let handshake = "HTTP/1.1\nHost: x\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 13\n\
+                         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nSec-WebSocket-Protocol: wamp.2.json";
+        assert_eq!(request(address, &format!("GET {expected} {handshake}")).status, 101, "{expected}");
+    }
+}
+
+#[test]
+fn nodeinfo_names_what_the_node_listens_on() {
+    let paths = json!({ "info": { "type": "nodeinfo" } });
+    let web = json!({ "type": "web", "endpoint": loopback(), "paths": paths });
+    let unix = std::env::temp_dir().join(format!("wamplet-nodeinfo-{}.sock", std::process::id()));
+    let raw = json!({ "type": "rawsocket", "endpoint": { "type": "unix", "path": unix } });
+    let mut router = Process::start("listeners", &node(json!([web, raw])));
+    let address = router.tcp_address();
+    let info = request(address, "GET /info HTTP/1.1\nHost: x\nAccept: application/json").json();
+    let tcp = format!("tcp {address}");
+    let expected = json!([
+        { "address": tcp, "protocols": ["websocket", "http"], "is_secure": false },
+        { "address": "unix", "protocols": ["rawsocket"], "is_secure": false },
+    ]);
+    assert_eq!(info["listeners"], expected);
+    let page = get(address, "/info");
+    assert!(
+        page.text().contains(&format!("<dt><code>{tcp}</code></dt><dd>websocket, http</dd>")),
+        "{}",
+        page.text()
+    );
+    assert!(!page.text().contains(".sock"), "{}", page.text());
+}
+
+#[test]
 fn nodeinfo_counts_sessions_for_people_and_programs() {
     let (_router, address) = start("nodeinfo", paths(), json!({}));
     let _member = RawClient::join(address);

@@ -33,7 +33,19 @@ pub struct Hub {
     closed: Notify,
     /// Whether the router ends.
     ending: watch::Sender<bool>,
+    /// What the process listens on.
+    listening: Mutex<Vec<Listening>>,
     pub(super) counters: Counters,
+}
+
+/// What a node says of one of its listeners.
+#[derive(Clone, Debug)]
+pub(super) struct Listening {
+    /// `tcp 127.0.0.1:8080` with the port that the system gave, `unix`.
+    pub address: String,
+    /// Of `rawsocket`, `websocket`, `http`.
+    pub protocols: &'static [&'static str],
+    pub is_secure: bool,
 }
 
 #[derive(Debug)]
@@ -79,6 +91,7 @@ impl Hub {
             earlier: Notify::new(),
             closed: Notify::new(),
             ending: watch::Sender::new(false),
+            listening: Mutex::default(),
             counters: Counters::default(),
         })
     }
@@ -137,6 +150,16 @@ impl Hub {
     /// The numbers of each realm; those of the configuration in its order.
     pub(super) fn realm_counters(&self) -> Vec<RealmCounters> {
         self.lock().router.counters().collect()
+    }
+
+    /// Takes note of a socket that listens, as long as the process.
+    pub(super) fn add_listening(&self, listening: Listening) {
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner).push(listening);
+    }
+
+    /// What the process listens on, in the order of the configuration.
+    pub(super) fn listening(&self) -> Vec<Listening> {
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Time since the start.

@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
 
-use super::hub::Hub;
+use super::hub::{Hub, Listening};
 use super::stream::{PeerInfo, Stream};
 use super::threads::Threads;
 use super::{rawsocket, tls, web};
@@ -83,13 +83,19 @@ impl Listener {
         let web = config.web.as_ref().map(|web| Arc::new(web::Web::new(web, config)));
         let service = Service { hub: Arc::clone(hub), rawsocket, web, tls, handshake_timeout };
         let listener = Self { bound, service: Arc::new(service) };
-        let what = match (config.rawsocket.is_some(), config.web.is_some()) {
-            (true, true) => "rawsocket, websocket and http",
-            (true, false) => "rawsocket",
-            _ => "websocket and http",
+        let (what, protocols): (_, &[_]) = match (config.rawsocket.is_some(), config.web.is_some()) {
+            (true, true) => ("rawsocket, websocket and http", &["rawsocket", "websocket", "http"]),
+            (true, false) => ("rawsocket", &["rawsocket"]),
+            _ => ("websocket and http", &["websocket", "http"]),
         };
         let tls = if config.endpoint.tls.is_some() { ", tls" } else { "" };
         info!("listening on {listener} for {what}{tls} ({})", config.path);
+        let address = match &listener.bound {
+            Bound::Tcp(..) => listener.to_string(),
+            // Where the file is concerns nobody who is not on this machine.
+            Bound::Unix(..) => "unix".into(),
+        };
+        hub.add_listening(Listening { address, protocols, is_secure: config.endpoint.tls.is_some() });
         Ok(listener)
     }
 

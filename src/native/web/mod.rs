@@ -194,6 +194,10 @@ impl Exchange<'_> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(Refusal::method("GET, HEAD"));
         }
+        if *request.method() == Method::HEAD {
+            // Ranges are of GET alone. [RFC 9110, 14.2]
+            request.headers_mut().remove(header::RANGE);
+        }
         match found.service {
             Service::WebSocket(_) | Service::LongPoll(_) | Service::Nothing => Err(Refusal::not_found()),
             Service::Json { text, options } => Ok(json(text, *options)),

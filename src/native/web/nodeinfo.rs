@@ -7,13 +7,14 @@ use serde_json::json;
 use super::answer::{self, Answer};
 use super::page::{escape, page};
 use super::preference::prefers_json;
-use crate::native::hub::Hub;
+use crate::native::hub::{Hub, Listening};
 
 pub(super) fn answer(request: &HeaderMap, hub: &Hub) -> Answer {
     let realms = hub.realm_counters();
     let uptime = hub.uptime().as_secs();
     let version = env!("CARGO_PKG_VERSION");
     let connections = hub.connections();
+    let listeners = hub.listening();
     let mut answer = if prefers_json(request) {
         let realms: Vec<_> = realms
             .iter()
@@ -26,11 +27,18 @@ pub(super) fn answer(request: &HeaderMap, hub: &Hub) -> Answer {
                 })
             })
             .collect();
+        let listeners: Vec<_> = listeners
+            .iter()
+            .map(|Listening { address, protocols, is_secure }| {
+                json!({ "address": address, "protocols": protocols, "is_secure": is_secure })
+            })
+            .collect();
         let value = json!({
             "router": "wamplet",
             "version": version,
             "uptime": uptime,
             "connections": connections,
+            "listeners": listeners,
             "realms": realms,
         });
         answer::whole(StatusCode::OK, "application/json", value.to_string())
@@ -41,16 +49,23 @@ pub(super) fn answer(request: &HeaderMap, hub: &Hub) -> Answer {
             let numbers = numbers.map(|number| format!("<td class=\"number\">{number}</td>")).concat();
             format!("<tr><th scope=\"row\">{name}</th>{numbers}</tr>\n")
         });
+        let listeners = listeners.iter().map(|Listening { address, protocols, is_secure }| {
+            let (address, protocols) = (escape(address), protocols.join(", "));
+            let tls = if *is_secure { ", tls" } else { "" };
+            format!("<div><dt><code>{address}</code></dt><dd>{protocols}{tls}</dd></div>\n")
+        });
         let content = format!(
             "<p class=\"state\">Running</p>\n<h1>This node</h1>\n<dl>\n\
              <div><dt>Router</dt><dd>wamplet {version}</dd></div>\n\
              <div><dt>Up for</dt><dd>{}</dd></div>\n\
              <div><dt>Connections</dt><dd>{connections}</dd></div>\n</dl>\n\
+             <h2>Listeners</h2>\n<dl class=\"addresses\">\n{}</dl>\n\
              <h2 id=\"realms\">Realms</h2>\n<table aria-labelledby=\"realms\">\n\
              <thead><tr><th scope=\"col\">Realm</th><th scope=\"col\" class=\"number\">Sessions</th>\
              <th scope=\"col\" class=\"number\">Topics</th>\
              <th scope=\"col\" class=\"number\">Procedures</th></tr></thead>\n<tbody>\n{}</tbody>\n</table>\n",
             duration(uptime),
+            listeners.collect::<String>(),
             rows.collect::<String>()
         );
         answer::html(StatusCode::OK, page("This node", &content))

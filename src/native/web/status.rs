@@ -58,7 +58,8 @@ impl Status {
 }
 
 fn snippet(url: &str, realm: &str) -> String {
-    let code = SNIPPET.replace("URL", &quote(url)).replace("REALM", &quote(realm));
+    let (url, realm) = (quote(url), quote(realm));
+    let code = format!("{SNIPPET_BEGIN}  url: {url},\n  realm: {realm},\n{SNIPPET_END}");
     format!(
         "<h2>Try it</h2>\n<p>With Node.js: <code>npm install autobahn</code>, save this as \
          <code>try.mjs</code>, then <code>node try.mjs</code>.</p>\n\
@@ -83,6 +84,7 @@ fn websocket_path(paths: &Paths, above: &str) -> Option<String> {
     if let Some(Service::WebSocket(_)) = paths.root.as_deref() {
         return Some(format!("{above}/"));
     }
+    // The names of paths are as plain as an address wants them.
     paths.children.iter().find_map(|(name, service)| match service {
         Service::WebSocket(_) => Some(format!("{above}/{name}")),
         Service::Path(paths) => websocket_path(paths, &format!("{above}/{name}")),
@@ -90,12 +92,12 @@ fn websocket_path(paths: &Paths, above: &str) -> Option<String> {
     })
 }
 
-const SNIPPET: &str = r#"import autobahn from "autobahn";
+const SNIPPET_BEGIN: &str = r#"import autobahn from "autobahn";
 
 const connection = new autobahn.Connection({
-  url: URL,
-  realm: REALM,
-});
+"#;
+
+const SNIPPET_END: &str = r#"});
 
 connection.onopen = async (session) => {
   await session.register("com.example.add", ([a, b]) => a + b);
