@@ -208,6 +208,34 @@ fn metrics_count_messages_by_realm_and_type() {
 }
 
 #[test]
+fn metrics_are_named_as_prometheus_wants_it_and_as_is_documented() {
+    let (_router, address) = start("metric-names", paths(), json!({}));
+    let metrics = get(address, "/metrics");
+    let mut served = Vec::new();
+    for line in metrics.text().lines() {
+        if let Some(family) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = family.split_once(' ').expect("a name and a kind");
+            assert_eq!(name.ends_with("_total"), kind == "counter", "{line}");
+            assert!(metrics.text().contains(&format!("# HELP {name} ")), "{name}");
+            served.push((name, kind));
+        } else if !line.starts_with('#') {
+            let name = line.split(['{', ' ']).next().expect("a name");
+            assert_eq!(Some(name), served.last().map(|(name, _)| *name), "families are not mixed");
+        }
+    }
+    let rows = include_str!("../src/native/web/metrics.rs").lines();
+    let rows = rows.filter_map(|line| line.strip_prefix("//! | `")).map(|row| {
+        let mut cells = row.split('|').map(|cell| cell.trim().trim_matches('`'));
+        (cells.next().expect("a name"), cells.next().expect("a kind"))
+    });
+    assert_eq!(served, rows.collect::<Vec<_>>());
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    let version = env!("CARGO_PKG_VERSION");
+    let build = format!("wamplet_build_info{{version=\"{version}\",os=\"{os}\",arch=\"{arch}\"}} 1\n");
+    assert!(metrics.text().contains(&build), "{}", metrics.text());
+}
+
+#[test]
 fn requests_are_logged_where_the_configuration_asks_for_it() {
     let (mut router, address) = start("access-log", paths(), json!({ "access_log": true }));
     get(address, "/nothing?secret=1");

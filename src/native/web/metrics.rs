@@ -1,7 +1,27 @@
 //! Counters in the text format of Prometheus.
 //!
 //! Owns the names of the metrics, which dashboards rely on. The numbers are kept by [`Hub`] and by the router's realms.
+//!
+//! | Metric | Kind | Labels | What it says |
+//! |---|---|---|---|
+//! | `wamplet_build_info` | gauge | `version`, `os`, `arch` | always 1 |
+//! | `wamplet_uptime_seconds` | gauge | | time since the router was started |
+//! | `wamplet_connections` | gauge | | open connections, whatever they speak |
+//! | `wamplet_connections_accepted_total` | counter | | connections that came, with those that were refused |
+//! | `wamplet_connections_refused_total` | counter | | connections over `limits.transports` |
+//! | `wamplet_handshakes_failed_total` | counter | | connections that ended before they were one |
+//! | `wamplet_queue_overflows_total` | counter | | connections closed because they took too little |
+//! | `wamplet_queue_dropped_messages_total` | counter | | messages dropped because a queue was full |
+//! | `wamplet_sessions` | gauge | `realm` | sessions that have joined |
+//! | `wamplet_subscriptions` | gauge | `realm` | topics and patterns that somebody listens to |
+//! | `wamplet_registrations` | gauge | `realm` | procedures and patterns that somebody answers |
+//! | `wamplet_messages_received_total` | counter | `realm`, `type` | messages that sessions sent |
+//! | `wamplet_messages_sent_total` | counter | `realm`, `type` | messages that sessions were sent |
+//! | `wamplet_events_dropped_total` | counter | `realm` | events that a receiver could not take |
+//!
+//! `type` is the name of a message type: `PUBLISH`, `EVENT`. Counters begin at 0 with the process.
 
+use std::env::consts;
 use std::fmt::{Display, Write};
 use std::sync::atomic::Ordering;
 
@@ -21,8 +41,9 @@ pub(super) fn answer(hub: &Hub) -> Answer {
 
 fn text(hub: &Hub) -> String {
     let mut metrics = Metrics::default();
-    metrics.begin("wamplet_info", "gauge", "The version that runs; always 1.");
-    metrics.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+    metrics.begin("wamplet_build_info", "gauge", "What was built for which system; always 1.");
+    let build = [("version", env!("CARGO_PKG_VERSION")), ("os", consts::OS), ("arch", consts::ARCH)];
+    metrics.sample(&build, 1);
     metrics.begin("wamplet_uptime_seconds", "gauge", "Time since the router was started.");
     metrics.sample(&[], hub.uptime().as_secs_f64());
     metrics.begin("wamplet_connections", "gauge", "Connections that are open, whatever they speak.");
@@ -46,7 +67,7 @@ fn text(hub: &Hub) -> String {
             &counters.overflows,
         ),
         (
-            "wamplet_queue_dropped_total",
+            "wamplet_queue_dropped_messages_total",
             "Messages that were dropped because the queue of their receiver was full.",
             &counters.dropped,
         ),
