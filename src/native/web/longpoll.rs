@@ -3,8 +3,8 @@
 //! Owns transports that are no connection: `open` makes one, `receive` waits for its next message, `send` hands it one,
 //! `close` ends it, and so does silence. Whoever knows the id of a transport is its client: ids are 128 bits of chance,
 //! and nothing a browser adds by itself (cookies, credentials) is looked at. That is why pages of any origin may use it:
-//! there is no `allowed_origins` here, and a page can do no more than a program that is no browser. What is not for
-//! everybody who reaches the listener is kept by the roles of the realm.
+//! there is no `allowed_origins` here, and a page can do no more than a program that is no browser. A router that keeps
+//! pages away from its WebSocket by `allowed_origins` must not serve this beside it.
 //!
 //! `send` and `close` are answered with 204, as Crossbar.io does it: Autobahn|JS takes any status but 200 and 204 for a
 //! failure, also the 202 of the specification.
