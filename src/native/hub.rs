@@ -1,7 +1,7 @@
 //! The router, and the way to it from every connection.
 //!
 //! Owns the one lock around the router: whoever reads messages from a socket handles them under it, in batches, and names
-//! the peers that they touched to the [`flusher`]. Decides nothing about WAMP. Timers are one task that sleeps until the router
+//! the peers that they touched to the `flusher`. Decides nothing about WAMP. Timers are one task that sleeps until the router
 //! has something to do.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
