@@ -5,11 +5,12 @@ mod http;
 #[path = "common/process.rs"]
 mod process;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use http::{Answer, HttpClient, get, request};
-use process::{Process, loopback, node};
+use process::{PATIENCE, Process, loopback, node};
 use serde_json::{Value, json};
 
 /// A router with these options at `/ws`.
@@ -193,4 +194,26 @@ fn an_ordinary_request_gets_a_page() {
     let page = get(address, "/ws");
     assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
     assert!(page.text().contains("WebSocket"));
+}
+
+#[test]
+fn a_handshake_that_does_not_come_in_its_time_is_none() {
+    let options = json!({ "open_handshake_timeout": 200 });
+    let transport = json!({ "type": "websocket", "endpoint": loopback(), "options": options });
+    let mut router = Process::start("late", &node(json!([transport])));
+    let address = router.tcp_address();
+    for begin in ["", "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: webso"] {
+        let mut client = HttpClient::connect(address);
+        // Any other web listener would wait for 30 s.
+        client.socket.set_read_timeout(Some(PATIENCE / 2)).expect("a socket option");
+        client.socket.write_all(begin.as_bytes()).expect("the router reads");
+        assert_eq!(client.socket.read(&mut [0]).expect("the end of the stream"), 0);
+        router.wait_for("rejected connection");
+    }
+    // One that was in time is not ended by it.
+    let mut client = HttpClient::connect(address);
+    assert_eq!(client.request(&head(&[]), b"").status, 101);
+    std::thread::sleep(Duration::from_millis(500));
+    client.socket.write_all(b"\x81\x84\0\0\0\0[99]").expect("the router reads");
+    assert_eq!(client.bytes(1), [0x81], "an answer");
 }

@@ -155,7 +155,8 @@ pub struct Web {
     /// Send Strict-Transport-Security with this age, over TLS. Default not at all.
     pub hsts: Option<Duration>,
     /// Time in which the head of a request must have come, and its body; in which an idle connection is kept; and in which
-    /// something of an answer must be taken. Default 30 s.
+    /// something of an answer must be taken. Default 30 s; on a listener that is a WebSocket and nothing else
+    /// [`WebSocketOptions::open_handshake_timeout`].
     pub client_timeout: Duration,
 }
 
@@ -270,7 +271,9 @@ pub struct WebSocketOptions {
     pub auto_fragment_size: usize,
     /// Drop the connection on a failure instead of closing it. Default false.
     pub fail_by_drop: bool,
-    /// Time for the opening handshake. Default 2 500 ms.
+    /// Time for the opening handshake, from TLS to the head of the request, each, on a listener that is a WebSocket and
+    /// nothing else. One at a path shares its listener with other HTTP, and no one knows what a request will ask for before
+    /// it is there: there [`Web::client_timeout`] holds. Default 2 500 ms.
     pub open_handshake_timeout: Duration,
     /// Time for the answer to a close. Default 1 000 ms.
     pub close_handshake_timeout: Duration,

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::cursor::{Cursor, Key, Object, quote};
-use super::node::{Address, BACKLOG, Endpoint, Listener, Paths, RawSocket, Service, Tls, Web};
+use super::node::{Address, BACKLOG, Endpoint, Listener, Paths, RawSocket, Service, Tls, Web, WebSocket};
 use super::node_reader::NodeReader;
 use super::websocket::{COOKIE, DEBUG};
 
@@ -36,13 +36,13 @@ impl NodeReader<'_> {
         let is_tls = object.required("endpoint").at("tls").value().is_some_and(|tls| !tls.is_null());
         let (rawsocket, web) = match kind {
             "web" => (None, Some(self.web(&object, is_tls)?)),
-            "websocket" => (None, Some(Web::new(everywhere(Service::WebSocket(self.websocket(&object)?))))),
+            "websocket" => (None, Some(websocket_alone(self.websocket(&object)?))),
             "websocket.testee" => {
                 let mut testee = self.websocket(&object)?;
                 testee.is_testee = true;
                 // A test suite speaks no WAMP.
                 testee.options.require_websocket_subprotocol = false;
-                (None, Some(Web::new(everywhere(Service::WebSocket(testee)))))
+                (None, Some(websocket_alone(testee)))
             }
             "rawsocket" => (Some(self.rawsocket(&object)?), None),
             _ => self.universal(transport, &object, is_tls)?,
@@ -216,9 +216,11 @@ impl NodeReader<'_> {
     }
 }
 
-/// One service, whatever the path.
-fn everywhere(service: Service) -> Paths {
-    Paths { root: Some(Box::new(service)), children: Vec::new() }
+/// A WebSocket whatever the path, and nothing else.
+fn websocket_alone(websocket: WebSocket) -> Web {
+    let client_timeout = websocket.options.open_handshake_timeout;
+    let paths = Paths { root: Some(Box::new(Service::WebSocket(websocket))), children: Vec::new() };
+    Web { client_timeout, ..Web::new(paths) }
 }
 
 /// Whether the system would refuse to listen on both.
