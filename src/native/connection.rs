@@ -19,7 +19,7 @@ use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 
 use super::hub::{Counted, Hub};
-use super::outgoing::{Outgoing, Peer, Writer};
+use super::outgoing::{Peer, Writer};
 use super::stream::{Socket, Stream};
 use crate::id::SessionKey;
 use crate::router::Close;
@@ -27,6 +27,9 @@ use crate::router::Close;
 /// What a connection's framing makes of bytes, and of the ends of a connection.
 pub(super) trait Incoming: Send {
     /// Takes whole frames off the front of `bytes`; their messages, of at most `limit` bytes each, go to `messages`.
+    ///
+    /// It may leave whole frames where they are, so that what one turn makes of a few bytes stays bounded; then it is
+    /// asked again. Taking nothing says that there is no whole frame.
     fn take(
         &mut self,
         bytes: &mut BytesMut,
@@ -35,8 +38,8 @@ pub(super) trait Incoming: Send {
         messages: &mut Vec<Bytes>,
     ) -> Result<(), Failure>;
 
-    /// Makes frames of messages that wait as they are ([`Framing::Later`](super::outgoing::Framing::Later)).
-    fn frame(&mut self, _outgoing: &mut Outgoing) {}
+    /// Makes frames of messages that waited as they are ([`Framing::Later`](super::outgoing::Framing::Later)).
+    fn frame(&mut self, _messages: &[Bytes], _frames: &mut Vec<u8>) {}
 
     /// The last frame, if the framing has one.
     fn close_frame(&self, _close: CloseWith<'_>) -> Option<Vec<u8>> {
@@ -145,6 +148,8 @@ pub(super) struct Connection<I> {
     limit: usize,
     state: State,
     failure: Option<Failure>,
+    /// The peer's stream has ended: nothing more comes. It may still read.
+    is_ended: bool,
     /// Something came since the timer was set.
     is_alive: bool,
     /// The peer was pinged, and has said nothing since.
@@ -157,6 +162,8 @@ pub(super) struct Connection<I> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Open,
+    /// What waits is made into frames, before the last one.
+    Closing,
     /// What waits is written, and then the end of the stream.
     Flushing,
     /// Everything was written; what still comes is not looked at, until the peer closes.
@@ -176,6 +183,7 @@ impl<I: Incoming> Connection<I> {
             partial: BytesMut::from(&*read_ahead),
             state: State::Open,
             failure: None,
+            is_ended: false,
             is_alive: true,
             is_pinged: false,
             timer: None,
@@ -206,8 +214,19 @@ impl<I: Incoming> Connection<I> {
             return Poll::Ready(());
         }
         for _ in 0..READS {
+            if self.is_ended {
+                return Poll::Pending;
+            }
             match self.poll_read(cx) {
                 Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    // Whoever says nothing more may still read what waits for it.
+                    self.is_ended = true;
+                    self.hub.closed(self.key);
+                    if self.state == State::Draining || self.poll_send(cx).is_ready() {
+                        return Poll::Ready(());
+                    }
+                }
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
                 // Handling may have made something that only this task can write.
                 Poll::Ready(Ok(())) if self.poll_send(cx).is_ready() => return Poll::Ready(()),
@@ -247,35 +266,61 @@ impl<I: Incoming> Connection<I> {
 
     /// Writes what only this task can write. Ready when the connection is over.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..SENDS {
+            if !ready!(self.poll_send_some(cx)) {
+                return Poll::Ready(());
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Ready with true where there is more to do at once, with false when the connection is over.
+    fn poll_send_some(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let peer = Arc::clone(&self.peer);
         let mut outgoing = peer.lock();
         outgoing.set_waker(cx.waker());
-        self.incoming.frame(&mut outgoing);
-        if self.state == State::Open {
+        let messages = outgoing.take_messages(FRAMED_AT_ONCE);
+        let has_framed = !messages.is_empty();
+        if has_framed {
+            // Compressing takes its time, and the whole router waits for whoever holds this lock.
+            drop(outgoing);
+            let mut frames = Vec::new();
+            self.incoming.frame(&messages, &mut frames);
+            outgoing = peer.lock();
+            outgoing.put_frames(&messages, frames);
+        }
+        if matches!(self.state, State::Open | State::Closing) {
+            let has_ended = self.is_ended || self.incoming.is_closed();
             let close = match (outgoing.overflowed, &self.failure, outgoing.closing) {
                 (true, ..) => Some(CloseWith::Overflow),
                 (_, Some(failure), _) => Some(CloseWith::Failure(failure)),
                 (_, None, Some(close)) => Some(CloseWith::Router(close)),
-                (_, None, None) if self.incoming.is_closed() => Some(CloseWith::Router(Close::Normal)),
+                (_, None, None) if has_ended => Some(CloseWith::Router(Close::Normal)),
                 (_, None, None) => None,
             };
             if let Some(CloseWith::Overflow) = close {
                 // It does not read: there is no way to tell it anything.
-                return Poll::Ready(());
+                return Poll::Ready(false);
             }
-            if let Some(close) = close {
-                if let Some(frame) = self.incoming.close_frame(close) {
-                    outgoing.queue.own.extend_from_slice(&frame);
-                }
+            if close.is_some() && self.state == State::Open {
                 outgoing.closing.get_or_insert(Close::Normal);
-                self.state = State::Flushing;
+                self.state = State::Closing;
                 let mut timer = Box::pin(tokio::time::sleep(self.incoming.close_timeout()));
                 // Registers the waker; a timeout of nothing is over at the next turn.
                 let _ = timer.as_mut().poll(cx);
                 self.timer = Some(timer);
             }
+            if let Some(close) = close
+                && !outgoing.has_messages()
+            {
+                if let Some(frame) = self.incoming.close_frame(close) {
+                    outgoing.queue.append(frame);
+                }
+                self.state = State::Flushing;
+            }
         }
-        if self.state == State::Open && !outgoing.needs_task() {
+        if self.state == State::Open && !has_framed && !outgoing.needs_task() {
             return Poll::Pending;
         }
         let socket: Option<&mut (dyn AsyncWrite + Unpin + Send)> = match &mut self.reader {
@@ -283,7 +328,8 @@ impl<I: Incoming> Connection<I> {
             Reader::Tcp(_) | Reader::Unix(_) => None,
         };
         match outgoing.poll_write(cx, socket) {
-            Poll::Ready(Err(_)) => Poll::Ready(()),
+            Poll::Ready(Err(_)) => Poll::Ready(false),
+            Poll::Ready(Ok(())) if outgoing.has_messages() => Poll::Ready(true),
             Poll::Ready(Ok(())) if self.state == State::Flushing => {
                 // Only the end of the stream is sent now. Closing the socket while the peer's last bytes are on their
                 // way would make the system throw away what it has not sent.
@@ -293,7 +339,8 @@ impl<I: Incoming> Connection<I> {
                     // close_notify is a courtesy: what cannot be written at once is not waited for.
                     let _ = Pin::new(socket).poll_shutdown(cx);
                 }
-                if self.incoming.is_closed() { Poll::Ready(()) } else { Poll::Pending }
+                let is_over = self.is_ended || self.incoming.is_closed();
+                if is_over { Poll::Ready(false) } else { Poll::Pending }
             }
             _ => Poll::Pending,
         }
@@ -305,7 +352,12 @@ impl<I: Incoming> Connection<I> {
             bytes.reserve(bytes.len());
             let read = self.poll_read_into(cx, &mut bytes);
             if let Poll::Ready(Ok(())) = read {
+                let length = bytes.len();
                 self.handle_bytes(&mut bytes);
+                if bytes.len() < length {
+                    // A few bytes must not keep the memory of the long message before them.
+                    bytes = BytesMut::from(&*bytes);
+                }
             }
             if !bytes.is_empty() {
                 self.partial = bytes;
@@ -347,12 +399,24 @@ impl<I: Incoming> Connection<I> {
             return;
         }
         let mut messages = SCRATCH.with_borrow_mut(|scratch| std::mem::take(&mut scratch.messages));
-        let taken = self.incoming.take(bytes, self.limit, &self.peer, &mut messages);
-        if !messages.is_empty() {
-            self.limit = self.hub.handle(self.key, messages.drain(..));
-        }
+        let taken = loop {
+            let length = bytes.len();
+            let taken = self.incoming.take(bytes, self.limit, &self.peer, &mut messages);
+            let mut rest = messages.drain(..);
+            while rest.len() > 0 {
+                // Others want to be handled, too.
+                self.limit = self.hub.handle(self.key, rest.by_ref().take(HANDLED_AT_ONCE));
+            }
+            drop(rest);
+            if taken.is_err() || self.incoming.is_closed() || bytes.is_empty() || bytes.len() == length {
+                break taken;
+            }
+        };
+        messages.shrink_to(KEPT_MESSAGES);
         SCRATCH.with_borrow_mut(|scratch| scratch.messages = messages);
         match taken {
+            // Whatever is left to write, for the others it is gone.
+            Ok(()) if self.incoming.is_closed() => self.hub.closed(self.key),
             Ok(()) => {}
             Err(Failure::Oversized(length)) => {
                 self.hub.oversized(self.key, length);
@@ -360,6 +424,7 @@ impl<I: Incoming> Connection<I> {
             }
             Err(failure) => {
                 self.hub.reject(&self.peer, &failure.to_string());
+                self.hub.closed(self.key);
                 self.failure = Some(failure);
                 bytes.clear();
             }
@@ -383,6 +448,21 @@ impl<I> Drop for Connection<I> {
 
 /// Reads of one turn: then others have theirs.
 const READS: usize = 4;
+
+/// Times that one turn makes frames and writes them: then others have theirs.
+const SENDS: usize = 4;
+
+/// Bytes of the messages that are made into frames before they are written.
+const FRAMED_AT_ONCE: usize = 64 << 10;
+
+/// Bytes of which the frames are taken before their messages are handled.
+pub(super) const TAKEN_AT_ONCE: usize = CHUNK;
+
+/// Messages that are handled without letting others in.
+const HANDLED_AT_ONCE: usize = 1_024;
+
+/// Messages for which a thread keeps room.
+const KEPT_MESSAGES: usize = 4_096;
 
 /// Bytes that one read may bring.
 const CHUNK: usize = 64 << 10;

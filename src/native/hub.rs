@@ -213,8 +213,9 @@ impl Hub {
         let now = self.clock.now();
         self.with(|core, touched| {
             core.router.handle_closed(key, now, &mut core.outbox);
-            core.peers[key.index as usize].take_if(|(generation, _)| *generation == key.generation);
             self.deliver(core, now, touched);
+            // Only now: what is logged of the session names its peer.
+            core.peers[key.index as usize].take_if(|(generation, _)| *generation == key.generation);
         });
     }
 

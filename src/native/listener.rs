@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
 
-use super::hub::{Hub, Listening};
+use super::hub::{Counted, Hub, Listening};
 use super::stream::{PeerInfo, Stream};
 use super::threads::Threads;
 use super::{rawsocket, tls, web};
@@ -157,26 +157,35 @@ impl Service {
         let Some(tls) = &self.tls else {
             return self.serve(socket.into(), info).await;
         };
+        // A handshake takes up as much as a connection. Who is refused cannot be told why before it.
+        let Some(counted) = self.hub.count_connection() else {
+            self.hub.reject_handshake(&info.peer, NO_ROOM_LEFT);
+            return;
+        };
         match tokio::time::timeout(self.handshake_timeout, tls.accept(socket)).await {
             Ok(Ok(socket)) => {
                 let (_, session) = socket.get_ref();
                 info.is_secure = true;
                 info.client_certificate =
                     session.peer_certificates().and_then(|chain| Some(chain.first()?.clone().into_owned()));
-                self.serve(socket.into(), info).await;
+                self.serve_counted(socket.into(), info, counted).await;
             }
             Ok(Err(error)) => self.hub.reject_handshake(&info.peer, &format!("TLS: {error}")),
             Err(_) => self.hub.reject_handshake(&info.peer, "no TLS handshake came in time"),
         }
     }
 
-    async fn serve(&self, mut stream: Stream, info: PeerInfo) {
+    async fn serve(&self, stream: Stream, info: PeerInfo) {
         let Some(counted) = self.hub.count_connection() else {
-            self.hub.reject_handshake(&info.peer, "the router has as many connections as it may have");
+            self.hub.reject_handshake(&info.peer, NO_ROOM_LEFT);
             // It is told so if it says what it speaks; that it takes no time is what keeps this bounded.
             let _ = tokio::time::timeout(REFUSAL, refuse(stream)).await;
             return;
         };
+        self.serve_counted(stream, info, counted).await;
+    }
+
+    async fn serve_counted(&self, mut stream: Stream, info: PeerInfo, counted: Counted) {
         stream.counted = Some(counted);
         let hub = Arc::clone(&self.hub);
         match (&self.rawsocket, &self.web) {
@@ -298,6 +307,8 @@ async fn refuse(mut stream: Stream) -> io::Result<()> {
     while stream.read(&mut [0; 1024]).await? > 0 {}
     Ok(())
 }
+
+const NO_ROOM_LEFT: &str = "the router has as many connections as it may have";
 
 const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 

@@ -51,7 +51,7 @@ pub(super) struct Outgoing {
     pub queue: Queue,
     /// What waits under [`Framing::Later`].
     messages: VecDeque<Bytes>,
-    /// Their bytes.
+    /// Their bytes, and those of messages that the connection's task makes into frames.
     message_bytes: usize,
     writer: Writer,
     /// The router wants the transport closed, after what it sent before.
@@ -129,10 +129,12 @@ impl Peer {
         }
         let closing = codec::closing(self.serializer);
         let length = head.len() + payload.bytes.len() + closing.len();
-        let waiting = outgoing.queue.len() + outgoing.message_bytes;
-        let is_full =
-            waiting > 0 && waiting + length > self.limit || outgoing.messages.len() >= self.message_limit;
-        if is_full {
+        if self.is_full(outgoing, length) && !outgoing.blocked && !outgoing.write_now() {
+            // It was not the peer that was slow, but those who write many messages before anybody is flushed.
+            outgoing.blocked = true;
+            outgoing.wake();
+        }
+        if self.is_full(outgoing, length) {
             if may_drop && self.overflow == Overflow::Drop {
                 return Queued::Dropped;
             }
@@ -165,13 +167,19 @@ impl Peer {
         outgoing.touch()
     }
 
+    fn is_full(&self, outgoing: &Outgoing, length: usize) -> bool {
+        let waiting = outgoing.queue.len() + outgoing.message_bytes;
+        waiting > 0 && waiting + length > self.limit || outgoing.messages.len() >= self.message_limit
+    }
+
     /// Puts in a frame that is no message: a pong, a close. Its bytes count like a message's.
     pub fn send_frame(&self, bytes: &[u8]) -> Queued {
         let mut outgoing = self.lock();
         if outgoing.overflowed {
             return Queued::Closed;
         }
-        if outgoing.queue.len() + bytes.len() > self.limit.max(MIN_LIMIT) {
+        let waiting = outgoing.queue.len() + outgoing.message_bytes;
+        if waiting > 0 && waiting + bytes.len() > self.limit.max(MIN_LIMIT) {
             outgoing.overflowed = true;
             outgoing.wake();
             return Queued::Overflow;
@@ -226,7 +234,7 @@ impl Outgoing {
 
     /// Whether there is something that only the connection's task can write.
     pub fn needs_task(&self) -> bool {
-        self.blocked || matches!(self.writer, Writer::Task)
+        self.blocked || !self.messages.is_empty() || matches!(self.writer, Writer::Task)
     }
 
     /// Names the task that goes on where others cannot.
@@ -246,6 +254,31 @@ impl Outgoing {
         let message = self.messages.pop_front()?;
         self.message_bytes -= message.len();
         Some(message)
+    }
+
+    /// The next messages that wait as they are, of about this many bytes; nothing while as many wait as frames. They
+    /// count as waiting until their frames are [put in](Self::put_frames).
+    pub fn take_messages(&mut self, bytes: usize) -> Vec<Bytes> {
+        let mut messages = Vec::new();
+        let mut length = self.queue.len();
+        while length < bytes
+            && let Some(message) = self.messages.pop_front()
+        {
+            length += message.len();
+            messages.push(message);
+        }
+        messages
+    }
+
+    /// Puts in the frames of these messages.
+    pub fn put_frames(&mut self, messages: &[Bytes], frames: Vec<u8>) {
+        self.message_bytes -= messages.iter().map(Bytes::len).sum::<usize>();
+        self.queue.append(frames);
+    }
+
+    /// Whether messages wait that are no frames yet.
+    pub fn has_messages(&self) -> bool {
+        !self.messages.is_empty()
     }
 
     /// False if the connection's task has to go on.
@@ -337,6 +370,15 @@ impl Queue {
         self.written == self.own.len() && self.shared.is_empty()
     }
 
+    /// Appends bytes of the peer's own.
+    pub fn append(&mut self, bytes: Vec<u8>) {
+        if self.own.is_empty() {
+            self.own = bytes;
+        } else {
+            self.own.extend_from_slice(&bytes);
+        }
+    }
+
     fn put(&mut self, bytes: Bytes) {
         if bytes.len() < SHARED {
             self.own.extend_from_slice(&bytes);
@@ -383,6 +425,7 @@ impl Queue {
             self.shared_bytes -= shared;
             length -= shared;
             if !bytes.is_empty() {
+                self.forget_written();
                 return;
             }
             self.shared.pop_front();
@@ -395,11 +438,22 @@ impl Queue {
             } else {
                 self.own.clear();
             }
-        } else if self.written > KEPT && self.shared.is_empty() {
-            // A queue that is never empty must not grow by what was written.
-            self.own.drain(..self.written);
-            self.written = 0;
+        } else {
+            self.forget_written();
         }
+    }
+
+    /// A queue that is never empty must not grow by what was written. What is moved is less than what was written, so
+    /// that it costs each byte once.
+    fn forget_written(&mut self) {
+        if self.written <= KEPT || self.written * 2 <= self.own.len() {
+            return;
+        }
+        self.own.drain(..self.written);
+        for (before, _) in &mut self.shared {
+            *before -= self.written;
+        }
+        self.written = 0;
     }
 }
 
@@ -463,5 +517,36 @@ mod tests {
             assert!(sent == expected, "written {step} bytes at a time");
             assert_eq!(queue.len(), 0);
         }
+    }
+
+    #[test]
+    fn a_queue_that_is_never_empty_does_not_keep_what_was_written() {
+        let mut queue = Queue::default();
+        let (mut expected, mut sent) = (0_u64, 0_u64);
+        let sum = |bytes: &[u8]| bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>();
+        for number in 0..2_000_u32 {
+            let own = vec![number as u8; 3_000];
+            expected += sum(&own);
+            queue.own.extend_from_slice(&own);
+            let shared = vec![1; SHARED];
+            expected += sum(&shared);
+            queue.put(shared.into());
+            while queue.len() > 300_000 {
+                let write = |slices: &[IoSlice<'_>]| {
+                    sent += sum(&slices[0]);
+                    Ok(slices[0].len())
+                };
+                queue.write(write).expect("writing into nothing");
+            }
+            assert!(queue.own.len() < 4 * KEPT, "{} bytes are kept", queue.own.len());
+        }
+        while !queue.is_empty() {
+            let write = |slices: &[IoSlice<'_>]| {
+                sent += sum(&slices[0]);
+                Ok(slices[0].len())
+            };
+            queue.write(write).expect("writing into nothing");
+        }
+        assert_eq!(sent, expected);
     }
 }

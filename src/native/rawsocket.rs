@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::connection::{Connection, Failure, Incoming, split};
+use super::connection::{Connection, Failure, Incoming, TAKEN_AT_ONCE, split};
 use super::hub::Hub;
 use super::listener::anonymous;
 use super::outgoing::{Framing, Peer};
@@ -73,7 +73,10 @@ async fn refuse(mut stream: Stream, error: HandshakeError) {
         // The peer may be gone; it is told if it is not.
         let _ = tokio::time::timeout(REFUSAL, async {
             stream.write_all(&reply).await?;
-            stream.shutdown().await
+            stream.shutdown().await?;
+            // What came behind the handshake is thrown away, so that the answer is not lost with it.
+            while stream.read(&mut [0; 1024]).await? > 0 {}
+            Ok::<(), std::io::Error>(())
         })
         .await;
     }
@@ -93,9 +96,17 @@ impl Incoming for Frames {
     ) -> Result<(), Failure> {
         let mut end = 0;
         let mut checked = Ok(());
-        while let Some(octets) = bytes[end..].first_chunk() {
+        while end < TAKEN_AT_ONCE
+            && let Some(octets) = bytes[end..].first_chunk()
+        {
             match FrameHeader::decode(*octets) {
-                Ok(FrameHeader { length, .. }) if length > self.max_message_size.min(limit) => {
+                Ok(FrameHeader { length, .. }) if length > self.max_message_size => {
+                    let most = self.max_message_size;
+                    let text = format!("RawSocket: a frame may have {most} bytes, this one has {length}");
+                    checked = Err(Failure::Protocol { code: 1009, text });
+                    break;
+                }
+                Ok(FrameHeader { length, .. }) if length > limit => {
                     checked = Err(Failure::Oversized(length));
                     break;
                 }

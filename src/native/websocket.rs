@@ -21,7 +21,7 @@ pub use self::testee::serve_testee;
 use super::connection::{CloseWith, Connection, Failure, Incoming, split};
 use super::hub::Hub;
 use super::listener::anonymous;
-use super::outgoing::{Framing, Outgoing, Peer};
+use super::outgoing::{Framing, Peer};
 use super::stream::{PeerInfo, Stream};
 use crate::codec::Serializer;
 use crate::config::node;
@@ -148,27 +148,24 @@ impl Incoming for Messages {
             peer.flush();
             received.replies = Vec::new();
         }
+        received.messages.shrink_to(KEPT_MESSAGES);
         self.received = received;
         taken
     }
 
-    fn frame(&mut self, outgoing: &mut Outgoing) {
+    fn frame(&mut self, messages: &[Bytes], frames: &mut Vec<u8>) {
         let opcode = self.opcode();
-        let mut batch = Vec::new();
-        while let Some(message) = outgoing.next_message() {
-            let Some(batching) = self.batching else {
-                self.frames.put_message(opcode, &message, &mut outgoing.queue.own);
-                continue;
-            };
-            batching.append(&message, &mut batch);
-            if batch.len() >= MAX_BATCH {
-                self.frames.put_message(opcode, &batch, &mut outgoing.queue.own);
-                batch.clear();
+        let Some(batching) = self.batching else {
+            for message in messages {
+                self.frames.put_message(opcode, message, frames);
             }
+            return;
+        };
+        let mut batch = Vec::new();
+        for message in messages {
+            batching.append(message, &mut batch);
         }
-        if !batch.is_empty() {
-            self.frames.put_message(opcode, &batch, &mut outgoing.queue.own);
-        }
+        self.frames.put_message(opcode, &batch, frames);
     }
 
     fn close_frame(&self, close: CloseWith<'_>) -> Option<Vec<u8>> {
@@ -192,5 +189,5 @@ impl Incoming for Messages {
     }
 }
 
-/// Bytes from which on a batch is sent, so that one batch does not take as much memory again as the whole queue.
-const MAX_BATCH: usize = 64 << 10;
+/// Messages for which a connection keeps room.
+const KEPT_MESSAGES: usize = 64;

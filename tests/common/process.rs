@@ -92,6 +92,11 @@ impl Process {
         line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
     }
 
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal by its name.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
@@ -111,6 +116,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.log.try_iter().for_each(|line| eprintln!("{line}"));
+        }
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -12,7 +12,7 @@ use soketto::base::{Codec, OpCode};
 use super::Negotiated;
 use super::deflate::{Deflater, Inflater};
 use crate::config::node;
-use crate::native::connection::{CloseWith, Failure};
+use crate::native::connection::{CloseWith, Failure, TAKEN_AT_ONCE};
 use crate::native::hub::close_code;
 use crate::native::outgoing::put_websocket_header;
 
@@ -87,8 +87,8 @@ impl Frames {
         }
     }
 
-    /// Takes whole frames off the front of `bytes`; messages may have `limit` bytes each. What comes after a close is
-    /// not looked at.
+    /// Takes whole frames off the front of `bytes`, a bounded number of them; messages may have `limit` bytes each. What
+    /// comes after a close is not looked at.
     pub fn take(
         &mut self,
         bytes: &mut BytesMut,
@@ -107,6 +107,7 @@ impl Frames {
                 break;
             }
         }
+        whole.shrink_to(KEPT_FRAMES);
         self.whole = whole;
         handled.and(if self.closed.is_some() { Ok(()) } else { found })
     }
@@ -114,8 +115,9 @@ impl Frames {
     /// Finds the whole frames at the front, unmasks them, and answers where they end.
     fn find_whole(&mut self, bytes: &mut [u8], limit: usize) -> (usize, Result<(), Failure>) {
         let options = &self.config.options;
+        let at_once = if self.inflater.is_some() { INFLATED_AT_ONCE } else { TAKEN_AT_ONCE };
         let mut end = 0;
-        loop {
+        while end < at_once && self.whole.len() < FRAMES_AT_ONCE {
             let header = match self.codec.decode_header(&bytes[end..]) {
                 Ok(Parsing::Done { value, offset }) => (value, offset),
                 Ok(Parsing::NeedMore(_)) => return (end, Ok(())),
@@ -133,7 +135,7 @@ impl Frames {
                     let text = format!("a frame may have {most_in_frame} bytes, this one has {length}");
                     protocol(1009, text)
                 } else {
-                    Failure::Oversized(length)
+                    self.too_long(length, limit)
                 };
                 return (end, Err(failure));
             }
@@ -153,6 +155,7 @@ impl Frames {
             });
             end = start + length;
         }
+        (end, Ok(()))
     }
 
     fn handle_frame(
@@ -208,10 +211,15 @@ impl Frames {
         let most = self.max_message_size.min(limit);
         match &mut self.inflater {
             Some(inflater) if message.is_compressed => {
-                inflater.append(&data, is_last, most, &mut message.data)?;
+                inflater.append(&data, is_last, most, &mut message.data).map_err(
+                    |failure| match failure {
+                        Failure::Oversized(length) => self.too_long(length, limit),
+                        failure => failure,
+                    },
+                )?;
             }
             _ if message.data.len() + data.len() > most => {
-                return Err(Failure::Oversized(message.data.len() + data.len()));
+                return Err(self.too_long(message.data.len() + data.len(), limit));
             }
             _ => message.data.extend_from_slice(&data),
         }
@@ -229,6 +237,16 @@ impl Frames {
         }
         received.messages.push((message.opcode, message.data.into()));
         Ok(())
+    }
+
+    /// The router answers for its own limit; one of the options is the framing's.
+    fn too_long(&self, length: usize, limit: usize) -> Failure {
+        match self.max_message_size {
+            most if most < limit => {
+                protocol(1009, format!("a message may have {most} bytes, this one has {length}"))
+            }
+            _ => Failure::Oversized(length),
+        }
     }
 
     fn check_text(&self, opcode: OpCode, data: &[u8]) -> Result<(), Failure> {
@@ -342,6 +360,15 @@ const NOT_UTF8: &str = "a text message is no UTF-8";
 
 /// What stands for a close without a code; it is never sent. [RFC 6455, 7.1.5]
 const NO_CODE: u16 = 1005;
+
+/// Frames that are looked at before their messages are handled.
+const FRAMES_AT_ONCE: usize = 1_024;
+
+/// Frames for which a connection keeps room.
+const KEPT_FRAMES: usize = 64;
+
+/// Compressed bytes of which this is true: they may become a thousand times as many.
+const INFLATED_AT_ONCE: usize = 4 << 10;
 
 /// Bytes of a close reason: a control frame has 125, two of them are the code.
 const MAX_REASON: usize = 123;

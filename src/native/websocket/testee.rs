@@ -16,6 +16,7 @@ pub async fn serve_testee(mut stream: Stream, accepted: Accepted, message_length
     let mut received = Received::default();
     let mut bytes = BytesMut::new();
     loop {
+        let length = bytes.len();
         let taken = frames.take(&mut bytes, message_length, &mut received);
         let mut output = std::mem::take(&mut received.replies);
         for (opcode, message) in received.messages.drain(..) {
@@ -29,6 +30,9 @@ pub async fn serve_testee(mut stream: Stream, accepted: Accepted, message_length
         output.extend(close.iter().flatten());
         if stream.write_all(&output).await.is_err() || close.is_some() || taken.is_err() {
             break;
+        }
+        if bytes.len() < length {
+            continue;
         }
         // An idle or dead peer is the test suite's affair: it is what connects here.
         if !matches!(stream.read_buf(&mut bytes).await, Ok(1..)) {

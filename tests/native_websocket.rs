@@ -1,0 +1,478 @@
+//! WebSocket on real sockets, frame by frame. [RFC 6455, RFC 7692]
+
+#[path = "common/http.rs"]
+mod http;
+#[path = "common/process.rs"]
+mod process;
+#[path = "common/websocket.rs"]
+mod websocket;
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr};
+
+use process::{Process, RawClient, loopback, node_with};
+use serde_json::{Value, json};
+use wamplet::codec::{Serializer, transcode};
+use websocket::{BINARY, CLOSE, Deflate, PING, PONG, RSV1, TEXT, WebSocketClient, hello, masked};
+
+const DEFLATE: &str = "permessage-deflate; client_max_window_bits";
+
+/// WebSocket with these options, and RawSocket, on one port.
+fn start_with(name: &str, options: Value, limits: Value) -> (Process, SocketAddr) {
+    let transports = json!([{
+        "type": "universal",
+        "endpoint": loopback(),
+        "rawsocket": {},
+        "websocket": { "ws": { "type": "websocket", "options": options } },
+        "web": { "paths": { "/": { "type": "json", "value": 1 } } },
+    }]);
+    let mut router = Process::start(name, &node_with(transports, limits));
+    let address = router.tcp_address();
+    (router, address)
+}
+
+fn start(name: &str, options: Value) -> (Process, SocketAddr) {
+    start_with(name, options, json!({}))
+}
+
+fn deflate() -> Value {
+    json!({ "compression": { "deflate": {} } })
+}
+
+fn encode(message: &Value, serializer: Serializer) -> Vec<u8> {
+    transcode(message.to_string().as_bytes(), 1, Serializer::Json, serializer).expect("a message").to_vec()
+}
+
+fn decode(bytes: &[u8], serializer: Serializer) -> Value {
+    let json = transcode(bytes, 1, serializer, Serializer::Json).expect("a message");
+    serde_json::from_slice(&json).expect("JSON")
+}
+
+#[test]
+fn what_breaks_the_protocol_is_answered_with_the_close_code_for_it() {
+    let (_router, address) = start("native-ws-codes", json!({ "max_frame_size": 50_000 }));
+    let cases: Vec<(&str, Vec<u8>, u16)> = vec![
+        ("binary where text is wanted", masked(BINARY, b"[48,1,{},\"a.b\"]"), 1003),
+        ("an unmasked frame", b"\x81\x02[]".to_vec(), 1002),
+        ("RSV1 without an extension", masked(TEXT | RSV1, b"[]"), 1002),
+        ("RSV2", masked(TEXT | 0x20, b"[]"), 1002),
+        ("RSV3", masked(TEXT | 0x10, b"[]"), 1002),
+        ("a reserved opcode", masked(0x83, b"[]"), 1002),
+        ("a reserved control opcode", masked(0x8b, b""), 1002),
+        ("no UTF-8", masked(TEXT, b"[48,1,{},\"\xff\"]"), 1007),
+        ("a surrogate", masked(TEXT, b"\xed\xa0\x80"), 1007),
+        ("half a character at the end", [masked(0x01, b"[\"\xc3"), masked(0x80, b"")].concat(), 1007),
+        ("a continuation of nothing", masked(0x80, b"x"), 1002),
+        ("text within a text", [masked(0x01, b"["), masked(TEXT, b"]")].concat(), 1002),
+        ("a fragmented ping", masked(0x09, b""), 1002),
+        ("a long ping", masked(PING, &[0; 126]), 1002),
+        ("a close of one byte", masked(CLOSE, &[3]), 1002),
+        ("a close with a code that is never sent", masked(CLOSE, &1005_u16.to_be_bytes()), 1002),
+        ("a close with code 999", masked(CLOSE, &999_u16.to_be_bytes()), 1002),
+        ("a close whose reason is no text", masked(CLOSE, &[3, 0xe8, 0xff]), 1007),
+        ("a frame that is too long", masked(TEXT, &[b' '; 50_001])[..14].to_vec(), 1009),
+        ("a length with its highest bit set", [&[0x81, 0xff, 0x80][..], &[0; 11]].concat(), 1002),
+    ];
+    for (what, bytes, expected) in cases {
+        let mut client = WebSocketClient::join(address);
+        client.socket.write_all(&bytes).expect("the router reads");
+        let (code, reason) = client.expect_close();
+        assert_eq!(code, expected, "{what}: {reason}");
+    }
+}
+
+#[test]
+fn a_close_is_echoed_after_what_was_asked_before_it() {
+    let (_router, address) = start("native-ws-close", json!({}));
+    let mut watcher = RawClient::join(address);
+    watcher.subscribe("wamp.session.on_leave");
+    for (data, expected) in [
+        (&b""[..], &b""[..]),
+        (&[0x03, 0xe8], &[0x03, 0xe8]),
+        (&[0x03, 0xe9, b'b', b'y', b'e'], &[0x03, 0xe9]),
+        (&[0x0b, 0xb8], &[0x0b, 0xb8]),
+        (&[0x13, 0x87], &[0x13, 0x87]),
+    ] {
+        let mut client = WebSocketClient::join(address);
+        let call = masked(TEXT, br#"[48,1,{},"wamp.session.count"]"#);
+        let after = masked(TEXT, br#"[48,2,{},"wamp.session.count"]"#);
+        client.socket.write_all(&[call, masked(CLOSE, data), after].concat()).expect("the router reads");
+        assert_eq!(client.receive()[0], 50);
+        let (first, echo) = client.frame();
+        assert_eq!((first, &echo[..expected.len().min(2)]), (CLOSE, expected));
+        assert!(client.try_frame().is_none(), "nothing comes after a close");
+        assert_eq!(watcher.receive()[0], 36, "it has left");
+    }
+}
+
+#[test]
+fn fragments_with_control_frames_between_them_are_one_message() {
+    let (_router, address) = start("native-ws-fragments", json!({}));
+    let mut client = WebSocketClient::join(address);
+    let call = "[48,1,{},\"no.such.ä\",[\"ü€😀\"]]".as_bytes();
+    // One byte in each fragment, so that every character is cut in pieces.
+    for (index, byte) in call.iter().enumerate() {
+        let opcode = if index == 0 { 0x01 } else { 0x00 };
+        client.send_frame(opcode, &[*byte]);
+        client.send_frame(PING, &[index as u8]);
+        assert_eq!(client.frame(), (PONG, vec![index as u8]));
+        client.send_frame(PONG, b"nobody asked");
+    }
+    client.send_frame(0x80, b"");
+    let error = client.receive();
+    assert_eq!((&error[0], &error[2]), (&json!(8), &json!(1)), "{error}");
+    client.send_frame(PING, &[7; 125]);
+    assert_eq!(client.frame(), (PONG, vec![7; 125]));
+    client.send_frame(PING, b"");
+    assert_eq!(client.frame(), (PONG, vec![]));
+}
+
+#[test]
+fn a_message_over_the_limit_ends_the_session_however_it_is_cut() {
+    let (_router, address) = start_with(
+        "native-ws-long",
+        deflate(),
+        json!({ "message_length": 100_000, "hello_length": 100_000 }),
+    );
+    let mut whole = WebSocketClient::join(address);
+    whole.send_frame(TEXT, &[b' '; 100_001]);
+    let abort = whole.receive();
+    assert_eq!((&abort[0], &abort[2]), (&json!(3), &json!("wamp.error.protocol_violation")));
+    whole.expect_close();
+
+    let mut cut = WebSocketClient::join(address);
+    cut.send_frame(0x01, &[b' '; 60_000]);
+    cut.send_frame(0x80, &[b' '; 60_000]);
+    assert_eq!(cut.receive()[0], 3);
+    cut.expect_close();
+
+    let mut client = WebSocketClient::connect_with(address, "wamp.2.json", DEFLATE);
+    client.hello();
+    client.send_frame(TEXT | RSV1, &Deflate::new().deflate(&vec![b' '; 100_001]));
+    assert_eq!(client.receive()[0], 3);
+    client.expect_close();
+
+    let mut longest = WebSocketClient::join(address);
+    let start = r#"[48,1,{},"no.such",[""#;
+    let text = format!("{start}{}\"]]", "x".repeat(100_000 - start.len() - 3));
+    assert_eq!(text.len(), 100_000);
+    longest.send_frame(TEXT, text.as_bytes());
+    assert_eq!(longest.receive()[0], 8, "exactly the limit is read");
+}
+
+#[test]
+fn the_same_bytes_in_any_pieces_get_the_same_answers() {
+    let (_router, address) = start("native-ws-pieces", deflate());
+    let mut compressor = Deflate::new();
+    let long = json!([48, 3, {}, "no.such", ["x".repeat(200)]]).to_string();
+    let frames = [
+        masked(TEXT, br#"[48,1,{},"no.such"]"#),
+        masked(PING, b"one"),
+        masked(0x01 | RSV1, &compressor.deflate(br#"[48,2,{},"no.such.other"]"#)),
+        masked(PING, b"two"),
+        masked(0x80, b""),
+        masked(TEXT, long.as_bytes()),
+        masked(CLOSE, &[0x03, 0xe8]),
+    ];
+    let bytes = frames.concat();
+    let answers = |pieces: &[&[u8]]| {
+        let mut client = WebSocketClient::connect_with(address, "wamp.2.json", DEFLATE);
+        client.hello();
+        for piece in pieces {
+            client.socket.write_all(piece).expect("the router reads");
+        }
+        let mut frames = Vec::new();
+        while let Some((first, data)) = client.try_frame() {
+            frames.push((first & !RSV1, client.inflate(first, data)));
+        }
+        // A pong may overtake what is in the same read.
+        frames.sort_by_key(|(first, _)| *first == PONG);
+        frames
+    };
+    let whole = answers(&[&bytes]);
+    assert_eq!(whole.len(), 6, "three errors, a close, two pongs: {whole:?}");
+    for cut in 1..bytes.len() {
+        let (a, b) = bytes.split_at(cut);
+        assert_eq!(answers(&[a, b]), whole, "cut at {cut}");
+    }
+    let single: Vec<&[u8]> = bytes.chunks(1).collect();
+    assert_eq!(answers(&single), whole, "byte by byte");
+}
+
+#[test]
+fn compression_works_both_ways_with_and_without_memory() {
+    let forgetful = json!({ "compression": { "deflate": {
+        "request_no_context_takeover": true, "no_context_takeover": true,
+    } } });
+    let (_r1, remembers) = start("native-ws-deflate", deflate());
+    let (_r2, forgets) = start("native-ws-forgets", forgetful);
+    let offers = "permessage-deflate; client_no_context_takeover; server_no_context_takeover; \
+                  client_max_window_bits";
+    for (address, offer) in [(remembers, DEFLATE), (forgets, offers), (remembers, offers)] {
+        let mut client = WebSocketClient::connect_with(address, "wamp.2.json", offer);
+        assert!(client.extensions.contains("permessage-deflate"), "{}", client.extensions);
+        let client_forgets = client.extensions.contains("client_no_context_takeover");
+        client.hello();
+        let mut sender = Deflate::new();
+        let random: String = (0..3_000_u32).map(|n| char::from(b'a' + (n * n % 251 % 26) as u8)).collect();
+        for number in 1..=20 {
+            let call = json!([48, number, {}, "no.such", [random]]).to_string();
+            if client_forgets {
+                sender = Deflate::new();
+            }
+            client.send_frame(TEXT | RSV1, &sender.deflate(call.as_bytes()));
+            assert_eq!(client.receive()[2], number);
+        }
+        // Large enough to be compressed by the router.
+        client.send_frame(TEXT, br#"[32,21,{},"com.example.topic"]"#);
+        assert_eq!(client.receive()[0], 33);
+        let mut publisher = RawClient::join(address);
+        for number in 0..10 {
+            publisher.publish("com.example.topic", json!([number, random]));
+            let (first, data) = client.frame();
+            assert_eq!(first, TEXT | RSV1);
+            assert!(data.len() < random.len(), "it is compressed");
+            let event: Value = serde_json::from_slice(&client.inflate(first, data)).expect("JSON");
+            assert_eq!(event[4], json!([number, random]));
+        }
+    }
+}
+
+#[test]
+fn bytes_that_are_no_deflate_stream_are_a_failure() {
+    let (_router, address) = start("native-ws-no-deflate", deflate());
+    for bytes in [&b"\xff\xff\xff\xff"[..], b"\x07", b"hello, this is no deflate stream"] {
+        let mut client = WebSocketClient::connect_with(address, "wamp.2.json", DEFLATE);
+        client.hello();
+        client.send_frame(TEXT | RSV1, bytes);
+        let (code, reason) = client.expect_close();
+        assert!(matches!(code, 1002 | 1007), "{code}: {reason}");
+    }
+}
+
+#[test]
+fn decompression_bombs_take_no_more_memory_than_one_message_may_have() {
+    let (router, address) = start_with("native-ws-bomb", deflate(), json!({ "message_length": 4 << 20 }));
+    let mut witness = RawClient::join(address);
+    let before = router.memory_kib();
+    let bomb = Deflate::new().deflate(&vec![b' '; 64 << 20]);
+    let mut most = 0;
+    for _ in 0..5 {
+        let mut client = WebSocketClient::connect_with(address, "wamp.2.json", DEFLATE);
+        client.hello();
+        client.send_frame(TEXT | RSV1, &bomb);
+        assert_eq!(client.receive()[0], 3, "an ABORT");
+        most = most.max(router.memory_kib());
+    }
+    // Many messages of the longest length, which together are a few kilobytes on the wire.
+    let mut sender = Deflate::new();
+    let mut bytes = Vec::new();
+    let mut text = vec![b' '; 4 << 20];
+    for number in 1..=60 {
+        let publish = json!([16, number, {}, "com.example.bomb"]).to_string();
+        text[..publish.len()].copy_from_slice(publish.as_bytes());
+        bytes.extend(masked(TEXT | RSV1, &sender.deflate(&text)));
+        text[..publish.len()].fill(b' ');
+    }
+    let mut client = WebSocketClient::connect_with(address, "wamp.2.json", DEFLATE);
+    client.hello();
+    bytes.extend(masked(TEXT, br#"[48,61,{},"wamp.session.count"]"#));
+    client.socket.write_all(&bytes).expect("the router reads");
+    let watching = std::thread::spawn(move || (client.receive(), client));
+    while !watching.is_finished() {
+        most = most.max(router.memory_kib());
+    }
+    let (reply, _client) = watching.join().expect("a thread");
+    assert_eq!(reply[0], 50, "240 MiB in {} bytes are read: {reply}", bytes.len());
+    let grown = most.max(router.memory_kib()).saturating_sub(before);
+    assert!(grown < 40 << 10, "{grown} KiB");
+    witness.call("wamp.session.count", json!([]));
+}
+
+#[test]
+fn batches_of_every_serializer_are_read_and_written() {
+    let (_router, address) = start("native-ws-batched", json!({}));
+    for serializer in [Serializer::Json, Serializer::MsgPack, Serializer::Cbor] {
+        let protocol = format!("wamp.2.{}.batched", serializer.name());
+        let opcode = if serializer == Serializer::Json { TEXT } else { BINARY };
+        let batch = |messages: &[Value]| {
+            let mut batch = Vec::new();
+            for message in messages {
+                let message = encode(message, serializer);
+                if serializer == Serializer::Json {
+                    batch.extend_from_slice(&message);
+                    batch.push(0x1e);
+                } else {
+                    batch.extend_from_slice(&(message.len() as u32).to_be_bytes());
+                    batch.extend_from_slice(&message);
+                }
+            }
+            batch
+        };
+        let unbatch = |mut batch: &[u8]| {
+            let mut messages = Vec::new();
+            while !batch.is_empty() {
+                let length;
+                if serializer == Serializer::Json {
+                    length = batch.iter().position(|byte| *byte == 0x1e).expect("each has its end");
+                    messages.push(decode(&batch[..length], serializer));
+                    batch = &batch[length + 1..];
+                } else {
+                    length = u32::from_be_bytes(*batch.first_chunk().expect("a length")) as usize;
+                    messages.push(decode(&batch[4..4 + length], serializer));
+                    batch = &batch[4 + length..];
+                }
+            }
+            messages
+        };
+        let mut client = WebSocketClient::connect(address, &protocol);
+        client.send_frame(opcode, &batch(&[hello()]));
+        let welcome = client.frame();
+        assert_eq!((welcome.0, unbatch(&welcome.1)[0][0].clone()), (opcode, json!(2)));
+        let calls: Vec<Value> = (1..=3_000).map(|n| json!([48, n, {}, "wamp.session.count"])).collect();
+        client.send_frame(opcode, &batch(&calls));
+        let mut replies = Vec::new();
+        let mut frames = 0;
+        while replies.len() < 3_000 {
+            replies.extend(unbatch(&client.frame().1));
+            frames += 1;
+        }
+        assert!(replies.iter().enumerate().all(|(n, reply)| reply[1] == n as u64 + 1), "in order");
+        assert!(frames < 100, "{frames} batches for 3000 answers");
+        let malformed: Vec<Vec<u8>> = match serializer {
+            Serializer::Json => vec![vec![], vec![0x1e], b"[48,1".to_vec(), b"\x1e\x1e".to_vec()],
+            _ => vec![vec![], vec![0, 0, 0], vec![0, 0, 0, 5, 1], vec![0xff; 8], vec![0; 4]],
+        };
+        for bytes in malformed {
+            let mut client = WebSocketClient::connect(address, &protocol);
+            client.send_frame(opcode, &batch(&[hello()]));
+            client.frame();
+            client.send_frame(opcode, &bytes);
+            let mut last = None;
+            while let Some(frame) = client.try_frame() {
+                last = Some(frame);
+            }
+            let (first, data) = last.expect("a close");
+            assert_eq!((first, &data[..2]), (CLOSE, &1002_u16.to_be_bytes()[..]), "{bytes:x?}");
+        }
+    }
+}
+
+#[test]
+fn a_batch_of_nothing_but_separators_takes_little_memory() {
+    let (router, address) = start("native-ws-separators", deflate());
+    let before = router.memory_kib();
+    let mut most = 0;
+    for separators in [vec![0x1e; 16 << 20], b"1\x1e".repeat(8 << 20)] {
+        let mut client = WebSocketClient::connect_with(address, "wamp.2.json.batched", DEFLATE);
+        client.send_frame(TEXT, format!("{}\x1e", hello()).as_bytes());
+        client.frame();
+        client.send_frame(TEXT | RSV1, &Deflate::new().deflate(&separators));
+        let watching = std::thread::spawn(move || while client.try_frame().is_some() {});
+        while !watching.is_finished() {
+            most = most.max(router.memory_kib());
+        }
+        watching.join().expect("a thread");
+    }
+    let grown = most.max(router.memory_kib()).saturating_sub(before);
+    assert!(grown < 96 << 10, "{grown} KiB");
+}
+
+#[test]
+fn long_messages_are_sent_in_fragments_where_that_is_wanted() {
+    let (_router, address) = start("native-ws-auto-fragment", json!({ "auto_fragment_size": 1_000 }));
+    let mut client = WebSocketClient::connect(address, "wamp.2.json");
+    client.send(&hello());
+    let message = |client: &mut WebSocketClient| {
+        let (mut data, mut frames) = (Vec::new(), 0);
+        loop {
+            let (first, part) = client.frame();
+            assert_eq!(first & 0x0f, u8::from(frames == 0), "text, then continuations");
+            assert!(part.len() <= 1_000);
+            frames += 1;
+            data.extend(part);
+            if first & 0x80 != 0 {
+                return serde_json::from_slice::<Value>(&data).expect("JSON");
+            }
+        }
+    };
+    assert_eq!(message(&mut client)[0], 2);
+    client.post(32, &[json!({}), json!("com.example.topic")]);
+    assert_eq!(message(&mut client)[0], 33);
+    let mut publisher = RawClient::join(address);
+    publisher.publish("com.example.topic", json!(["x".repeat(10_000)]));
+    assert_eq!(message(&mut client)[4][0].as_str().map(str::len), Some(10_000));
+}
+
+#[test]
+fn a_peer_that_answers_no_ping_leaves_and_one_that_does_stays() {
+    let options = json!({ "auto_ping_interval": 200, "auto_ping_timeout": 300, "auto_ping_size": 12 });
+    let (_router, address) = start("native-ws-auto-ping", options);
+    let mut watcher = RawClient::join(address);
+    watcher.subscribe("wamp.session.on_leave");
+    let mut alive = WebSocketClient::join(address);
+    let mut dead = WebSocketClient::connect(address, "wamp.2.json");
+    let id = dead.hello();
+    for _ in 0..4 {
+        let (first, data) = alive.frame();
+        assert_eq!((first, data.len()), (PING, 12));
+        alive.send_frame(PONG, &data);
+    }
+    assert_eq!(watcher.receive()[4][0], id, "the dead one has left");
+    assert_eq!(dead.frame().0, PING);
+    assert!(!matches!(dead.try_frame(), Some((PING, _))), "one ping, and then the end");
+}
+
+#[test]
+fn a_peer_that_never_answers_a_close_is_not_waited_for() {
+    let (_router, address) = start("native-ws-no-answer", json!({ "close_handshake_timeout": 300 }));
+    let mut client = WebSocketClient::join(address);
+    client.send(&json!([99]));
+    assert_eq!(client.receive()[0], 3);
+    client.expect_close();
+    // The socket is closed at last: writing fails.
+    for _ in 0..200 {
+        if client.socket.write_all(b"x").is_err() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("the socket is still open");
+}
+
+#[test]
+fn whoever_breaks_the_protocol_or_closes_has_left_for_the_others_at_once() {
+    // It has a day to answer the close.
+    let (_router, address) = start("native-ws-left", json!({ "close_handshake_timeout": 86_400_000 }));
+    let mut watcher = RawClient::join(address);
+    watcher.subscribe("wamp.session.on_leave");
+    let mut client = WebSocketClient::connect(address, "wamp.2.json");
+    let id = client.hello();
+    client.send_frame(BINARY, b"x");
+    assert_eq!(watcher.receive()[4][0], id);
+    assert_eq!(client.expect_close().0, 1003);
+}
+
+#[test]
+fn a_half_closed_websocket_gets_the_answers_and_a_close() {
+    let (_router, address) = start("native-ws-half", json!({}));
+    let mut client = WebSocketClient::join(address);
+    client.send(&json!([48, 1, {}, "wamp.session.count"]));
+    client.socket.shutdown(Shutdown::Write).expect("a socket");
+    assert_eq!(client.receive()[0], 50);
+    let mut rest = Vec::new();
+    client.socket.read_to_end(&mut rest).expect("the end");
+    assert_eq!(rest.first(), Some(&CLOSE));
+}
+
+#[test]
+fn a_limit_of_the_listener_is_named_as_it_is() {
+    let (_router, address) = start("native-ws-own-limit", json!({ "max_message_size": 5_000 }));
+    let mut client = WebSocketClient::join(address);
+    client.send_frame(TEXT, &[b' '; 5_001]);
+    let mut said = String::new();
+    while let Some((_, data)) = client.try_frame() {
+        said.push_str(&String::from_utf8_lossy(&data));
+    }
+    assert!(said.contains("5000") && said.contains("5001"), "{said}");
+}
