@@ -117,8 +117,7 @@ impl Hub {
 
     /// Handles messages of one transport; answers how long its next one may be.
     pub(super) fn handle(&self, key: SessionKey, messages: impl IntoIterator<Item = Bytes>) -> usize {
-        let now = self.clock.now();
-        self.with(|core, touched| {
+        self.with(|core, now, touched| {
             for message in messages {
                 core.router.handle(key, message, now, &mut core.outbox);
                 self.deliver(core, now, touched);
@@ -129,11 +128,7 @@ impl Hub {
 
     /// Answers a message that is too long to be read.
     pub(super) fn oversized(&self, key: SessionKey, length: usize) {
-        let now = self.clock.now();
-        self.with(|core, touched| {
-            core.router.handle_oversized(key, length, now, &mut core.outbox);
-            self.deliver(core, now, touched);
-        });
+        self.input(|router, now, outbox| router.handle_oversized(key, length, now, outbox));
     }
 
     /// Open connections, with those that have not said what they are.
@@ -201,17 +196,12 @@ impl Hub {
 
     /// Replaces the configuration; see [`Router::reload`]. What peers may have waiting stays as it was.
     pub fn reload(&self, config: Config) {
-        let now = self.clock.now();
-        self.with(|core, touched| {
-            core.router.reload(config, now, &mut core.outbox);
-            self.deliver(core, now, touched);
-        });
+        self.input(|router, now, outbox| router.reload(config, now, outbox));
     }
 
     /// Cleans up after a transport that was lost.
     pub(super) fn closed(&self, key: SessionKey) {
-        let now = self.clock.now();
-        self.with(|core, touched| {
+        self.with(|core, now, touched| {
             core.router.handle_closed(key, now, &mut core.outbox);
             self.deliver(core, now, touched);
             // Only now: what is logged of the session names its peer.
@@ -233,22 +223,14 @@ impl Hub {
                     () = self.earlier.notified() => continue,
                 }
             }
-            let now = self.clock.now();
-            self.with(|core, touched| {
-                core.router.handle_timeout(now, &mut core.outbox);
-                self.deliver(core, now, touched);
-            });
+            self.input(|router, now, outbox| router.handle_timeout(now, outbox));
         }
     }
 
     /// Says GOODBYE to all, and waits until everybody has gone, at most as long as the router gives them.
     pub async fn shut_down(&self, at_most: Duration) {
         self.ending.send_replace(true);
-        let now = self.clock.now();
-        self.with(|core, touched| {
-            core.router.handle_shutdown(now, &mut core.outbox);
-            self.deliver(core, now, touched);
-        });
+        self.input(|router, now, outbox| router.handle_shutdown(now, outbox));
         let everybody_left = async {
             loop {
                 let closed = self.closed.notified();
@@ -278,11 +260,20 @@ impl Hub {
         Counted(Arc::clone(self))
     }
 
+    /// Gives the router one input, and delivers what comes of it.
+    fn input(&self, act: impl FnOnce(&mut Router<EncodedPayload>, Now, &mut Outbox<EncodedPayload>)) {
+        self.with(|core, now, touched| {
+            act(&mut core.router, now, &mut core.outbox);
+            self.deliver(core, now, touched);
+        });
+    }
+
     /// Locks the router for `act`, and has those written to that it touched.
-    fn with<T>(&self, act: impl FnOnce(&mut Core, &mut Vec<Arc<Peer>>) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut Core, Now, &mut Vec<Arc<Peer>>) -> T) -> T {
+        let now = self.clock.now();
         let (answer, news) = flusher::flush_after(|touched| {
             let mut core = self.lock();
-            let answer = act(&mut core, touched);
+            let answer = act(&mut core, now, touched);
             self.rearm(&mut core);
             (answer, std::mem::take(&mut core.news))
         });
