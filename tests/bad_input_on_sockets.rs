@@ -263,6 +263,8 @@ fn pings_without_reading_the_pongs_fill_no_memory() {
         sent += 1;
         assert!(sent < 2_000, "130 MB of pings, and nobody minds");
     }
+    let line = router.wait_for("takes too little");
+    assert!(line.contains("(1048576 bytes may wait)"), "{line}");
     witnesses.are_undisturbed();
     let grown = router.memory_kib().saturating_sub(before);
     assert!(grown < 8 << 10, "the router grew by {grown} KiB");

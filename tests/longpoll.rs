@@ -250,7 +250,7 @@ fn what_is_wrong_is_said_with_a_status() {
 #[test]
 fn what_a_client_can_pile_up_is_bounded() {
     let options = json!({ "queue_limit_messages": 5 });
-    let (_router, address) = start("bounded", options, json!({ "transports": 3 }));
+    let (mut router, address) = start("bounded", options, json!({ "transports": 3 }));
     let mut member = RawClient::join(address);
     member.subscribe("wamp.session.on_leave");
     let mut poller = Poller::join(address);
@@ -260,6 +260,8 @@ fn what_a_client_can_pile_up_is_bounded() {
         member.post(16, &[json!({}), json!("com.example.topic"), json!([number])]);
     }
     assert_eq!(member.receive()[0], 36, "more waited for it than may: it has left");
+    let line = router.wait_for("takes too little");
+    assert!(line.contains(" and 5 messages may wait)"), "the limits of its transport: {line}");
 
     // Of three transports the member has one.
     let body = br#"{"protocols":["wamp.2.json"]}"#;

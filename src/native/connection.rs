@@ -27,6 +27,7 @@ use crate::router::Close;
 /// What a connection's framing makes of bytes, and of the ends of a connection.
 pub(super) trait Incoming: Send {
     /// Takes whole frames off the front of `bytes`; their messages, of at most `limit` bytes each, go to `messages`.
+    /// `reply` sends a frame that is the answer to one of them.
     ///
     /// It may leave whole frames where they are, so that what one turn makes of a few bytes stays bounded; then it is
     /// asked again. Taking nothing says that there is no whole frame.
@@ -34,7 +35,7 @@ pub(super) trait Incoming: Send {
         &mut self,
         bytes: &mut BytesMut,
         limit: usize,
-        peer: &Peer,
+        reply: &dyn Fn(&[u8]),
         messages: &mut Vec<Bytes>,
     ) -> Result<(), Failure>;
 
@@ -250,8 +251,7 @@ impl<I: Incoming> Connection<I> {
                 (State::Open, Some(silence)) if !self.is_pinged => match self.incoming.ping() {
                     Some((ping, timeout)) => {
                         self.is_pinged = true;
-                        self.peer.send_frame(&ping);
-                        self.peer.flush();
+                        self.hub.send_frame(&self.peer, &ping);
                         timeout
                     }
                     None => silence,
@@ -399,9 +399,10 @@ impl<I: Incoming> Connection<I> {
             return;
         }
         let mut messages = SCRATCH.with_borrow_mut(|scratch| std::mem::take(&mut scratch.messages));
+        let reply = |frame: &[u8]| self.hub.send_frame(&self.peer, frame);
         let taken = loop {
             let length = bytes.len();
-            let taken = self.incoming.take(bytes, self.limit, &self.peer, &mut messages);
+            let taken = self.incoming.take(bytes, self.limit, &reply, &mut messages);
             let mut rest = messages.drain(..);
             while rest.len() > 0 {
                 // Others want to be handled, too.

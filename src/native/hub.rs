@@ -56,9 +56,16 @@ struct Core {
     peers: Vec<Option<(u32, Arc<Peer>)>>,
     overflowed: Vec<SessionKey>,
     /// What is to be logged when the lock is let go.
-    news: Vec<(News, Option<Arc<Peer>>)>,
+    happened: Vec<Happened>,
     /// When the timer task wakes, in the router's milliseconds.
     wakes_at: u64,
+}
+
+/// What is to be logged.
+#[derive(Debug)]
+enum Happened {
+    News(News, Option<Arc<Peer>>),
+    Overflow(Arc<Peer>),
 }
 
 /// What the process did, beside what the router counts.
@@ -81,7 +88,7 @@ impl Hub {
             outbox: Outbox::new(),
             peers: Vec::new(),
             overflowed: Vec::new(),
-            news: Vec::new(),
+            happened: Vec::new(),
             wakes_at: u64::MAX,
         };
         Arc::new(Self {
@@ -189,6 +196,14 @@ impl Hub {
         QueueLimits { bytes: queue_length, messages: usize::MAX, overflow }
     }
 
+    /// Sends a frame that is no message, a ping or a pong, at once.
+    pub(super) fn send_frame(&self, peer: &Peer, bytes: &[u8]) {
+        if peer.send_frame(bytes) == Queued::Overflow {
+            self.overflowed(peer);
+        }
+        peer.flush();
+    }
+
     /// Takes note of bytes that break the framing of a transport, whose connection ends.
     pub(super) fn reject(&self, peer: &Peer, reason: &str) {
         warn!(peer = &*peer.address, "rejected input: {reason}");
@@ -271,14 +286,17 @@ impl Hub {
     /// Locks the router for `act`, and has those written to that it touched.
     fn with<T>(&self, act: impl FnOnce(&mut Core, Now, &mut Vec<Arc<Peer>>) -> T) -> T {
         let now = self.clock.now();
-        let (answer, news) = flusher::flush_after(|touched| {
+        let (answer, happened) = flusher::flush_after(|touched| {
             let mut core = self.lock();
             let answer = act(&mut core, now, touched);
             self.rearm(&mut core);
-            (answer, std::mem::take(&mut core.news))
+            (answer, std::mem::take(&mut core.happened))
         });
-        for (news, peer) in news {
-            log(&news, peer.as_deref());
+        for happened in happened {
+            match happened {
+                Happened::News(news, peer) => log(&news, peer.as_deref()),
+                Happened::Overflow(peer) => self.overflowed(&peer),
+            }
         }
         answer
     }
@@ -289,7 +307,7 @@ impl Hub {
             for news in core.outbox.take_news() {
                 let (News::Joined { key, .. } | News::Left { key, .. } | News::Aborted { key, .. }) = &news;
                 let peer = core.peers[key.index as usize].as_ref().map(|(_, peer)| Arc::clone(peer));
-                core.news.push((news, peer));
+                core.happened.push(Happened::News(news, peer));
             }
             if core.outbox.is_empty() {
                 return;
@@ -310,20 +328,22 @@ impl Hub {
                         self.counters.dropped.fetch_add(1, Ordering::Relaxed);
                     }
                     Queued::Overflow => {
-                        let waiting = self.limits.queue_length;
-                        warn!(
-                            peer = &*peer.address,
-                            "it takes too little of what is sent to it: closed ({waiting} bytes may wait)"
-                        );
+                        core.happened.push(Happened::Overflow(Arc::clone(peer)));
                         core.overflowed.push(key);
                     }
                 }
             }
             while let Some(key) = core.overflowed.pop() {
-                self.counters.overflows.fetch_add(1, Ordering::Relaxed);
                 core.router.handle_closed(key, now, &mut core.outbox);
             }
         }
+    }
+
+    /// Takes note of a peer that is closed because more waits for it than may.
+    fn overflowed(&self, peer: &Peer) {
+        self.counters.overflows.fetch_add(1, Ordering::Relaxed);
+        let limits = peer.limits();
+        warn!(peer = &*peer.address, "it takes too little of what is sent to it: closed ({limits} may wait)");
     }
 
     fn rearm(&self, core: &mut Core) {

@@ -5,6 +5,7 @@
 //! more, or where bytes must be compressed or encrypted first, the connection's own task is woken to go on.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,11 +28,7 @@ pub(super) struct Peer {
     pub address: Box<str>,
     serializer: Serializer,
     framing: Framing,
-    /// Bytes that may wait; one message is let in whatever its length.
-    limit: usize,
-    /// Messages that may wait, where they wait as messages.
-    message_limit: usize,
-    overflow: Overflow,
+    limits: QueueLimits,
     outgoing: Mutex<Outgoing>,
 }
 
@@ -109,10 +106,12 @@ impl Peer {
             blocked: false,
             waker: None,
         };
-        let QueueLimits { bytes, messages, overflow } = limits;
-        let outgoing = Mutex::new(outgoing);
-        let address = address.into();
-        Self { address, serializer, framing, limit: bytes, message_limit: messages, overflow, outgoing }
+        Self { address: address.into(), serializer, framing, limits, outgoing: Mutex::new(outgoing) }
+    }
+
+    /// What may wait.
+    pub fn limits(&self) -> QueueLimits {
+        self.limits
     }
 
     pub fn lock(&self) -> MutexGuard<'_, Outgoing> {
@@ -135,7 +134,7 @@ impl Peer {
             outgoing.wake();
         }
         if self.is_full(outgoing, length) {
-            if may_drop && self.overflow == Overflow::Drop {
+            if may_drop && self.limits.overflow == Overflow::Drop {
                 return Queued::Dropped;
             }
             outgoing.overflowed = true;
@@ -169,7 +168,7 @@ impl Peer {
 
     fn is_full(&self, outgoing: &Outgoing, length: usize) -> bool {
         let waiting = outgoing.queue.len() + outgoing.message_bytes;
-        waiting > 0 && waiting + length > self.limit || outgoing.messages.len() >= self.message_limit
+        waiting > 0 && waiting + length > self.limits.bytes || outgoing.messages.len() >= self.limits.messages
     }
 
     /// Puts in a frame that is no message: a pong, a close. Its bytes count like a message's.
@@ -179,7 +178,7 @@ impl Peer {
             return Queued::Closed;
         }
         let waiting = outgoing.queue.len() + outgoing.message_bytes;
-        if waiting > 0 && waiting + bytes.len() > self.limit.max(MIN_LIMIT) {
+        if waiting > 0 && waiting + bytes.len() > self.limits.bytes.max(MIN_LIMIT) {
             outgoing.overflowed = true;
             outgoing.wake();
             return Queued::Overflow;
@@ -216,9 +215,21 @@ impl Peer {
 /// What may wait for one peer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct QueueLimits {
+    /// One message is let in whatever its length.
     pub bytes: usize,
+    /// Counted where they wait as messages; `usize::MAX` is no limit.
     pub messages: usize,
     pub overflow: Overflow,
+}
+
+impl fmt::Display for QueueLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.bytes)?;
+        match self.messages {
+            usize::MAX => Ok(()),
+            messages => write!(f, " and {messages} messages"),
+        }
+    }
 }
 
 impl Outgoing {

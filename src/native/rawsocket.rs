@@ -91,7 +91,7 @@ impl Incoming for Frames {
         &mut self,
         bytes: &mut BytesMut,
         limit: usize,
-        peer: &Peer,
+        reply: &dyn Fn(&[u8]),
         messages: &mut Vec<Bytes>,
     ) -> Result<(), Failure> {
         let mut end = 0;
@@ -127,8 +127,7 @@ impl Incoming for Frames {
                 FrameType::Message => messages.push(body),
                 FrameType::Ping => {
                     let header = FrameHeader { frame_type: FrameType::Pong, length }.encode();
-                    peer.send_frame(&[&header, &*body].concat());
-                    peer.flush();
+                    reply(&[&header, &*body].concat());
                 }
                 FrameType::Pong => {}
             }

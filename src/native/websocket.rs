@@ -132,7 +132,7 @@ impl Incoming for Messages {
         &mut self,
         bytes: &mut BytesMut,
         limit: usize,
-        peer: &Peer,
+        reply: &dyn Fn(&[u8]),
         messages: &mut Vec<Bytes>,
     ) -> Result<(), Failure> {
         let mut received = std::mem::take(&mut self.received);
@@ -144,8 +144,7 @@ impl Incoming for Messages {
             }
         }
         if !received.replies.is_empty() {
-            peer.send_frame(&received.replies);
-            peer.flush();
+            reply(&received.replies);
             received.replies = Vec::new();
         }
         received.messages.shrink_to(KEPT_MESSAGES);
