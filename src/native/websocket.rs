@@ -25,7 +25,6 @@ use super::outgoing::{Framing, Peer};
 use super::stream::{PeerInfo, Stream};
 use crate::codec::Serializer;
 use crate::config::node;
-use crate::message::Dict;
 use crate::router::Transport;
 
 /// What the handshake agreed on.
@@ -40,8 +39,6 @@ pub struct Accepted {
     pub deflate: Option<Negotiated>,
     pub config: Arc<node::WebSocket>,
     pub info: PeerInfo,
-    /// More for the transport's details: what the request said.
-    pub extra: Dict,
 }
 
 /// The parameters of permessage-deflate. [RFC 7692, 7.1]
@@ -59,12 +56,11 @@ pub struct Negotiated {
 
 /// Serves a WebSocket connection, whose handshake is over, in a task of its own. Called within a runtime.
 pub fn serve(hub: Arc<Hub>, stream: Stream, accepted: Accepted) {
-    let Accepted { serializer, batched, protocol, deflate, config, info, extra } = accepted;
+    let Accepted { serializer, batched, protocol, deflate, config, info } = accepted;
     let mut details = info.details("websocket");
     details.insert("websocket_protocol".into(), protocol.as_str().into());
     let extensions: Vec<Value> = deflate.iter().map(|_| "permessage-deflate".into()).collect();
     details.insert("websocket_extensions_in_use".into(), extensions.into());
-    details.extend(extra);
     let transport = Transport {
         kind: "websocket".into(),
         protocol,

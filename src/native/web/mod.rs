@@ -86,8 +86,7 @@ pub async fn serve(hub: Arc<Hub>, web: Arc<Web>, stream: Stream, info: PeerInfo)
     // In a box, so that a connection that has become a WebSocket gives the memory for HTTP back.
     let upgraded = Box::pin(serve_http(Arc::clone(&hub), web, stream, info.clone())).await;
     let Some((stream, Agreed { serializer, batched, protocol, deflate, config })) = upgraded else { return };
-    let extra = crate::message::Dict::new();
-    let accepted = Accepted { serializer, batched, protocol, deflate, config, info, extra };
+    let accepted = Accepted { serializer, batched, protocol, deflate, config, info };
     if accepted.config.is_testee {
         return websocket::serve_testee(stream, accepted, hub.message_length()).await;
     }
