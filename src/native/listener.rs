@@ -13,13 +13,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
 
 use super::hub::{Counted, Hub, Listening};
-use super::stream::{PeerInfo, Stream};
+use super::stream::{PeerInfo, REFUSAL, Stream};
 use super::threads::Threads;
 use super::{rawsocket, tls, web};
 use crate::config::node::{self, Address, AnonymousAuth};
@@ -295,25 +295,17 @@ impl Drop for UnlinkOnDrop {
 
 /// Tells a connection that there is no room for it, in its own language.
 async fn refuse(mut stream: Stream) -> io::Result<()> {
-    if stream.read_u8().await? == MAGIC {
-        stream.read_exact(&mut [0; 3]).await?;
-        let reply = HandshakeError::TooManyConnections.reply();
-        stream.write_all(reply.as_ref().map_or(&[], |reply| reply.as_slice())).await?;
-    } else {
-        stream.write_all(NO_ROOM).await?;
+    if stream.read_u8().await? != MAGIC {
+        return stream.end_with(NO_ROOM).await;
     }
-    stream.shutdown().await?;
-    // What still comes is thrown away, so that the answer is not lost with it.
-    while stream.read(&mut [0; 1024]).await? > 0 {}
-    Ok(())
+    stream.read_exact(&mut [0; 3]).await?;
+    let reply = HandshakeError::TooManyConnections.reply();
+    stream.end_with(reply.as_ref().map_or(&[], |reply| reply.as_slice())).await
 }
 
 const NO_ROOM_LEFT: &str = "the router has as many connections as it may have";
 
 const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-
-/// Time that a refusal takes at most.
-const REFUSAL: Duration = Duration::from_secs(1);
 
 /// Silence of a TCP connection after which the system asks whether the other end is still there.
 const KEEPALIVE: Duration = Duration::from_secs(60);

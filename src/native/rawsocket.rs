@@ -3,18 +3,17 @@
 //! Owns what happens on a socket; what the octets mean is in [`rawsocket`](crate::rawsocket).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 
 use super::connection::{Connection, Failure, Incoming, TAKEN_AT_ONCE, split};
 use super::hub::Hub;
 use super::listener::anonymous;
 use super::outgoing::{Framing, Peer};
-use super::stream::{PeerInfo, Stream};
+use super::stream::{PeerInfo, REFUSAL, Stream};
 use crate::config::node;
-use crate::rawsocket::{FrameHeader, FrameType, HandshakeError, accept, read_handshake};
+use crate::rawsocket::{FrameHeader, FrameType, accept, read_handshake};
 use crate::router::{Identity, Transport};
 
 /// Shakes hands with one RawSocket connection, and serves it in a task of its own. `identity` is what the router knows of a child of
@@ -36,7 +35,10 @@ pub(super) async fn serve(
         Ok(asked) => asked,
         Err(error) => {
             hub.reject_handshake(&info.peer, &error.to_string());
-            refuse(stream, error).await;
+            if let Some(reply) = error.reply() {
+                // The peer may be gone; it is told if it is not.
+                let _ = tokio::time::timeout(REFUSAL, stream.end_with(&reply)).await;
+            }
             return;
         }
     };
@@ -66,20 +68,6 @@ pub(super) async fn serve(
     let incoming = Frames { max_message_size: config.max_message_size };
     // A task of its own: the one of the handshake is larger than a connection needs.
     tokio::spawn(Connection::new(hub, key, peer, half, incoming));
-}
-
-async fn refuse(mut stream: Stream, error: HandshakeError) {
-    if let Some(reply) = error.reply() {
-        // The peer may be gone; it is told if it is not.
-        let _ = tokio::time::timeout(REFUSAL, async {
-            stream.write_all(&reply).await?;
-            stream.shutdown().await?;
-            // What came behind the handshake is thrown away, so that the answer is not lost with it.
-            while stream.read(&mut [0; 1024]).await? > 0 {}
-            Ok::<(), std::io::Error>(())
-        })
-        .await;
-    }
 }
 
 struct Frames {
@@ -135,6 +123,3 @@ impl Incoming for Frames {
         checked
     }
 }
-
-/// Time that a refusal has to leave.
-const REFUSAL: Duration = Duration::from_secs(1);

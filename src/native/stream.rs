@@ -6,10 +6,11 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use rustls_pki_types::CertificateDer;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
 
@@ -66,6 +67,16 @@ impl Stream {
     pub fn with_read_ahead(mut self, read_ahead: Bytes) -> Self {
         self.read_ahead = read_ahead;
         self
+    }
+
+    /// Sends the last bytes and the end of the stream, and returns when the other end has closed, too. Callers bound
+    /// the time that it has for that.
+    pub(super) async fn end_with(mut self, last: &[u8]) -> io::Result<()> {
+        self.write_all(last).await?;
+        self.shutdown().await?;
+        // What still comes is thrown away, so that what was sent last is not lost with it.
+        while self.read(&mut [0; 1024]).await? > 0 {}
+        Ok(())
     }
 }
 
@@ -148,3 +159,6 @@ impl AsyncWrite for Stream {
         }
     }
 }
+
+/// Time to tell a connection that it is refused.
+pub(super) const REFUSAL: Duration = Duration::from_secs(1);
