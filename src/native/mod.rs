@@ -16,6 +16,7 @@
 //! | `mailbox` | messages that are fetched instead of written |
 //! | `web` | HTTP: services by path, the WebSocket handshake, long polling |
 //! | `components` | child processes: their starts, output and end |
+//! | `secret` | what nobody may guess |
 //! | `clock` | the only clock |
 
 pub mod clock;
@@ -31,6 +32,7 @@ mod mailbox;
 mod outgoing;
 mod rawsocket;
 mod run;
+mod secret;
 mod threads;
 mod tls;
 mod web;

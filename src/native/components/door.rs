@@ -14,6 +14,8 @@ use tokio::io::AsyncReadExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time;
 
+use crate::native::secret::random_hex;
+
 /// Bytes of a ticket, before they are written as hexadecimal digits.
 const TICKET_LENGTH: usize = 32;
 /// Time for a ticket, once somebody has connected.
@@ -99,13 +101,6 @@ impl Drop for Directory {
         let _ = std::fs::remove_file(self.socket());
         let _ = std::fs::remove_dir(&self.0);
     }
-}
-
-/// So many random bytes, as hexadecimal digits.
-pub(super) fn random_hex(bytes: usize) -> io::Result<String> {
-    let mut random = vec![0; bytes];
-    getrandom::fill(&mut random)?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Equality in a time that does not depend on where the two differ.

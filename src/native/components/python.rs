@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::door::{self, Door};
+use super::door::Door;
 use super::executable;
 use super::process::{Failure, Start};
 use crate::config::node::{Component, ComponentConnection};
+use crate::native::secret::random_hex;
 use crate::router::Identity;
 
 /// Runs the class; see its first lines.
@@ -23,7 +24,7 @@ const INSIDE_SERIALIZERS: [&str; 3] = ["msgpack", "cbor", "json"];
 /// All that is needed to start the component once.
 pub(super) fn prepare(component: &Component) -> Result<Start, Failure> {
     let interpreter = interpreter(component).map_err(Failure::Hopeless)?;
-    let marker = door::random_hex(16).map_err(|error| Failure::Failed(error.to_string()))?;
+    let marker = random_hex(16).map_err(|error| Failure::Failed(error.to_string()))?;
     let mut entrance = None;
     let connection = match &component.connection {
         ComponentConnection::Inside { role } => {

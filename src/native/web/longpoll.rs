@@ -10,7 +10,6 @@
 //! failure, also the 202 of the specification.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -31,6 +30,7 @@ use crate::config::node;
 use crate::native::hub::Hub;
 use crate::native::listener::anonymous;
 use crate::native::mailbox::{Mailbox, MailboxLimits};
+use crate::native::secret::random_hex;
 use crate::native::stream::PeerInfo;
 use crate::native::websocket::Batching;
 use crate::router::Transport;
@@ -165,7 +165,8 @@ impl LongPolls {
             hub.reject_handshake(&info.peer, &refused.to_string());
             Refusal::new(StatusCode::SERVICE_UNAVAILABLE, format!("Not now: {refused}."))
         })?;
-        let id = random_id()?;
+        let id = random_hex(16)
+            .map_err(|_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "The system gives no chance."))?;
         let poll = Arc::new(Poll {
             mailbox,
             serializer,
@@ -358,17 +359,6 @@ fn choose(body: &[u8]) -> Result<(Serializer, bool, String), &'static str> {
     Err(
         "expected wamp.2.json, wamp.2.msgpack or wamp.2.cbor among the protocols, or one of them with .batched",
     )
-}
-
-fn random_id() -> Result<String, Refusal> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "The system gives no chance."))?;
-    Ok(bytes.iter().fold(String::new(), |mut id, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(id, "{byte:02x}");
-        id
-    }))
 }
 
 /// What a browser asks before a page of another origin may send JSON.
