@@ -62,6 +62,11 @@ impl Serializer {
             Self::Cbor => "cbor",
         }
     }
+
+    /// The one that has this [`name`](Self::name), if there is one.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|serializer| serializer.name() == name)
+    }
 }
 
 /// What the codecs refuse.

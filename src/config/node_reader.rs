@@ -162,11 +162,7 @@ impl NodeReader<'_> {
             self.report.warn(value.path(), message);
             return Some(None);
         }
-        Some(match word {
-            "json" => Some(Serializer::Json),
-            "msgpack" => Some(Serializer::MsgPack),
-            _ => Some(Serializer::Cbor),
-        })
+        Some(Serializer::named(word))
     }
 
     /// `auth` of a transport. To read past a method would let strangers in, or keep friends out.

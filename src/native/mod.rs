@@ -11,6 +11,7 @@
 //! | `listener`, `stream`, `tls` | listening sockets and what they accept |
 //! | `connection` | the reading side of a connection, and its ends |
 //! | `rawsocket`, `websocket` | frames to messages |
+//! | `subprotocol` | the names of what is spoken |
 //! | `flusher` | one write for each peer and turn of a thread |
 //! | `outgoing` | the queue of a peer, framing on the way out, who writes |
 //! | `mailbox` | messages that are fetched instead of written |
@@ -23,6 +24,7 @@ pub mod clock;
 pub mod components;
 pub mod hub;
 pub mod stream;
+pub mod subprotocol;
 pub mod websocket;
 
 mod connection;

@@ -12,6 +12,7 @@ use super::hub::Hub;
 use super::listener::anonymous;
 use super::outgoing::{Framing, Peer};
 use super::stream::{PeerInfo, REFUSAL, Stream};
+use super::subprotocol::Subprotocol;
 use crate::config::node;
 use crate::rawsocket::{FrameHeader, FrameType, accept, read_handshake};
 use crate::router::{Identity, Transport};
@@ -44,7 +45,7 @@ pub(super) async fn serve(
     };
     let transport = Transport {
         kind: "rawsocket".into(),
-        protocol: format!("wamp.2.{}", asked.serializer.name()),
+        protocol: Subprotocol::from(asked.serializer).to_string(),
         peer: info.peer.clone(),
         serializer: asked.serializer,
         max_message_length: Some(asked.max_length),

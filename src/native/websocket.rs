@@ -23,6 +23,7 @@ use super::hub::Hub;
 use super::listener::anonymous;
 use super::outgoing::{Framing, Peer};
 use super::stream::{PeerInfo, Stream};
+use super::subprotocol::Subprotocol;
 use crate::codec::Serializer;
 use crate::config::node;
 use crate::router::Transport;
@@ -30,11 +31,7 @@ use crate::router::Transport;
 /// What the handshake agreed on.
 #[derive(Clone, Debug)]
 pub struct Accepted {
-    pub serializer: Serializer,
-    /// Many WAMP messages in one WebSocket message.
-    pub batched: bool,
-    /// The subprotocol: `wamp.2.json`, `wamp.2.cbor.batched`, ...
-    pub protocol: String,
+    pub subprotocol: Subprotocol,
     /// permessage-deflate, if the client offered it and the configuration wants it.
     pub deflate: Option<Negotiated>,
     pub config: Arc<node::WebSocket>,
@@ -56,7 +53,9 @@ pub struct Negotiated {
 
 /// Serves a WebSocket connection, whose handshake is over, in a task of its own. Called within a runtime.
 pub fn serve(hub: Arc<Hub>, stream: Stream, accepted: Accepted) {
-    let Accepted { serializer, batched, protocol, deflate, config, info } = accepted;
+    let Accepted { subprotocol, deflate, config, info } = accepted;
+    let Subprotocol { serializer, batched } = subprotocol;
+    let protocol = subprotocol.to_string();
     let mut details = info.details("websocket");
     details.insert("websocket_protocol".into(), protocol.as_str().into());
     let extensions: Vec<Value> = deflate.iter().map(|_| "permessage-deflate".into()).collect();

@@ -295,9 +295,7 @@ fn identity_of_component(component: &Dict) -> Result<Identity, JsError> {
 }
 
 fn serializer_named(name: &str) -> Result<Serializer, JsError> {
-    Serializer::ALL
-        .into_iter()
-        .find(|serializer| serializer.name() == name)
+    Serializer::named(name)
         .ok_or_else(|| JsError::new(&format!("serializer: expected json, msgpack or cbor, found {name}")))
 }
 

@@ -14,17 +14,15 @@ use sha1::{Digest, Sha1};
 use super::answer::{self, Answer, Refusal};
 use super::extensions::{self, is_token};
 use super::origin;
-use crate::codec::Serializer;
 use crate::config::node;
+use crate::native::subprotocol::Subprotocol;
 use crate::native::websocket::Negotiated;
 
 /// What a handshake came to.
 #[derive(Debug)]
 pub(super) struct Agreed {
-    pub serializer: Serializer,
-    pub batched: bool,
-    /// The subprotocol, also where the client named none.
-    pub protocol: String,
+    /// The default where the client named none.
+    pub subprotocol: Subprotocol,
     pub deflate: Option<Negotiated>,
     pub config: Arc<node::WebSocket>,
 }
@@ -75,7 +73,7 @@ pub(super) fn agree(
         return Err(bad("Sec-WebSocket-Key: expected 16 bytes in base64."));
     }
     check_origin(headers, &config.options)?;
-    let (serializer, batched, chosen) = subprotocol(headers, config)?;
+    let chosen = subprotocol(headers, config)?;
     let deflate = match &config.options.compression {
         Some(deflate) => {
             let offers = joined(headers, header::SEC_WEBSOCKET_EXTENSIONS)?;
@@ -94,16 +92,14 @@ pub(super) fn agree(
         headers.insert(name, value);
     };
     put(header::SEC_WEBSOCKET_ACCEPT, &accept(key));
-    if let Some(chosen) = &chosen {
-        put(header::SEC_WEBSOCKET_PROTOCOL, chosen);
+    if let Some(chosen) = chosen {
+        put(header::SEC_WEBSOCKET_PROTOCOL, &chosen.to_string());
     }
     if let Some((_, extensions)) = &deflate {
         put(header::SEC_WEBSOCKET_EXTENSIONS, extensions);
     }
     let agreed = Agreed {
-        serializer,
-        batched,
-        protocol: chosen.unwrap_or_else(|| subprotocol_name(serializer, batched)),
+        subprotocol: chosen.unwrap_or_default(),
         deflate: deflate.map(|(negotiated, _)| negotiated),
         config: Arc::clone(config),
     };
@@ -140,11 +136,8 @@ fn check_origin(headers: &HeaderMap, options: &node::WebSocketOptions) -> Result
     Err(Refusal::new(StatusCode::FORBIDDEN, format!("Pages of the origin {origin:?} may not connect here.")))
 }
 
-/// The first subprotocol of the client's that is served, and what the answer says of it.
-fn subprotocol(
-    headers: &HeaderMap,
-    config: &node::WebSocket,
-) -> Result<(Serializer, bool, Option<String>), Refusal> {
+/// The first subprotocol of the client's that is served; `None` where it names none and need not.
+fn subprotocol(headers: &HeaderMap, config: &node::WebSocket) -> Result<Option<Subprotocol>, Refusal> {
     let offered = joined(headers, header::SEC_WEBSOCKET_PROTOCOL)?;
     let refuse = |reason: String| Refusal::new(StatusCode::BAD_REQUEST, reason);
     let mut seen: Vec<&str> = Vec::new();
@@ -159,29 +152,18 @@ fn subprotocol(
         }
         seen.push(name);
     }
-    for name in &seen {
-        for serializer in &config.serializers {
-            for batched in [false, true] {
-                if *name == subprotocol_name(*serializer, batched) {
-                    return Ok((*serializer, batched, Some((*name).to_owned())));
-                }
-            }
-        }
-    }
-    if seen.is_empty() && !config.options.require_websocket_subprotocol {
-        return Ok((Serializer::Json, false, None));
+    let is_served = |offered: &Subprotocol| config.serializers.contains(&offered.serializer);
+    let chosen = seen.iter().filter_map(|name| Subprotocol::named(name)).find(is_served);
+    if chosen.is_some() || seen.is_empty() && !config.options.require_websocket_subprotocol {
+        return Ok(chosen);
     }
     let names = [false, true].into_iter().flat_map(|batched| {
-        config.serializers.iter().map(move |serializer| subprotocol_name(*serializer, batched))
+        let name = move |serializer: &_| Subprotocol { serializer: *serializer, batched }.to_string();
+        config.serializers.iter().map(name)
     });
     let served = names.collect::<Vec<_>>().join(", ");
     let found = if seen.is_empty() { "none".to_owned() } else { seen.join(", ") };
     Err(refuse(format!("Sec-WebSocket-Protocol: expected one of {served}, found {found}.")))
-}
-
-/// `wamp.2.json`, `wamp.2.json.batched` and so on.
-fn subprotocol_name(serializer: Serializer, batched: bool) -> String {
-    format!("wamp.2.{}{}", serializer.name(), if batched { ".batched" } else { "" })
 }
 
 /// The value of a header that must be there once.

@@ -32,6 +32,7 @@ use crate::native::listener::anonymous;
 use crate::native::mailbox::{Mailbox, MailboxLimits};
 use crate::native::secret::random_hex;
 use crate::native::stream::PeerInfo;
+use crate::native::subprotocol::Subprotocol;
 use crate::native::websocket::Batching;
 use crate::router::Transport;
 
@@ -67,8 +68,7 @@ impl Drop for Watch {
 #[derive(Debug)]
 struct Poll {
     mailbox: Mailbox,
-    serializer: Serializer,
-    batched: bool,
+    subprotocol: Subprotocol,
     listening: Mutex<Listening>,
     /// The client has closed the transport.
     closed: Notify,
@@ -144,13 +144,13 @@ impl LongPolls {
         request: &mut Request<Incoming>,
     ) -> Result<Answer, Refusal> {
         let body = self.body(request, MAX_OPEN).await?.map_err(|_| too_long(MAX_OPEN))?;
-        let (serializer, batched, protocol) = choose(&body).map_err(bad)?;
+        let subprotocol = choose(&body).map_err(bad)?;
         self.make_room(hub.transport_limit())?;
         let transport = Transport {
             kind: "longpoll".into(),
-            protocol: protocol.clone(),
+            protocol: subprotocol.to_string(),
             peer: info.peer.clone(),
-            serializer,
+            serializer: subprotocol.serializer,
             identity: anonymous(&self.config.anonymous),
             // Autobahn|JS sends each message as a request of its own, and a browser spreads them over its connections.
             is_unordered: true,
@@ -169,15 +169,14 @@ impl LongPolls {
             .map_err(|_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "The system gives no chance."))?;
         let poll = Arc::new(Poll {
             mailbox,
-            serializer,
-            batched,
+            subprotocol,
             listening: Mutex::new(Listening::Since(Instant::now())),
             closed: Notify::new(),
         });
         let watch = tokio::spawn(watch(Arc::clone(self), id.clone(), Arc::downgrade(&poll)));
         let watch = Watch(watch.abort_handle());
         self.lock().insert(id.clone(), Entry { poll: Some(poll), _watch: watch });
-        let answer = json!({ "protocol": protocol, "transport": id }).to_string();
+        let answer = json!({ "protocol": subprotocol.to_string(), "transport": id }).to_string();
         Ok(answer::whole(StatusCode::OK, "application/json", answer))
     }
 
@@ -196,19 +195,20 @@ impl LongPolls {
             }
             return Ok(nothing());
         };
-        let content_type = match poll.serializer {
+        let Subprotocol { serializer, batched } = poll.subprotocol;
+        let content_type = match serializer {
             Serializer::Json => "application/json",
             Serializer::MsgPack | Serializer::Cbor => "application/octet-stream",
         };
-        if !poll.batched {
+        if !batched {
             return Ok(answer::whole(StatusCode::OK, content_type, first));
         }
         let mut batch = Vec::new();
-        Batching::new(poll.serializer).append(&first, &mut batch);
+        Batching::new(serializer).append(&first, &mut batch);
         while batch.len() < MAX_BATCH
             && let Some(message) = poll.mailbox.try_receive()
         {
-            Batching::new(poll.serializer).append(&message, &mut batch);
+            Batching::new(serializer).append(&message, &mut batch);
         }
         Ok(answer::whole(StatusCode::OK, content_type, batch))
     }
@@ -229,9 +229,9 @@ impl LongPolls {
                 return Err(too_long(limit));
             }
         };
-        if poll.batched {
+        if poll.subprotocol.batched {
             let mut messages = Vec::new();
-            Batching::new(poll.serializer)
+            Batching::new(poll.subprotocol.serializer)
                 .part(body, &mut messages)
                 .map_err(|failure| bad(&format!("expected a batch: {failure}")))?;
             hub.handle(key, messages);
@@ -343,17 +343,13 @@ async fn watch(polls: Arc<LongPolls>, id: String, poll: Weak<Poll>) {
 }
 
 /// The first of the client's protocols that is served.
-fn choose(body: &[u8]) -> Result<(Serializer, bool, String), &'static str> {
+fn choose(body: &[u8]) -> Result<Subprotocol, &'static str> {
     const EXPECTED: &str = "expected {\"protocols\": [..]} with the names of subprotocols";
     let value: Value = serde_json::from_slice(body).map_err(|_| EXPECTED)?;
     let protocols = value.get("protocols").and_then(Value::as_array).ok_or(EXPECTED)?;
     for protocol in protocols {
-        let protocol = protocol.as_str().ok_or(EXPECTED)?;
-        let Some(name) = protocol.strip_prefix("wamp.2.") else { continue };
-        let (name, batched) = name.strip_suffix(".batched").map_or((name, false), |name| (name, true));
-        let serializer = Serializer::ALL.into_iter().find(|serializer| serializer.name() == name);
-        if let Some(serializer) = serializer {
-            return Ok((serializer, batched, protocol.to_owned()));
+        if let Some(served) = Subprotocol::named(protocol.as_str().ok_or(EXPECTED)?) {
+            return Ok(served);
         }
     }
     Err(

@@ -85,8 +85,8 @@ impl Web {
 pub async fn serve(hub: Arc<Hub>, web: Arc<Web>, stream: Stream, info: PeerInfo) {
     // In a box, so that a connection that has become a WebSocket gives the memory for HTTP back.
     let upgraded = Box::pin(serve_http(Arc::clone(&hub), web, stream, info.clone())).await;
-    let Some((stream, Agreed { serializer, batched, protocol, deflate, config })) = upgraded else { return };
-    let accepted = Accepted { serializer, batched, protocol, deflate, config, info };
+    let Some((stream, Agreed { subprotocol, deflate, config })) = upgraded else { return };
+    let accepted = Accepted { subprotocol, deflate, config, info };
     if accepted.config.is_testee {
         return websocket::serve_testee(stream, accepted, hub.message_length()).await;
     }
