@@ -1,6 +1,6 @@
 //! The quick way through CBOR: items of definite length, and what is left of each open level.
 
-use super::{Elements, MAX_LEVELS, Pairs, Scan, text_end};
+use super::{Elements, MAX_LEVELS, Pairs, Scan, counted_element, counted_key, text, text_end};
 
 /// A [`Scan`] of CBOR.
 pub(in super::super) struct CborScan<'a> {
@@ -37,11 +37,7 @@ impl<'a> Scan<'a> for CborScan<'a> {
 
     #[inline]
     fn element(&mut self, left: &mut Elements) -> Option<bool> {
-        if let Some(less) = left.checked_sub(1) {
-            *left = less;
-            return Some(true);
-        }
-        (self.at == self.bytes.len()).then_some(false)
+        counted_element(left, self.at == self.bytes.len())
     }
 
     #[inline]
@@ -59,9 +55,7 @@ impl<'a> Scan<'a> for CborScan<'a> {
 
     #[inline]
     fn key(&mut self, pairs: &mut Pairs) -> Option<Option<&'a str>> {
-        let Some(left) = pairs.left.checked_sub(1) else { return Some(None) };
-        pairs.left = left;
-        self.text().map(Some)
+        counted_key(self, pairs)
     }
 
     #[inline]
@@ -72,10 +66,7 @@ impl<'a> Scan<'a> for CborScan<'a> {
     #[inline]
     fn text(&mut self) -> Option<&'a str> {
         let len = self.head(TEXT)?;
-        let start = self.at;
-        let end = start.checked_add(usize::try_from(len).ok()?)?;
-        self.at = end;
-        std::str::from_utf8(self.bytes.get(start..end)?).ok()
+        text(self.bytes, self.at, len, &mut self.at)
     }
 
     #[inline]

@@ -187,6 +187,33 @@ fn tail<'a, S: Scan<'a>>(scan: &mut S, elements: &mut Elements, levels: usize) -
     Some(TailSpan { start, end, elements: 2 })
 }
 
+/// [`Scan::element`] where the message array says how many it has.
+#[inline]
+fn counted_element(left: &mut Elements, is_at_end: bool) -> Option<bool> {
+    if let Some(less) = left.checked_sub(1) {
+        *left = less;
+        return Some(true);
+    }
+    is_at_end.then_some(false)
+}
+
+/// [`Scan::key`] where a map says how many it has.
+#[inline]
+fn counted_key<'a, S: Scan<'a>>(scan: &mut S, pairs: &mut Pairs) -> Option<Option<&'a str>> {
+    let Some(left) = pairs.left.checked_sub(1) else { return Some(None) };
+    pairs.left = left;
+    scan.text().map(Some)
+}
+
+/// The text of `len` bytes that begins at `start`. Leaves `at` behind it, before it is looked at: that is quicker, and
+/// where it is none nobody goes on.
+#[inline]
+fn text<'a>(bytes: &'a [u8], start: usize, len: u64, at: &mut usize) -> Option<&'a str> {
+    let end = start.checked_add(usize::try_from(len).ok()?)?;
+    *at = end;
+    std::str::from_utf8(bytes.get(start..end)?).ok()
+}
+
 /// Deepest nesting that the binary walks follow: they count what is left of each level on the stack.
 const MAX_LEVELS: usize = 32;
 

@@ -1,6 +1,6 @@
 //! The quick way through MessagePack: a jump by the marker, and what is left of each open level.
 
-use super::{Elements, MAX_LEVELS, Pairs, Scan, text_end};
+use super::{Elements, MAX_LEVELS, Pairs, Scan, counted_element, counted_key, text, text_end};
 
 /// A [`Scan`] of MessagePack.
 pub(in super::super) struct MsgPackScan<'a> {
@@ -25,11 +25,7 @@ impl<'a> Scan<'a> for MsgPackScan<'a> {
 
     #[inline]
     fn element(&mut self, left: &mut Elements) -> Option<bool> {
-        if let Some(less) = left.checked_sub(1) {
-            *left = less;
-            return Some(true);
-        }
-        (self.at == self.bytes.len()).then_some(false)
+        counted_element(left, self.at == self.bytes.len())
     }
 
     #[inline]
@@ -54,9 +50,7 @@ impl<'a> Scan<'a> for MsgPackScan<'a> {
 
     #[inline]
     fn key(&mut self, pairs: &mut Pairs) -> Option<Option<&'a str>> {
-        let Some(left) = pairs.left.checked_sub(1) else { return Some(None) };
-        pairs.left = left;
-        self.text().map(Some)
+        counted_key(self, pairs)
     }
 
     #[inline]
@@ -81,9 +75,7 @@ impl<'a> Scan<'a> for MsgPackScan<'a> {
             0xd9..=0xdb => uint(self.bytes, at, 1 << (marker - 0xd9))?,
             _ => return None,
         };
-        let end = start.checked_add(usize::try_from(len).ok()?)?;
-        self.at = end;
-        std::str::from_utf8(self.bytes.get(start..end)?).ok()
+        text(self.bytes, start, len, &mut self.at)
     }
 
     #[inline]
