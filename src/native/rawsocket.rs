@@ -17,8 +17,8 @@ use crate::config::node;
 use crate::rawsocket::{FrameHeader, FrameType, accept, read_handshake};
 use crate::router::{Identity, Transport};
 
-/// Shakes hands with one RawSocket connection, and serves it in a task of its own. `identity` is what the router knows of a child of
-/// its own.
+/// Shakes hands with one RawSocket connection, and serves it in a task of its own. `identity` is what the router knows
+/// of a child of its own.
 pub(super) async fn serve(
     hub: Arc<Hub>,
     mut stream: Stream,

@@ -42,8 +42,8 @@ pub enum RunError {
 
 /// Runs a node until SIGTERM or SIGINT; a second one does not wait for anybody.
 ///
-/// At SIGHUP the configuration is read anew: roles, permissions, principals and statistics change without dropping a
-/// session; listeners and children do not change. A file with a problem is refused and the old configuration stays.
+/// At SIGHUP the configuration is read anew: roles, permissions and statistics change without dropping a session;
+/// listeners and children do not change. A file with a problem is refused and the old configuration stays.
 pub fn run(node: &Node, options: &Options) -> Result<(), RunError> {
     if let Err(reason) = rlimit::increase_nofile_limit(u64::MAX) {
         warn!("the number of open files stays as it is: {reason}");
