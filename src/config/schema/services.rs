@@ -165,7 +165,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
                     1,
                     web::MAX_SECONDS,
                     web_defaults.client_timeout.as_secs(),
-                    "Seconds for the head of a request, and for an idle connection.",
+                    "Seconds for a request's head, its body, an answer that stalls, an idle connection.",
                 ),
             ),
         ],
