@@ -487,6 +487,23 @@ pub struct YieldOptions<'a> {
     pub passthru: Passthru<'a>,
 }
 
+/// The tail of a message, for the message types that have one: by value or by reference, as the message is given.
+macro_rules! tail {
+    ($message:expr) => {
+        match $message {
+            Message::Abort { payload, .. }
+            | Message::Error { payload, .. }
+            | Message::Publish { payload, .. }
+            | Message::Event { payload, .. }
+            | Message::Call { payload, .. }
+            | Message::Result { payload, .. }
+            | Message::Invocation { payload, .. }
+            | Message::Yield { payload, .. } => Some(payload),
+            _ => None,
+        }
+    };
+}
+
 impl<'a, P> Message<'a, P> {
     /// Which of the message types this is.
     pub fn message_type(&self) -> MessageType {
@@ -521,32 +538,12 @@ impl<'a, P> Message<'a, P> {
 
     /// The tail, for the message types that have one.
     pub fn payload(&self) -> Option<&P> {
-        match self {
-            Self::Abort { payload, .. }
-            | Self::Error { payload, .. }
-            | Self::Publish { payload, .. }
-            | Self::Event { payload, .. }
-            | Self::Call { payload, .. }
-            | Self::Result { payload, .. }
-            | Self::Invocation { payload, .. }
-            | Self::Yield { payload, .. } => Some(payload),
-            _ => None,
-        }
+        tail!(self)
     }
 
     /// Takes the tail out of the message types that have one.
     pub fn into_payload(self) -> Option<P> {
-        match self {
-            Self::Abort { payload, .. }
-            | Self::Error { payload, .. }
-            | Self::Publish { payload, .. }
-            | Self::Event { payload, .. }
-            | Self::Call { payload, .. }
-            | Self::Result { payload, .. }
-            | Self::Invocation { payload, .. }
-            | Self::Yield { payload, .. } => Some(payload),
-            _ => None,
-        }
+        tail!(self)
     }
 
     /// The same head with the tail that `tail` makes of the old one.
