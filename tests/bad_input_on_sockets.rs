@@ -7,7 +7,7 @@ mod process;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
-use process::{PATIENCE, Process, RawClient, loopback, node, node_with};
+use process::{Process, RawClient, connect, loopback, node, node_with};
 use serde_json::{Value, json};
 
 /// RawSocket, WebSocket and HTTP on one port, with short handshakes.
@@ -19,12 +19,6 @@ fn universal() -> Value {
         "websocket": { "ws": { "type": "websocket" } },
         "web": { "paths": { "/": { "type": "json", "value": "hello" } }, "options": { "client_timeout": 2 } },
     }])
-}
-
-fn connect(address: SocketAddr) -> TcpStream {
-    let socket = TcpStream::connect(address).expect("the router listens");
-    socket.set_read_timeout(Some(PATIENCE)).expect("a socket option");
-    socket
 }
 
 /// Reads until the router ends the connection, at most a megabyte; panics if it does not.

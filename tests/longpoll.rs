@@ -8,7 +8,7 @@ mod process;
 use std::net::SocketAddr;
 
 use http::{Answer, HttpClient};
-use process::{Process, RawClient, loopback, node_with};
+use process::{Process, RawClient, hello, loopback, node_with};
 use serde_json::{Value, json};
 
 fn start(name: &str, options: Value, limits: Value) -> (Process, SocketAddr) {
@@ -53,8 +53,7 @@ impl Poller {
     #[track_caller]
     fn join(address: SocketAddr) -> Self {
         let mut poller = Self::open(address, "wamp.2.json");
-        let roles = json!({ "subscriber": {}, "publisher": {}, "caller": {}, "callee": {} });
-        poller.send(&json!([1, "realm1", { "roles": roles }]));
+        poller.send(&hello());
         let welcome = poller.receive();
         assert_eq!(welcome[0], 2, "WELCOME: {welcome}");
         poller

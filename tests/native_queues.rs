@@ -12,11 +12,11 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use process::{PATIENCE, Process, RawClient, loopback, node_with};
+use process::{Process, RawClient, connect, hello, loopback, node_with};
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use websocket::{Deflate, RSV1, TEXT, WebSocketClient, hello, masked};
+use websocket::{Deflate, RSV1, TEXT, WebSocketClient, masked};
 
 type TlsSocket = StreamOwned<ClientConnection, TcpStream>;
 
@@ -86,23 +86,16 @@ impl Node {
         Self { router, plain, tls, client, _folder: folder }
     }
 
-    fn socket(&self, address: SocketAddr) -> TcpStream {
-        let socket = TcpStream::connect(address).expect("the router listens");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a socket option");
-        socket.set_write_timeout(Some(PATIENCE)).expect("a socket option");
-        socket
-    }
-
     fn tls_socket(&self) -> TlsSocket {
         let name = "localhost".try_into().expect("a name");
         let connection = ClientConnection::new(Arc::clone(&self.client), name).expect("a client");
-        StreamOwned::new(connection, self.socket(self.tls))
+        StreamOwned::new(connection, connect(self.tls))
     }
 
     /// One session of each kind, and its name.
     fn every_kind(&self) -> Vec<(&'static str, Box<dyn Session>)> {
         let websocket = |protocol, extensions| {
-            let mut client = WebSocketClient::on(self.socket(self.plain), protocol, extensions);
+            let mut client = WebSocketClient::on(connect(self.plain), protocol, extensions);
             join(&mut client, protocol);
             Reader { client, is_batched: protocol.ends_with("batched"), waiting: Vec::new() }
         };
@@ -479,10 +472,10 @@ fn the_router_ends_in_the_midst_of_traffic_and_of_readers_that_stop() {
 fn handshakes_of_tls_count_as_connections() {
     let node = Node::start("tls-count", json!({ "transports": 4 }));
     // They connect, and say nothing; the router gives them a minute.
-    let silent: Vec<TcpStream> = (0..4).map(|_| node.socket(node.tls)).collect();
+    let silent: Vec<TcpStream> = (0..4).map(|_| connect(node.tls)).collect();
     let mut refused = 0;
     for _ in 0..3 {
-        let mut socket = node.socket(node.tls);
+        let mut socket = connect(node.tls);
         socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a socket option");
         if matches!(socket.read(&mut [0]), Ok(0)) {
             refused += 1;

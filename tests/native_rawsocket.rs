@@ -7,9 +7,9 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 
-use process::{PATIENCE, Process, RawClient, loopback, node, node_with};
+use process::{PATIENCE, Process, RawClient, connect, decode, encode, hello, loopback, node, node_with};
 use serde_json::{Value, json};
-use wamplet::codec::{Serializer, transcode};
+use wamplet::codec::Serializer;
 
 const LONGEST: usize = 1 << 24;
 
@@ -21,13 +21,6 @@ fn start(name: &str, limits: Value) -> (Process, SocketAddr) {
     let mut router = Process::start(name, &node_with(rawsocket(), limits));
     let address = router.tcp_address();
     (router, address)
-}
-
-fn connect(address: SocketAddr) -> TcpStream {
-    let socket = TcpStream::connect(address).expect("the router listens");
-    socket.set_read_timeout(Some(PATIENCE)).expect("a socket option");
-    socket.set_nodelay(true).expect("a socket option");
-    socket
 }
 
 fn frame(first: u8, body: &[u8]) -> Vec<u8> {
@@ -50,16 +43,7 @@ fn read_frame(socket: &mut impl Read) -> Option<(u8, Vec<u8>)> {
 fn read_message(socket: &mut impl Read, serializer: Serializer) -> Value {
     let (first, body) = read_frame(socket).expect("the router is there");
     assert_eq!(first & 7, 0, "a message");
-    let json = transcode(&body, 1, serializer, Serializer::Json).expect("a message");
-    serde_json::from_slice(&json).expect("JSON")
-}
-
-fn encode(message: &Value, serializer: Serializer) -> Vec<u8> {
-    transcode(message.to_string().as_bytes(), 1, Serializer::Json, serializer).expect("a message").to_vec()
-}
-
-fn hello() -> Value {
-    json!([1, "realm1", { "roles": { "publisher": {}, "subscriber": {}, "caller": {}, "callee": {} } }])
+    decode(&body, serializer)
 }
 
 fn converse(mut socket: impl Read + Write, number: u8, serializer: Serializer) {

@@ -10,10 +10,10 @@ mod websocket;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr};
 
-use process::{Process, RawClient, loopback, node_with};
+use process::{Process, RawClient, decode, encode, hello, loopback, node_with};
 use serde_json::{Value, json};
-use wamplet::codec::{Serializer, transcode};
-use websocket::{BINARY, CLOSE, Deflate, PING, PONG, RSV1, TEXT, WebSocketClient, hello, masked};
+use wamplet::codec::Serializer;
+use websocket::{BINARY, CLOSE, Deflate, PING, PONG, RSV1, TEXT, WebSocketClient, masked};
 
 const DEFLATE: &str = "permessage-deflate; client_max_window_bits";
 
@@ -37,15 +37,6 @@ fn start(name: &str, options: Value) -> (Process, SocketAddr) {
 
 fn deflate() -> Value {
     json!({ "compression": { "deflate": {} } })
-}
-
-fn encode(message: &Value, serializer: Serializer) -> Vec<u8> {
-    transcode(message.to_string().as_bytes(), 1, Serializer::Json, serializer).expect("a message").to_vec()
-}
-
-fn decode(bytes: &[u8], serializer: Serializer) -> Value {
-    let json = transcode(bytes, 1, serializer, Serializer::Json).expect("a message");
-    serde_json::from_slice(&json).expect("JSON")
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http::HttpClient;
-use process::{PATIENCE, Process, RawClient, node};
+use process::{Process, RawClient, connect, node};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
@@ -85,9 +85,7 @@ impl Certificates {
         };
         let name = "localhost".try_into().expect("a name");
         let connection = ClientConnection::new(Arc::new(config), name).expect("a client");
-        let socket = TcpStream::connect(address).expect("the router listens");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a socket option");
-        StreamOwned::new(connection, socket)
+        StreamOwned::new(connection, connect(address))
     }
 }
 

@@ -5,7 +5,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use super::process::PATIENCE;
+use super::process::connect;
 
 /// The answer to a request.
 #[derive(Debug)]
@@ -42,11 +42,7 @@ pub struct HttpClient<S = TcpStream> {
 impl HttpClient {
     #[track_caller]
     pub fn connect(address: SocketAddr) -> Self {
-        let socket = TcpStream::connect(address).expect("the router listens");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a socket option");
-        socket.set_write_timeout(Some(PATIENCE)).expect("a socket option");
-        socket.set_nodelay(true).expect("a socket option");
-        Self { socket }
+        Self { socket: connect(address) }
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use wamplet::codec::{Serializer, transcode};
 
 /// Longer than anything here takes on a slow machine: who waits so long waits in vain.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -158,6 +159,51 @@ pub fn loopback() -> Value {
     json!({ "type": "tcp", "port": 0, "interface": "127.0.0.1" })
 }
 
+/// A connection that waits for the router as long as it must, and not for ever.
+#[track_caller]
+pub fn connect(address: SocketAddr) -> TcpStream {
+    let socket = TcpStream::connect(address).expect("the router listens");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a socket option");
+    socket.set_write_timeout(Some(PATIENCE)).expect("a socket option");
+    socket.set_nodelay(true).expect("a socket option");
+    socket
+}
+
+/// HELLO to `realm1` with every role.
+pub fn hello() -> Value {
+    hello_to("realm1")
+}
+
+/// The same to another realm.
+pub fn hello_to(realm: &str) -> Value {
+    json!([1, realm, { "roles": { "publisher": {}, "subscriber": {}, "caller": {}, "callee": {} } }])
+}
+
+/// A message as its serializer has it.
+#[track_caller]
+pub fn encode(message: &Value, serializer: Serializer) -> Vec<u8> {
+    transcode(message.to_string().as_bytes(), 1, Serializer::Json, serializer).expect("a message")
+}
+
+/// What [`encode`] was given.
+#[track_caller]
+pub fn decode(bytes: &[u8], serializer: Serializer) -> Value {
+    let json = transcode(bytes, 1, serializer, Serializer::Json).expect("a message");
+    serde_json::from_slice(&json).expect("JSON")
+}
+
+/// A request of this type with this id.
+pub fn request(message_type: u64, id: u64, rest: &[Value]) -> Value {
+    Value::Array([&[json!(message_type), json!(id)], rest].concat())
+}
+
+/// The args of a RESULT.
+#[track_caller]
+pub fn result(mut reply: Value) -> Value {
+    assert_eq!(reply[0], 50, "expected a RESULT, found {reply}");
+    reply[3].take()
+}
+
 /// A RawSocket client that speaks JSON.
 pub struct RawClient<S = TcpStream> {
     pub socket: S,
@@ -167,11 +213,7 @@ pub struct RawClient<S = TcpStream> {
 impl RawClient {
     #[track_caller]
     pub fn connect(address: SocketAddr) -> Self {
-        let socket = TcpStream::connect(address).expect("the router listens");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a socket option");
-        socket.set_write_timeout(Some(PATIENCE)).expect("a socket option");
-        socket.set_nodelay(true).expect("a socket option");
-        Self::on(socket)
+        Self::on(connect(address))
     }
 
     /// Connects and joins `realm1`.
@@ -196,8 +238,7 @@ impl<S: Read + Write> RawClient<S> {
 
     #[track_caller]
     pub fn hello(&mut self, realm: &str) -> Value {
-        let roles = json!({ "publisher": {}, "subscriber": {}, "caller": {}, "callee": {} });
-        self.send(&json!([1, realm, { "roles": roles }]));
+        self.send(&hello_to(realm));
         let welcome = self.receive();
         assert_eq!(welcome[0], 2, "expected a WELCOME, found {welcome}");
         welcome
@@ -239,9 +280,7 @@ impl<S: Read + Write> RawClient<S> {
     /// Sends a request without waiting.
     pub fn post(&mut self, message_type: u64, rest: &[Value]) {
         self.requests += 1;
-        let mut message = vec![json!(message_type), json!(self.requests)];
-        message.extend_from_slice(rest);
-        self.send(&Value::Array(message));
+        self.send(&request(message_type, self.requests, rest));
     }
 
     #[track_caller]
@@ -259,8 +298,6 @@ impl<S: Read + Write> RawClient<S> {
     /// Calls a procedure, and answers the args of its result.
     #[track_caller]
     pub fn call(&mut self, procedure: &str, args: Value) -> Value {
-        let mut reply = self.request(48, &[json!({}), json!(procedure), args]);
-        assert_eq!(reply[0], 50, "expected a RESULT, found {reply}");
-        reply[3].take()
+        result(self.request(48, &[json!({}), json!(procedure), args]))
     }
 }

@@ -9,6 +9,7 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use serde_json::{Value, json};
 
 use super::http::HttpClient;
+use super::process::{hello, request, result};
 
 pub const TEXT: u8 = 0x81;
 pub const BINARY: u8 = 0x82;
@@ -150,16 +151,12 @@ impl<S: Read + Write> WebSocketClient<S> {
     /// Sends a request without waiting.
     pub fn post(&mut self, message_type: u64, rest: &[Value]) {
         self.requests += 1;
-        let mut message = vec![json!(message_type), json!(self.requests)];
-        message.extend_from_slice(rest);
-        self.send(&Value::Array(message));
+        self.send(&request(message_type, self.requests, rest));
     }
 
     #[track_caller]
     pub fn call(&mut self, procedure: &str, args: Value) -> Value {
-        let mut reply = self.request(48, &[json!({}), json!(procedure), args]);
-        assert_eq!(reply[0], 50, "expected a RESULT, found {reply}");
-        reply[3].take()
+        result(self.request(48, &[json!({}), json!(procedure), args]))
     }
 
     #[track_caller]
@@ -167,11 +164,6 @@ impl<S: Read + Write> WebSocketClient<S> {
         let reply = self.request(32, &[json!({}), json!(topic)]);
         assert_eq!(reply[0], 33, "expected SUBSCRIBED, found {reply}");
     }
-}
-
-/// HELLO to `realm1` with every role.
-pub fn hello() -> Value {
-    json!([1, "realm1", { "roles": { "publisher": {}, "subscriber": {}, "caller": {}, "callee": {} } }])
 }
 
 /// A frame of a client.
