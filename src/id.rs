@@ -43,6 +43,11 @@ id! {
     RequestId
 }
 
+id! {
+    /// A question of the router: router scope, counted from 1.
+    Ticket
+}
+
 impl RequestId {
     /// The id that follows this one; wraps to 1 after 2^53.
     pub fn next(self) -> Self {

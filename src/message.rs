@@ -3,6 +3,8 @@
 //! Owns the message types, their options and the direction table. Bytes are the business of [`codec`](crate::codec);
 //! what a message causes, of [`router`](crate::router). [wamp: basic/messages]
 
+mod owned;
+
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};

@@ -49,6 +49,11 @@ pub trait Payload: Clone + Default + fmt::Debug {
         self.for_serializer(serializer)
     }
 
+    /// The same tail for a message that is kept: nothing else stays in memory for its sake.
+    fn into_owned(self) -> Self {
+        self
+    }
+
     /// A tail made by the router.
     fn from_values(values: &Values) -> Self;
 
@@ -88,6 +93,11 @@ impl Payload for EncodedPayload {
             return Ok(self);
         }
         self.for_serializer(serializer)
+    }
+
+    /// A copy: the bytes are part of a buffer that many frames were read into.
+    fn into_owned(self) -> Self {
+        Self { bytes: Bytes::copy_from_slice(&self.bytes), ..self }
     }
 
     fn from_values(values: &Values) -> Self {

@@ -1,8 +1,15 @@
-//! Static authorization: the roles of a realm and the permissions of a role.
+//! Authorization: the roles of a realm, and the permissions or the authorizer of a role.
 //!
-//! Owns the choice of the one permission that decides about a URI. Reading permissions from a configuration is in
-//! [`config`](crate::config).
+//! Owns the choice of the one permission that decides about a URI, and the reading of what an authorizer answers. Reading
+//! permissions from a configuration is in [`config`](crate::config); how an authorizer is asked, in
+//! [`router`](crate::router).
 
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::decider::Ask;
+use crate::payload::Values;
 use crate::router::pattern_index::PatternIndex;
 use crate::uri::MatchPolicy;
 
@@ -61,7 +68,72 @@ pub struct Decision {
     pub disclose: bool,
 }
 
-/// A named set of permissions.
+/// Who decides for a role in the place of permissions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorizer {
+    /// Asked with the details of the session, the URI, the name of the action and the options of the request; the answer
+    /// is a [`Verdict`].
+    pub ask: Ask,
+    /// Milliseconds for which a decision is remembered that says it may be; 0 is not at all. Default 60 000.
+    pub cache_ms: u64,
+}
+
+impl Authorizer {
+    /// [`cache_ms`](Self::cache_ms) where nobody says otherwise.
+    pub const CACHE_MS: u64 = 60_000;
+
+    /// An authorizer with the default lifetime of its decisions.
+    pub fn new(ask: Ask) -> Self {
+        Self { ask, cache_ms: Self::CACHE_MS }
+    }
+}
+
+/// What an authorizer answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    pub decision: Decision,
+    /// Whether the decision may be remembered.
+    pub cache: bool,
+}
+
+impl Verdict {
+    /// Reads `true`, `false` or `{allow, disclose, cache}`, of which the last two may be left out; the first argument.
+    ///
+    /// # Errors
+    /// What is wrong with anything else, as a part of a sentence.
+    pub fn from_answer(values: &Values) -> Result<Self, &'static str> {
+        let mut verdict = Self { decision: Decision::default(), cache: false };
+        match values.args.first() {
+            Some(Value::Bool(allow)) => verdict.decision.allow = *allow,
+            Some(Value::Object(answer)) => {
+                let mut has_allow = false;
+                for (key, value) in answer {
+                    let flag = match key.as_str() {
+                        "allow" => {
+                            has_allow = true;
+                            &mut verdict.decision.allow
+                        }
+                        "disclose" => &mut verdict.decision.disclose,
+                        "cache" => &mut verdict.cache,
+                        _ => return Err("it answered with a key other than allow, disclose and cache"),
+                    };
+                    match value {
+                        Value::Bool(value) => *flag = *value,
+                        Value::Null if key != "allow" => {}
+                        _ => return Err("it answered with a key that is neither true nor false"),
+                    }
+                }
+                if !has_allow {
+                    return Err("it answered without the key allow");
+                }
+            }
+            _ => return Err("it answered with neither a boolean nor a dictionary"),
+        }
+        Ok(verdict)
+    }
+}
+
+/// A named set of permissions, or a name for those about whom an authorizer decides.
 ///
 /// Exactly one permission decides about a URI: the exact one; else, of the patterns that match, the one with most
 /// literal characters (a wildcard before a prefix where they are equal). It decides alone: no other rule is asked when
@@ -72,6 +144,8 @@ pub struct Role {
     permissions: Vec<Permission>,
     /// Positions in `permissions`.
     index: PatternIndex,
+    /// Then there are no permissions.
+    authorizer: Option<Arc<Authorizer>>,
 }
 
 impl Role {
@@ -81,7 +155,7 @@ impl Role {
         for (position, permission) in (0..).zip(&permissions) {
             index.insert(&permission.uri, permission.match_policy, position);
         }
-        Self { name: name.into(), permissions, index }
+        Self { name: name.into(), permissions, index, authorizer: None }
     }
 
     /// A role that may do everything.
@@ -94,6 +168,16 @@ impl Role {
             disclose: Disclose::default(),
         };
         Self::new(name, vec![everything])
+    }
+
+    /// A role for which an authorizer decides.
+    pub fn dynamic(name: impl Into<String>, authorizer: Authorizer) -> Self {
+        Self { authorizer: Some(Arc::new(authorizer)), ..Self::new(name, Vec::new()) }
+    }
+
+    /// Who decides in the place of permissions.
+    pub fn authorizer(&self) -> Option<&Arc<Authorizer>> {
+        self.authorizer.as_ref()
     }
 
     /// The name.

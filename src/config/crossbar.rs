@@ -494,7 +494,7 @@ pub(super) const MATCH_POLICIES: [(&str, MatchPolicy); 3] =
 pub(super) type SetLimit = fn(&mut Limits, u64);
 
 /// Key, maximum, and where the value goes. The maxima fit into the 32 bits of wasm.
-pub(super) const LIMITS: [(&str, u64, SetLimit); 13] = [
+pub(super) const LIMITS: [(&str, u64, SetLimit); 17] = [
     ("transports", 1_000_000, |limits, value| limits.transports = value as usize),
     ("realms", 1_000_000, |limits, value| limits.realms = value as usize),
     // Reading recurses once for each level, and no deeper than this.
@@ -507,7 +507,11 @@ pub(super) const LIMITS: [(&str, u64, SetLimit); 13] = [
     ("subscriptions", 1_000_000, |limits, value| limits.subscriptions = value as usize),
     ("registrations", 1_000_000, |limits, value| limits.registrations = value as usize),
     ("calls", 1_000_000, |limits, value| limits.calls = value as usize),
+    ("waiting_requests", 1_000_000, |limits, value| limits.waiting_requests = value as usize),
+    ("waiting_length", 1 << 30, |limits, value| limits.waiting_length = value as usize),
+    ("authorization_cache", 1_000_000, |limits, value| limits.authorization_cache = value as usize),
     // A day. Whoever wants none at all does not want a limit.
+    ("answer_timeout_ms", 86_400_000, |limits, value| limits.answer_timeout_ms = value),
     ("hello_timeout_ms", 86_400_000, |limits, value| limits.hello_timeout_ms = value),
     ("goodbye_timeout_ms", 86_400_000, |limits, value| limits.goodbye_timeout_ms = value),
     ("queue_length", 1 << 30, |limits, value| limits.queue_length = value as usize),

@@ -176,6 +176,14 @@ pub struct Limits {
     pub registrations: usize,
     /// Calls of one session that wait for their result. Default 10 000; one more is refused.
     pub calls: usize,
+    /// Milliseconds in which an authorizer or authenticator must answer. Default 10 000, then it is as good as an error.
+    pub answer_timeout_ms: u64,
+    /// Requests of one session that wait for its authorizer. Default 1 000; one more is refused.
+    pub waiting_requests: usize,
+    /// Bytes of these requests. Default 16 MiB; what is beyond is refused.
+    pub waiting_length: usize,
+    /// Decisions of authorizers that a realm remembers. Default 10 000; with one more it begins anew.
+    pub authorization_cache: usize,
     /// Milliseconds in which a transport must say HELLO (again, after a GOODBYE). Default 10 000, then it is closed.
     pub hello_timeout_ms: u64,
     /// Milliseconds in which a session must answer the router's GOODBYE. Default 5 000, then it is closed.
@@ -210,6 +218,10 @@ impl Default for Limits {
             subscriptions: 10_000,
             registrations: 10_000,
             calls: 10_000,
+            answer_timeout_ms: 10_000,
+            waiting_requests: 1_000,
+            waiting_length: 16 << 20,
+            authorization_cache: 10_000,
             hello_timeout_ms: 10_000,
             goodbye_timeout_ms: 5_000,
             queue_length: 16 << 20,

@@ -5,6 +5,7 @@ use chacha20::rand_core::{Rng, SeedableRng};
 
 use super::fault::Refusal;
 use super::outbox::Outbox;
+use super::question::Questions;
 use super::session::Sessions;
 use super::timers::Timers;
 use crate::config::Limits;
@@ -25,6 +26,7 @@ pub struct Now {
 pub(crate) struct Context<'a, P> {
     pub sessions: &'a mut Sessions,
     pub timers: &'a mut Timers,
+    pub questions: &'a mut Questions,
     pub random: &'a mut Random,
     pub limits: &'a Limits,
     pub now: Now,

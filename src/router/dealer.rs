@@ -12,12 +12,13 @@ use super::fault::{self, Fault, Refusal, limit_exceeded, refuse, too_long};
 use super::pattern_index::{PatternIndex, SeededMap, sorted};
 use super::session::{Joined, Sessions};
 use super::timers::{Timer, TimerId};
-use crate::id::{RegistrationId, RequestId, SessionKey};
+use crate::auth::Failure;
+use crate::id::{RegistrationId, RequestId, SessionKey, Ticket};
 use crate::message::{
     CallOptions, CancelMode, InvocationDetails, InvokePolicy, Message, MessageType, Passthru,
     RegisterOptions, ResultDetails, YieldOptions,
 };
-use crate::payload::Payload;
+use crate::payload::{Payload, Values};
 use crate::uri::MatchPolicy;
 
 /// The registrations and open invocations of one realm.
@@ -51,12 +52,19 @@ pub(crate) struct Callee {
     forward_timeout: bool,
 }
 
+/// Who calls, and what the answer has to name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// A session, by its CALL.
+    Session { key: SessionKey, request: RequestId },
+    /// The router itself: see [`question`](super::question).
+    Router(Ticket),
+}
+
 /// A call under way.
 #[derive(Debug)]
 struct Invocation {
-    caller: SessionKey,
-    /// Of the CALL.
-    call: RequestId,
+    caller: Caller,
     callee: SessionKey,
     /// Of the INVOCATION.
     request: RequestId,
@@ -77,10 +85,9 @@ pub(crate) enum Ending<'a, P> {
     Refusal(Refusal),
 }
 
-/// A CALL as it came.
+/// A CALL as it came, or a question of the router.
 pub(crate) struct Call<'a, P> {
-    pub caller: SessionKey,
-    pub request: RequestId,
+    pub caller: Caller,
     pub options: CallOptions<'a>,
     pub procedure: &'a str,
     pub payload: P,
@@ -182,13 +189,21 @@ impl Dealer {
         ids.map(|id| (id, &*self.registrations[&id]))
     }
 
-    /// Sends the INVOCATION of a call to the callee that its registration chooses.
+    /// Whether this session is a callee of the registration that a call of `procedure` would go to.
+    pub(crate) fn is_callee(&self, key: SessionKey, procedure: &str) -> bool {
+        self.index.best_match(procedure).is_some_and(|(_, id)| {
+            let registration = &self.registrations[&RegistrationId(id)];
+            registration.callees.iter().any(|callee| callee.key == key)
+        })
+    }
+
+    /// Sends the INVOCATION of a call to the callee that its registration chooses. Answers its slot.
     pub(crate) fn call<P: Payload>(
         &mut self,
         cx: &mut Context<'_, P>,
         call: Call<'_, P>,
-    ) -> Result<(), Fault> {
-        let Call { caller, request, options, procedure, payload, disclose } = call;
+    ) -> Result<usize, Fault> {
+        let Call { caller, options, procedure, payload, disclose } = call;
         let Some((policy, id)) = self.index.best_match(procedure) else {
             return Err(refuse(
                 fault::NO_SUCH_PROCEDURE,
@@ -196,15 +211,21 @@ impl Dealer {
             ));
         };
         let id = RegistrationId(id);
-        let (_, joined) = cx.sessions.joined(caller).expect("only a joined session calls");
-        if joined.calls.get(request).is_some() {
-            return Err(Fault::Violation(format!(
-                "CALL.Request|id: {request} is in use by a call under way"
-            )));
-        }
-        if joined.calls.len() >= cx.limits.calls {
-            return Err(limit_exceeded("calls that wait for their result", cx.limits.calls));
-        }
+        let calling = match caller {
+            Caller::Session { key, request } => {
+                let (_, joined) = cx.sessions.joined(key).expect("only a joined session calls");
+                if joined.calls.get(request).is_some() {
+                    return Err(Fault::Violation(format!(
+                        "CALL.Request|id: {request} is in use by a call under way"
+                    )));
+                }
+                if joined.calls.len() >= cx.limits.calls {
+                    return Err(limit_exceeded("calls that wait for their result", cx.limits.calls));
+                }
+                Some(joined)
+            }
+            Caller::Router(_) => None,
+        };
         let registration = self.registrations.get_mut(&id).expect("an indexed registration exists");
         let callee = registration.choose(cx.random);
         let (transport, answering) = cx.sessions.joined(callee.key).expect("a callee has joined");
@@ -214,10 +235,12 @@ impl Dealer {
         let payload = payload.into_serializer(accepts.serializer).map_err(|error| {
             refuse(fault::INVALID_ARGUMENT, format!("the callee cannot take the arguments: {error}"))
         })?;
-        let disclosed = (disclose || callee.disclose_caller)
-            .then(|| (joined.id, joined.authid.clone(), joined.authrole.clone()));
+        let disclosed = calling
+            .filter(|_| disclose || callee.disclose_caller)
+            .map(|joined| (joined.id, joined.authid.clone(), joined.authrole.clone()));
         let wants_progress = options.receive_progress && announced.callee_progressive_call_results;
-        let forward_timeout = callee.forward_timeout && announced.callee_call_timeout;
+        // The router does not leave it to somebody else how long it waits.
+        let forward_timeout = callee.forward_timeout && announced.callee_call_timeout && calling.is_some();
 
         let (caller_id, caller_authid, caller_authrole) = match &disclosed {
             Some((id, authid, authrole)) => (Some(*id), Some((&**authid).into()), Some((&**authrole).into())),
@@ -244,15 +267,16 @@ impl Dealer {
         }
 
         let slot = self.invocations.vacant_key();
-        let (_, joined) = cx.sessions.joined_mut(caller).expect("only a joined session calls");
-        joined.calls.insert(request, slot);
+        if let Caller::Session { key, request } = caller {
+            let (_, joined) = cx.sessions.joined_mut(key).expect("only a joined session calls");
+            joined.calls.insert(request, slot);
+        }
         let (_, answering) = cx.sessions.joined_mut(callee.key).expect("a callee has joined");
         answering.last_invocation = invocation;
         answering.invocations.insert(invocation, slot);
         let timeout_ms = if forward_timeout { 0 } else { options.timeout };
         self.invocations.insert(Invocation {
             caller,
-            call: request,
             callee: callee.key,
             request: invocation,
             wants_progress,
@@ -261,7 +285,7 @@ impl Dealer {
             timer: None,
         });
         self.restart_timer(cx, slot);
-        Ok(())
+        Ok(slot)
     }
 
     /// Passes a YIELD on: a piece of a progressive result, or the end of the call.
@@ -279,8 +303,9 @@ impl Dealer {
             return Ok(());
         }
         let invocation = &self.invocations[slot];
-        let (caller, call, killed) = (invocation.caller, invocation.call, invocation.killed);
-        // A caller that did not ask for progress gets none of it, only the final result.
+        let killed = invocation.killed;
+        // A caller that did not ask for progress gets none of it, only the final result. The router never asks.
+        let Caller::Session { key: caller, request: call } = invocation.caller else { return Ok(()) };
         if !invocation.wants_progress {
             return Ok(());
         }
@@ -366,19 +391,24 @@ impl Dealer {
             self.unregister(*id, key);
         }
         for (_, slot) in joined.calls.iter() {
-            let invocation = self.invocations.remove(*slot);
-            stop_timer(cx, &invocation);
-            if let Some((_, callee)) = cx.sessions.joined_mut(invocation.callee) {
-                callee.invocations.remove(invocation.request);
-                if !invocation.killed {
-                    interrupt(cx, invocation.callee, invocation.request, CancelMode::KillNoWait);
-                }
-            }
+            self.abandon(cx, *slot);
         }
         for (_, slot) in joined.invocations.iter() {
             // A session that called itself: gone with its calls.
             if self.invocations.contains(*slot) {
                 self.finish(cx, *slot, Ending::Refusal(Refusal::new(fault::CANCELED, "the callee left")));
+            }
+        }
+    }
+
+    /// Forgets a call whose caller does not want its answer any more.
+    pub(crate) fn abandon<P: Payload>(&mut self, cx: &mut Context<'_, P>, slot: usize) {
+        let invocation = self.invocations.remove(slot);
+        stop_timer(cx, &invocation);
+        if let Some((_, callee)) = cx.sessions.joined_mut(invocation.callee) {
+            callee.invocations.remove(invocation.request);
+            if !invocation.killed {
+                interrupt(cx, invocation.callee, invocation.request, CancelMode::KillNoWait);
             }
         }
     }
@@ -390,11 +420,17 @@ impl Dealer {
         if let Some((_, callee)) = cx.sessions.joined_mut(invocation.callee) {
             callee.invocations.remove(invocation.request);
         }
-        let Some((transport, caller)) = cx.sessions.joined_mut(invocation.caller) else { return };
+        let (key, request) = match invocation.caller {
+            Caller::Session { key, request } => (key, request),
+            Caller::Router(ticket) => {
+                cx.questions.answered(ticket, ending.into_answer(), cx.timers);
+                return;
+            }
+        };
+        let Some((transport, caller)) = cx.sessions.joined_mut(key) else { return };
         let accepts = transport.accepts();
         let serializer = accepts.serializer;
-        caller.calls.remove(invocation.call);
-        let request = invocation.call;
+        caller.calls.remove(request);
         let message = match ending {
             Ending::Result { passthru, payload } => payload.into_serializer(serializer).map(|payload| {
                 let details = ResultDetails { progress: false, passthru };
@@ -405,13 +441,13 @@ impl Dealer {
                 Message::Error { request_type, request, details, error: error.into(), payload }
             }),
             Ending::Refusal(refusal) => {
-                cx.send_error(invocation.caller, MessageType::Call, request, &refusal);
+                cx.send_error(key, MessageType::Call, request, &refusal);
                 return;
             }
         };
         let refusal = match message {
             Ok(message) => {
-                if cx.outbox.try_send(invocation.caller, accepts, message) {
+                if cx.outbox.try_send(key, accepts, message) {
                     return;
                 }
                 too_long("the caller", "answer")
@@ -421,7 +457,7 @@ impl Dealer {
                 Refusal::new(fault::INVALID_ARGUMENT, text)
             }
         };
-        cx.send_error(invocation.caller, MessageType::Call, request, &refusal);
+        cx.send_error(key, MessageType::Call, request, &refusal);
     }
 
     /// Starts the timer of a call with a timeout, or starts it anew: the limit is between results.
@@ -434,6 +470,23 @@ impl Dealer {
             let deadline = cx.now.mono_ms.saturating_add(invocation.timeout_ms);
             let timer = Timer::Call { realm: self.realm, invocation: slot };
             invocation.timer = Some(cx.timers.start(deadline, timer));
+        }
+    }
+}
+
+impl<P: Payload> Ending<'_, P> {
+    /// What the router makes of it as the caller.
+    fn into_answer(self) -> Result<Values, Failure> {
+        match self {
+            Self::Result { payload, .. } => payload.to_values().map_err(|error| {
+                Failure::new(fault::INVALID_ARGUMENT, format!("the answer cannot be read: {error}"))
+            }),
+            Self::Error { error, payload, .. } => {
+                let values = payload.to_values().unwrap_or_default();
+                let text = values.args.first().and_then(|text| text.as_str()).unwrap_or_default();
+                Err(Failure::new(error, text))
+            }
+            Self::Refusal(refusal) => Err(refusal.into()),
         }
     }
 }

@@ -48,6 +48,7 @@ pub(crate) const CLOSE_GOODBYE_AND_OUT: &str = "wamp.close.goodbye_and_out";
 pub(crate) const CLOSE_KILLED: &str = "wamp.close.killed";
 pub(crate) const CLOSE_REALM: &str = "wamp.close.close_realm";
 pub(crate) const CLOSE_SYSTEM_SHUTDOWN: &str = "wamp.close.system_shutdown";
+pub(crate) const AUTHORIZATION_FAILED: &str = "wamp.error.authorization_failed";
 pub(crate) const CANCELED: &str = "wamp.error.canceled";
 pub(crate) const INVALID_ARGUMENT: &str = "wamp.error.invalid_argument";
 pub(crate) const INVALID_URI: &str = "wamp.error.invalid_uri";

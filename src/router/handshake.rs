@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::authorization::Guard;
 use super::fault::{self, Fault};
 use super::outbox::{Close, Outbox};
 use super::session::{Announced, Identity, Joined, State};
@@ -151,6 +152,7 @@ impl<P: Payload> Router<P> {
         welcome.insert("roles".into(), router_roles());
         realm.sessions.insert(id, key);
         let stats = realm.config.stats;
+        let guard = realm.config.roles[role].authorizer().is_some();
         let joined = Joined {
             id,
             realm: realm_index,
@@ -165,6 +167,7 @@ impl<P: Payload> Router<P> {
             registrations: SortedMap::default(),
             calls: SortedMap::default(),
             invocations: SortedMap::default(),
+            guard: guard.then(|| self.guards.insert(Guard::default())),
             meter: stats.map(|stats| Box::new(Meter::new(stats, &session.transport, session.handshake()))),
         };
         let accepts = session.transport.accepts();

@@ -8,11 +8,13 @@
 //! Its methods are of two kinds: `handle_*` (and `reload`) takes an input in, and never fails, since what a peer does
 //! wrong ends in an answer to that peer; `next_timeout` says when [`handle_timeout`](Router::handle_timeout) wants to be called.
 
+mod authorization;
 mod broker;
 mod context;
 #[cfg(feature = "native")]
 mod counters;
 mod dealer;
+mod decisions;
 mod fault;
 mod handshake;
 mod meta_api;
@@ -20,6 +22,7 @@ mod meta_api;
 mod news;
 mod outbox;
 pub mod pattern_index;
+mod question;
 mod realm;
 mod reload;
 mod request;
@@ -33,6 +36,7 @@ use foldhash::fast::FixedState;
 use serde_json::Value;
 use slab::Slab;
 
+use self::authorization::Guard;
 pub use self::context::Now;
 use self::context::{Context, Random, own_payload};
 #[cfg(feature = "native")]
@@ -42,6 +46,8 @@ use self::fault::Fault;
 pub use self::news::News;
 pub use self::outbox::{Action, Close, Outbox};
 use self::pattern_index::SeededMap;
+pub use self::question::Question;
+use self::question::Questions;
 use self::realm::Realm;
 pub use self::session::{Identity, TRUSTED, Transport};
 use self::session::{Session, Sessions, State};
@@ -84,12 +90,14 @@ pub struct Router<P> {
     realm_names: SeededMap<Box<str>, u64>,
     timers: Timers,
     random: Random,
+    questions: Questions,
+    /// Of the sessions whose role has an authorizer.
+    guards: Slab<Guard<P>>,
     shutting_down: bool,
     /// Whether any realm has statistics.
     is_metering: bool,
     /// Sessions whose statistics are to be published at the end of this input.
     due: Vec<SessionKey>,
-    payload: std::marker::PhantomData<P>,
 }
 
 /// Why a transport was not let in.
@@ -134,10 +142,11 @@ impl<P: Payload> Router<P> {
             realm_names: SeededMap::with_hasher(FixedState::with_seed(random.next_u64())),
             timers: Timers::default(),
             random,
+            questions: Questions::default(),
+            guards: Slab::new(),
             shutting_down: false,
             is_metering: false,
             due: Vec::new(),
-            payload: std::marker::PhantomData,
         };
         if let Realms::Named(realms) = config.realms {
             for realm in realms {
@@ -186,7 +195,7 @@ impl<P: Payload> Router<P> {
             (State::Closing { .. }, _) => Ok(()),
             (_, Err(error)) => Err(Fault::Violation(error.to_string())),
             (State::Open { .. }, Ok(message)) => self.handle_handshake(key, message, now, outbox),
-            (State::Joined(_), Ok(message)) => self.handle_joined(key, message, now, outbox),
+            (State::Joined(_), Ok(message)) => self.handle_joined(key, message, false, now, outbox),
         };
         if let Err(Fault::Violation(text)) = handled {
             self.abort(key, fault::PROTOCOL_VIOLATION, &text, Close::ProtocolViolation, now, outbox);
@@ -242,6 +251,10 @@ impl<P: Payload> Router<P> {
                     let (realms, mut cx) = self.split(now, outbox);
                     realms[realm].dealer.time_out(&mut cx, invocation);
                     Some(realm)
+                }
+                Timer::Question(ticket) => {
+                    self.time_out_question(ticket);
+                    None
                 }
                 Timer::Stats(key) => {
                     self.publish_stats(key, now, outbox);
@@ -330,8 +343,16 @@ impl<P: Payload> Router<P> {
         Value::Object(dict([("transports", self.sessions.len().into()), ("realms", realms.into())]))
     }
 
-    /// What is left to do when an input has had its effects, all of them in one realm, if any.
+    /// What is left to do when an input has had its effects, all of them in one realm, if any: and what is left to do
+    /// when that has had its effects.
     fn finish_input(&mut self, realm: Option<usize>, now: Now, outbox: &mut Outbox<P>) {
+        self.finish_step(realm, now, outbox);
+        if self.questions.has_tasks() {
+            self.do_tasks(now, outbox);
+        }
+    }
+
+    fn finish_step(&mut self, realm: Option<usize>, now: Now, outbox: &mut Outbox<P>) {
         while let Some(key) = outbox.next_stranded() {
             self.leave(key, true, now, outbox);
             self.close(key, Close::Normal, outbox);
@@ -442,6 +463,9 @@ impl<P: Payload> Router<P> {
             session: joined.id,
             realm: self.realms[joined.realm].config.name.clone(),
         });
+        if let Some(guard) = joined.guard {
+            self.drop_guard(guard, joined.realm, now, outbox);
+        }
         let (realms, mut cx) = self.split(now, outbox);
         let realm = &mut realms[joined.realm];
         realm.sessions.remove(&joined.id);
@@ -526,6 +550,7 @@ impl<P: Payload> Router<P> {
         let context = Context {
             sessions: &mut self.sessions,
             timers: &mut self.timers,
+            questions: &mut self.questions,
             random: &mut self.random,
             limits: &self.limits,
             now,

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "native")]
 use super::news::News;
+use super::question::Question;
 use crate::codec::{self, Serializer};
 use crate::id::SessionKey;
 use crate::message::Message;
@@ -21,6 +22,7 @@ pub struct Outbox<P> {
     settled: usize,
     /// Peers that cannot take what they had to be sent: the router closes their transports.
     stranded: Vec<SessionKey>,
+    questions: Vec<Question>,
     #[cfg(feature = "native")]
     news: Vec<News>,
 }
@@ -84,6 +86,7 @@ impl<P> Default for Outbox<P> {
             entries: Vec::new(),
             settled: 0,
             stranded: Vec::new(),
+            questions: Vec::new(),
             #[cfg(feature = "native")]
             news: Vec::new(),
         }
@@ -120,6 +123,17 @@ impl<P: Payload> Outbox<P> {
             };
             (key, action)
         })
+    }
+
+    /// What functions of the driver's program are to be asked, in order. Each answer goes to
+    /// [`Router::handle_answer`](super::Router::handle_answer). Unlike actions, questions wait until they are taken.
+    pub fn take_questions(&mut self) -> Vec<Question> {
+        std::mem::take(&mut self.questions)
+    }
+
+    /// Asks the driver.
+    pub(crate) fn ask(&mut self, question: Question) {
+        self.questions.push(question);
     }
 
     /// What happened since the last [`drain`](Self::drain), in order.

@@ -82,6 +82,7 @@ impl PatternIndex {
 
     /// The one pattern that answers for `uri`: the exact one; else the longest prefix; else the wildcard whose literal
     /// components run longest from the left.
+    #[inline(always)] // Measured: 1 % of a call, which goes through here once.
     pub fn best_match(&self, uri: &str) -> Option<(MatchPolicy, u64)> {
         if let Some(value) = self.exact.get(uri) {
             return Some((MatchPolicy::Exact, *value));

@@ -10,6 +10,7 @@ use super::context::Random;
 #[cfg(feature = "native")]
 use super::counters::ByType;
 use super::dealer::Dealer;
+use super::decisions::Decisions;
 use super::pattern_index::{SeededMap, sorted};
 use super::session::TRUSTED;
 use crate::auth::authorizer::Role;
@@ -25,6 +26,8 @@ pub(crate) struct Realm {
     pub sessions: SeededMap<SessionId, SessionKey>,
     pub broker: Broker,
     pub dealer: Dealer,
+    /// Of the authorizers.
+    pub decisions: Decisions,
     #[cfg(feature = "native")]
     pub received: ByType,
     #[cfg(feature = "native")]
@@ -34,12 +37,14 @@ pub(crate) struct Realm {
 impl Realm {
     /// An empty realm at position `index` of the router.
     pub(crate) fn new(config: RealmConfig, transient: bool, index: usize, random: &mut Random) -> Self {
+        let (sessions, broker, dealer) = (random.next_u64(), random.next_u64(), random.next_u64());
         Self {
             config,
             transient,
-            sessions: SeededMap::with_hasher(FixedState::with_seed(random.next_u64())),
-            broker: Broker::new(random.next_u64()),
-            dealer: Dealer::new(index, random.next_u64()),
+            sessions: SeededMap::with_hasher(FixedState::with_seed(sessions)),
+            broker: Broker::new(broker),
+            dealer: Dealer::new(index, dealer),
+            decisions: Decisions::new(dealer),
             #[cfg(feature = "native")]
             received: ByType::default(),
             #[cfg(feature = "native")]

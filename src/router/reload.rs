@@ -19,6 +19,8 @@ impl<P: Payload> Router<P> {
     /// * A realm of the same name gets its new roles, options and statistics. Its sessions keep their role by name, and
     ///   from the next message on it allows what the new one does. Subscriptions, registrations and calls that it would
     ///   not allow any more stay until they end by themselves.
+    /// * What authorizers have decided is forgotten, and what they are still thinking about is asked anew of those whom the
+    ///   new configuration names, if it names any.
     /// * A session whose role is gone is sent GOODBYE `wamp.close.killed`, and the others hear that it has left.
     /// * A realm that is gone is closed: GOODBYE `wamp.close.close_realm` to all its sessions. Where the configuration
     ///   now has any realm, no realm is gone, and one that it does not name has the one role `anonymous`.
@@ -66,12 +68,16 @@ impl<P: Payload> Router<P> {
         let realm = &mut self.realms[index];
         realm.config = config;
         realm.transient = transient;
+        realm.decisions.purge(None);
         let keys: Vec<SessionKey> = realm.sessions().collect();
         let mut without_role = Vec::new();
         for key in keys {
             let (_, joined) = self.sessions.joined_mut(key).expect("a session of the realm has joined");
             match self.realms[index].role(&joined.authrole) {
-                Some(role) => joined.role = role,
+                Some(role) => {
+                    joined.role = role;
+                    self.reconfigure_guard(key, index, now, outbox);
+                }
                 None => without_role.push(key),
             }
             self.reconfigure_meter(key, index, now);

@@ -5,13 +5,13 @@
 
 use super::broker::Publication;
 use super::context::own_payload;
-use super::dealer::Call;
-use super::fault::{self, Fault, limit_exceeded, refuse, too_long};
+use super::dealer::{Call, Caller};
+use super::fault::{self, Fault, Refusal, limit_exceeded, refuse, too_long};
 use super::meta_api;
 use super::outbox::Outbox;
-use super::session::Joined;
+use super::session::{Announced, Joined};
 use super::{Now, Router};
-use crate::auth::authorizer::{Action, Decision};
+use crate::auth::authorizer::{Action, Decision, Role};
 use crate::id::{PublicationId, RegistrationId, RequestId, SessionKey, SubscriptionId};
 use crate::message::{
     CallOptions, CancelMode, Dict, Message, MessageType, PublishOptions, RegisterOptions, ResultDetails,
@@ -21,14 +21,25 @@ use crate::payload::Payload;
 use crate::uri::{self, MatchPolicy};
 
 impl<P: Payload> Router<P> {
-    /// Handles a message of a joined session. What comes back is a violation; refusals were answered.
+    /// Handles a message of a joined session; one that has not `waited` is still to be looked at by the guard of its
+    /// session. What comes back is a violation; refusals were answered.
     pub(super) fn handle_joined(
         &mut self,
         key: SessionKey,
         message: Message<'_, P>,
+        has_waited: bool,
         now: Now,
         outbox: &mut Outbox<P>,
     ) -> Result<(), Fault> {
+        if !has_waited {
+            let (_, joined) = self.sessions.joined_mut(key).expect("it has joined");
+            if let Some(request) = request_of(&message) {
+                check_request(joined, request, message.message_type())?;
+            }
+            if let Some(guard) = joined.guard {
+                return self.handle_guarded(key, guard, message, now, outbox);
+            }
+        }
         let message_type = message.message_type();
         let (request, answered) = match message {
             Message::Goodbye { .. } => {
@@ -41,7 +52,7 @@ impl<P: Payload> Router<P> {
                 return Ok(());
             }
             Message::Yield { request, options, payload } => {
-                self.demand_role(key, |joined| joined.announced.callee, message_type)?;
+                demand_role(self.announced(key).callee, message_type)?;
                 let (realm, mut cx) = self.realm_of(key, now, outbox);
                 return realm.dealer.answer(&mut cx, key, request, options, payload);
             }
@@ -52,7 +63,7 @@ impl<P: Payload> Router<P> {
                         "ERROR.Request.Type: expected INVOCATION, found {name}"
                     )));
                 }
-                self.demand_role(key, |joined| joined.announced.callee, message_type)?;
+                demand_role(self.announced(key).callee, message_type)?;
                 let (realm, mut cx) = self.realm_of(key, now, outbox);
                 return realm.dealer.fail(&mut cx, key, request, details, &error, payload);
             }
@@ -66,15 +77,12 @@ impl<P: Payload> Router<P> {
             // Its sender announced acknowledged event delivery, which this router does not: nothing waits for it.
             Message::EventReceived { .. } => return Ok(()),
             Message::Subscribe { request, options, topic } => {
-                self.check_request(key, request, message_type)?;
                 (request, self.subscribe(key, request, &options, &topic, now, outbox))
             }
             Message::Unsubscribe { request, subscription } => {
-                self.check_request(key, request, message_type)?;
                 (request, self.unsubscribe(key, request, subscription, now, outbox))
             }
             Message::Publish { request, options, topic, payload } => {
-                self.check_request(key, request, message_type)?;
                 let acknowledge = options.acknowledge;
                 let published = self.publish(key, request, options, &topic, payload, now, outbox);
                 if let (false, Err(Fault::Refusal(_))) = (acknowledge, &published) {
@@ -83,15 +91,12 @@ impl<P: Payload> Router<P> {
                 (request, published)
             }
             Message::Register { request, options, procedure } => {
-                self.check_request(key, request, message_type)?;
                 (request, self.register(key, request, &options, &procedure, now, outbox))
             }
             Message::Unregister { request, registration } => {
-                self.check_request(key, request, message_type)?;
                 (request, self.unregister(key, request, registration, now, outbox))
             }
             Message::Call { request, options, procedure, payload } => {
-                self.check_request(key, request, message_type)?;
                 (request, self.call(key, request, options, &procedure, payload, now, outbox))
             }
             Message::Hello { .. } => {
@@ -129,8 +134,7 @@ impl<P: Payload> Router<P> {
         now: Now,
         outbox: &mut Outbox<P>,
     ) -> Result<(), Fault> {
-        self.demand_role(key, |joined| joined.announced.subscriber, MessageType::Subscribe)?;
-        self.check_uri(key, topic, options.match_policy)?;
+        self.vet(key, topic, options.match_policy, Action::Subscribe)?;
         self.authorize(key, topic, options.match_policy, Action::Subscribe)?;
         let most = self.limits.subscriptions;
         let (realm, cx) = self.realm_of(key, now, outbox);
@@ -176,9 +180,7 @@ impl<P: Payload> Router<P> {
         now: Now,
         outbox: &mut Outbox<P>,
     ) -> Result<(), Fault> {
-        self.demand_role(key, |joined| joined.announced.publisher, MessageType::Publish)?;
-        self.check_uri(key, topic, MatchPolicy::Exact)?;
-        refuse_reserved(topic)?;
+        self.vet(key, topic, MatchPolicy::Exact, Action::Publish)?;
         let decision = self.authorize(key, topic, MatchPolicy::Exact, Action::Publish)?;
         if options.eligible.len() + options.exclude.len() > self.limits.audience {
             let text = format!(
@@ -217,9 +219,7 @@ impl<P: Payload> Router<P> {
         now: Now,
         outbox: &mut Outbox<P>,
     ) -> Result<(), Fault> {
-        self.demand_role(key, |joined| joined.announced.callee, MessageType::Register)?;
-        self.check_uri(key, procedure, options.match_policy)?;
-        refuse_reserved(procedure)?;
+        self.vet(key, procedure, options.match_policy, Action::Register)?;
         self.authorize(key, procedure, options.match_policy, Action::Register)?;
         let most = self.limits.registrations;
         let (realm, cx) = self.realm_of(key, now, outbox);
@@ -265,8 +265,7 @@ impl<P: Payload> Router<P> {
         now: Now,
         outbox: &mut Outbox<P>,
     ) -> Result<(), Fault> {
-        self.demand_role(key, |joined| joined.announced.caller, MessageType::Call)?;
-        self.check_uri(key, procedure, MatchPolicy::Exact)?;
+        self.vet(key, procedure, MatchPolicy::Exact, Action::Call)?;
         if options.progress {
             // [advanced/rpc_progressive_call_invocations] not announced by this router.
             let text = "CALL.Options.progress: this router does not announce progressive_call_invocations";
@@ -285,7 +284,9 @@ impl<P: Payload> Router<P> {
         }
         let disclose = options.disclose_me || decision.disclose;
         let (realm, mut cx) = self.realm_of(key, now, outbox);
-        realm.dealer.call(&mut cx, Call { caller: key, request, options, procedure, payload, disclose })
+        let caller = Caller::Session { key, request };
+        realm.dealer.call(&mut cx, Call { caller, options, procedure, payload, disclose })?;
+        Ok(())
     }
 
     fn call_meta(
@@ -314,32 +315,31 @@ impl<P: Payload> Router<P> {
         Ok(())
     }
 
-    /// [wamp: basic/building_blocks, IDs] requests of a session count from 1. A client whose first id is another one
-    /// counts in its own way, and is let be.
-    fn check_request(
-        &mut self,
+    /// The checks of a request that need no permission: what the session announced, and the URI.
+    pub(super) fn vet(
+        &self,
         key: SessionKey,
-        request: RequestId,
-        message_type: MessageType,
+        uri: &str,
+        policy: MatchPolicy,
+        action: Action,
     ) -> Result<(), Fault> {
-        let (_, joined) = self.sessions.joined_mut(key).expect("it has joined");
-        let Some(last) = joined.last_request else { return Ok(()) };
-        if request == last.next() {
-            joined.last_request = Some(request);
-            return Ok(());
+        let (_, joined) = self.sessions.joined(key).expect("it has joined");
+        let Announced { caller, callee, publisher, subscriber, .. } = joined.announced;
+        let (announced, message_type) = match action {
+            Action::Call => (caller, MessageType::Call),
+            Action::Register => (callee, MessageType::Register),
+            Action::Publish => (publisher, MessageType::Publish),
+            Action::Subscribe => (subscriber, MessageType::Subscribe),
+        };
+        demand_role(announced, message_type)?;
+        self.check_uri(joined, uri, policy)?;
+        match action {
+            Action::Publish | Action::Register => refuse_reserved(uri),
+            Action::Call | Action::Subscribe => Ok(()),
         }
-        if last == RequestId(0) {
-            joined.last_request = None;
-            return Ok(());
-        }
-        let name = message_type.name();
-        let text =
-            format!("{name}.Request|id: expected {}, the next of this session, found {request}", last.next());
-        Err(Fault::Violation(text))
     }
 
-    fn check_uri(&self, key: SessionKey, uri: &str, policy: MatchPolicy) -> Result<(), Fault> {
-        let (_, joined) = self.sessions.joined(key).expect("it has joined");
+    fn check_uri(&self, joined: &Joined, uri: &str, policy: MatchPolicy) -> Result<(), Fault> {
         let check = self.realms[joined.realm].config.uri_check;
         if uri.len() > self.limits.uri_length {
             let text =
@@ -359,39 +359,32 @@ impl<P: Payload> Router<P> {
         Ok(())
     }
 
+    /// By the permissions of the role, or by what its authorizer has decided.
     fn authorize(
-        &self,
+        &mut self,
         key: SessionKey,
         uri: &str,
         policy: MatchPolicy,
         action: Action,
     ) -> Result<Decision, Fault> {
         let (_, joined) = self.sessions.joined(key).expect("it has joined");
+        if let Some(verdict) = joined.guard.and_then(|guard| self.guards[guard].take_verdict()) {
+            return verdict.map_err(Fault::from);
+        }
         let role = &self.realms[joined.realm].config.roles[joined.role];
         let decision = match policy {
             MatchPolicy::Exact => role.authorize(uri, action),
             _ => role.authorize_pattern(uri, policy, action),
         };
         if !decision.allow {
-            let text = format!("the role '{}' may not {} '{uri}'", role.name(), action.name());
-            return Err(refuse(fault::NOT_AUTHORIZED, text));
+            return Err(denied(role, uri, action).into());
         }
         Ok(decision)
     }
 
-    fn demand_role(
-        &self,
-        key: SessionKey,
-        announced: impl Fn(&Joined) -> bool,
-        message_type: MessageType,
-    ) -> Result<(), Fault> {
+    fn announced(&self, key: SessionKey) -> Announced {
         let (_, joined) = self.sessions.joined(key).expect("it has joined");
-        if announced(joined) {
-            return Ok(());
-        }
-        let text =
-            format!("{}: HELLO did not announce the role that sends this message", message_type.name());
-        Err(Fault::Violation(text))
+        joined.announced
     }
 
     /// The realm of a joined session, and the rest of the router.
@@ -406,6 +399,51 @@ impl<P: Payload> Router<P> {
         let (realms, cx) = self.split(now, outbox);
         (&mut realms[index], cx)
     }
+}
+
+/// The id of a message that its session counts. [wamp: basic/building_blocks, IDs]
+pub(super) fn request_of<P>(message: &Message<'_, P>) -> Option<RequestId> {
+    match message {
+        Message::Subscribe { request, .. }
+        | Message::Unsubscribe { request, .. }
+        | Message::Publish { request, .. }
+        | Message::Register { request, .. }
+        | Message::Unregister { request, .. }
+        | Message::Call { request, .. } => Some(*request),
+        _ => None,
+    }
+}
+
+/// [wamp: basic/building_blocks, IDs] requests of a session count from 1. A client whose first id is another one counts
+/// in its own way, and is let be.
+fn check_request(joined: &mut Joined, request: RequestId, message_type: MessageType) -> Result<(), Fault> {
+    let Some(last) = joined.last_request else { return Ok(()) };
+    if request == last.next() {
+        joined.last_request = Some(request);
+        return Ok(());
+    }
+    if last == RequestId(0) {
+        joined.last_request = None;
+        return Ok(());
+    }
+    let name = message_type.name();
+    let text =
+        format!("{name}.Request|id: expected {}, the next of this session, found {request}", last.next());
+    Err(Fault::Violation(text))
+}
+
+fn demand_role(announced: bool, message_type: MessageType) -> Result<(), Fault> {
+    if announced {
+        return Ok(());
+    }
+    let text = format!("{}: HELLO did not announce the role that sends this message", message_type.name());
+    Err(Fault::Violation(text))
+}
+
+/// What a session hears that may not do this.
+pub(super) fn denied(role: &Role, uri: &str, action: Action) -> Refusal {
+    let text = format!("the role '{}' may not {} '{uri}'", role.name(), action.name());
+    Refusal::new(fault::NOT_AUTHORIZED, text)
 }
 
 /// Components of a wildcard: each is a node of the index, which is searched by recursion.

@@ -169,6 +169,8 @@ pub(crate) struct Joined {
     pub calls: SortedMap<RequestId, usize>,
     /// Invocations that wait for their answer: invocation -> slot.
     pub invocations: SortedMap<RequestId, usize>,
+    /// Where its requests wait, if its role has an authorizer. [`super::authorization`]
+    pub guard: Option<usize>,
     /// Where the realm has statistics.
     pub meter: Option<Box<Meter>>,
 }

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use slab::Slab;
 
-use crate::id::SessionKey;
+use crate::id::{SessionKey, Ticket};
 
 /// What happens at a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(crate) enum Timer {
     Stats(SessionKey),
     /// The call in this slot of the realm's dealer has not ended.
     Call { realm: usize, invocation: usize },
+    /// The embedding program has not answered.
+    Question(Ticket),
 }
 
 /// Names a timer that runs.

@@ -8,11 +8,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::{Value, json};
+use wamplet::auth::Failure;
 use wamplet::codec::{self, Serializer};
 use wamplet::config::{Config, RealmConfig, Realms};
-use wamplet::id::SessionKey;
-use wamplet::payload::EncodedPayload;
-use wamplet::router::{Action, Close, Now, OpenRefused, Outbox, Router, Transport};
+use wamplet::id::{SessionKey, Ticket};
+use wamplet::payload::{EncodedPayload, Values};
+use wamplet::router::{Action, Close, Now, OpenRefused, Outbox, Question, Router, Transport};
 
 /// A router, its clock, and what it sent to whom.
 pub struct Wamp {
@@ -224,6 +225,17 @@ impl Wamp {
     fn set_mono_ms(&mut self, mono_ms: u64) {
         self.now.unix_ns += (mono_ms - self.now.mono_ms) * 1_000_000;
         self.now.mono_ms = mono_ms;
+    }
+
+    /// The questions to functions of the program.
+    pub fn take_questions(&mut self) -> Vec<Question> {
+        self.outbox.take_questions()
+    }
+
+    /// A function of the program answers.
+    pub fn answer(&mut self, ticket: Ticket, answer: Result<Values, Failure>) {
+        self.router.handle_answer(ticket, answer, self.now, &mut self.outbox);
+        self.deliver();
     }
 
     pub fn reload(&mut self, config: Config) {

@@ -192,6 +192,22 @@ fn limit_words(limits: &Limits) -> [(&'static str, u64, &'static str); LIMITS.le
         ("subscriptions", limits.subscriptions as u64, "Subscriptions of a session."),
         ("registrations", limits.registrations as u64, "Registrations of a session."),
         ("calls", limits.calls as u64, "Calls of a session that wait for their result."),
+        (
+            "waiting_requests",
+            limits.waiting_requests as u64,
+            "Requests of a session that wait for its authorizer.",
+        ),
+        ("waiting_length", limits.waiting_length as u64, "Bytes of these requests."),
+        (
+            "authorization_cache",
+            limits.authorization_cache as u64,
+            "Decisions of authorizers that a realm remembers.",
+        ),
+        (
+            "answer_timeout_ms",
+            limits.answer_timeout_ms,
+            "Milliseconds in which an authorizer or authenticator must answer.",
+        ),
         ("hello_timeout_ms", limits.hello_timeout_ms, "Milliseconds in which a connection must say HELLO."),
         (
             "goodbye_timeout_ms",

@@ -1,0 +1,240 @@
+//! Questions: what the router asks a WAMP procedure, or a function of the program that holds it.
+//!
+//! Owns who was asked what for, and the answers until they are looked at. A procedure is asked by an INVOCATION whose
+//! caller is the router itself ([`dealer`](super::dealer)); a function by the driver, which takes the
+//! [`Question`]s out of its outbox and brings the answers to [`Router::handle_answer`]. Whoever answers, and if nobody
+//! does, there is one answer to each question, and it is looked at when the input that brought it has had its effects
+//! ([`Router::do_tasks`]): never inside of what caused it. What an answer means is for those who asked:
+//! [`authorization`](super::authorization).
+//!
+//! Nobody asks twice at a time for one transport, so there are no more questions than transports.
+
+use std::collections::VecDeque;
+
+use super::dealer::{Call, Caller};
+use super::fault::{self, Fault, Refusal};
+use super::outbox::Outbox;
+use super::sorted_map::SortedMap;
+use super::timers::{Timer, TimerId, Timers};
+use super::{Now, Router};
+use crate::auth::{Ask, Failure};
+use crate::id::{SessionKey, Ticket};
+use crate::message::CallOptions;
+use crate::payload::{Payload, Values};
+
+/// A question to a function of the program that holds the router.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// What the answer has to name.
+    pub ticket: Ticket,
+    /// The function, as the configuration names it.
+    pub function: String,
+    pub values: Values,
+}
+
+/// What the answer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// The first waiting request of this session.
+    Authorize(SessionKey),
+}
+
+/// What is to be done when the input has had its effects.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// Look at an answer.
+    Answered { ticket: Ticket, asked: Asked, answer: Result<Values, Failure> },
+    /// Go on with the next waiting request of a session.
+    GoOn(SessionKey),
+}
+
+/// The open questions, and what has come of others.
+#[derive(Debug, Default)]
+pub(crate) struct Questions {
+    last: Ticket,
+    open: SortedMap<Ticket, Open>,
+    /// In the order in which it came up.
+    tasks: VecDeque<Task>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    asked: Asked,
+    answerer: Answerer,
+}
+
+/// Who was asked.
+#[derive(Clone, Copy, Debug)]
+enum Answerer {
+    /// Nobody yet.
+    Nobody,
+    /// The callee of this invocation; how long it may take is watched by the dealer.
+    Procedure {
+        realm: usize,
+        invocation: usize,
+    },
+    Function {
+        timer: TimerId,
+    },
+}
+
+impl Questions {
+    /// Whether there is something to do.
+    pub(crate) fn has_tasks(&self) -> bool {
+        !self.tasks.is_empty()
+    }
+
+    fn next_task(&mut self) -> Option<Task> {
+        self.tasks.pop_front()
+    }
+
+    /// Has the next waiting request of a session looked at.
+    pub(crate) fn go_on(&mut self, key: SessionKey) {
+        self.tasks.push_back(Task::GoOn(key));
+    }
+
+    /// Takes an answer; one to a question that is not open any more is nobody's.
+    pub(crate) fn answered(&mut self, ticket: Ticket, answer: Result<Values, Failure>, timers: &mut Timers) {
+        let Some(Open { asked, answerer }) = self.open.remove(ticket) else { return };
+        if let Answerer::Function { timer } = answerer {
+            timers.stop(timer);
+        }
+        self.tasks.push_back(Task::Answered { ticket, asked, answer });
+    }
+
+    fn begin(&mut self, asked: Asked) -> Ticket {
+        self.last.0 += 1;
+        self.open.insert(self.last, Open { asked, answerer: Answerer::Nobody });
+        self.last
+    }
+}
+
+impl<P: Payload> Router<P> {
+    /// Takes the answer of a function to a [`Question`]: what a procedure would have given as a result, or why there is
+    /// none. An answer that comes too late, or twice, is ignored.
+    pub fn handle_answer(
+        &mut self,
+        ticket: Ticket,
+        answer: Result<Values, Failure>,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) {
+        // A driver cannot speak for a callee.
+        let open = self.questions.open.get(ticket);
+        if matches!(open, Some(Open { answerer: Answerer::Function { .. }, .. })) {
+            self.questions.answered(ticket, answer, &mut self.timers);
+            self.finish_input(None, now, outbox);
+        }
+    }
+
+    /// Asks somebody. There is exactly one answer, after this input at the earliest: a result, or a failure where
+    /// nobody can answer or nobody did in [`Limits::answer_timeout_ms`](crate::config::Limits::answer_timeout_ms).
+    ///
+    /// `home` is the realm that the question is about, in which a procedure is looked for if `ask` names no other one.
+    pub(super) fn ask(
+        &mut self,
+        ask: &Ask,
+        home: Option<usize>,
+        values: Values,
+        asked: Asked,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) -> Ticket {
+        let ticket = self.questions.begin(asked);
+        let answerer = match ask {
+            Ask::Function(name) => {
+                outbox.ask(Question { ticket, function: name.clone(), values });
+                let deadline = now.mono_ms.saturating_add(self.limits.answer_timeout_ms);
+                Ok(Answerer::Function { timer: self.timers.start(deadline, Timer::Question(ticket)) })
+            }
+            Ask::Procedure { uri, realm } => {
+                self.ask_procedure(ticket, uri, realm.as_deref(), home, &values, now, outbox)
+            }
+        };
+        match answerer {
+            Ok(answerer) => self.questions.open.insert(ticket, Open { asked, answerer }),
+            Err(refusal) => self.questions.answered(ticket, Err(refusal.into()), &mut self.timers),
+        }
+        ticket
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one question, each used once")]
+    fn ask_procedure(
+        &mut self,
+        ticket: Ticket,
+        procedure: &str,
+        realm: Option<&str>,
+        home: Option<usize>,
+        values: &Values,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) -> Result<Answerer, Refusal> {
+        let realm = match realm {
+            None => home,
+            Some(name) => self.realm_names.get(name).map(|index| *index as usize),
+        };
+        let no_realm = || Refusal::new(fault::NO_SUCH_REALM, "the procedure is in no realm of this router");
+        let realm = realm.ok_or_else(no_realm)?;
+        // What was sent before is the other realm's, and what is sent now this one's.
+        self.settle(home, outbox);
+        let options = CallOptions { timeout: self.limits.answer_timeout_ms, ..CallOptions::default() };
+        let call = Call {
+            caller: Caller::Router(ticket),
+            options,
+            procedure,
+            payload: P::from_values(values),
+            disclose: false,
+        };
+        let (realms, mut cx) = self.split(now, outbox);
+        let called = realms[realm].dealer.call(&mut cx, call);
+        self.settle(Some(realm), outbox);
+        match called {
+            Ok(invocation) => Ok(Answerer::Procedure { realm, invocation }),
+            Err(Fault::Refusal(refusal)) => Err(refusal),
+            Err(Fault::Violation(text)) => Err(Refusal::new(fault::INVALID_ARGUMENT, text)),
+        }
+    }
+
+    /// Does without an answer: what comes is ignored, and a callee is told, if it wants to know. `home` as in
+    /// [`ask`](Self::ask).
+    pub(super) fn withdraw(&mut self, ticket: Ticket, home: Option<usize>, now: Now, outbox: &mut Outbox<P>) {
+        let Some(Open { answerer, .. }) = self.questions.open.remove(ticket) else { return };
+        match answerer {
+            Answerer::Nobody => {}
+            Answerer::Function { timer } => self.timers.stop(timer),
+            Answerer::Procedure { realm, invocation } => {
+                self.settle(home, outbox);
+                let (realms, mut cx) = self.split(now, outbox);
+                realms[realm].dealer.abandon(&mut cx, invocation);
+                self.settle(Some(realm), outbox);
+            }
+        }
+    }
+
+    /// A function took too long.
+    pub(super) fn time_out_question(&mut self, ticket: Ticket) {
+        let ms = self.limits.answer_timeout_ms;
+        let failure = Failure::new(fault::TIMEOUT, format!("there was no answer within {ms} ms"));
+        self.questions.answered(ticket, Err(failure), &mut self.timers);
+    }
+
+    /// Looks at all answers, and at those that come of it.
+    #[cold]
+    pub(super) fn do_tasks(&mut self, now: Now, outbox: &mut Outbox<P>) {
+        while let Some(task) = self.questions.next_task() {
+            let realm = match task {
+                Task::Answered { ticket, asked: Asked::Authorize(key), answer } => {
+                    self.handle_authorized(key, ticket, answer, now, outbox)
+                }
+                Task::GoOn(key) => self.go_on(key, now, outbox),
+            };
+            self.finish_step(realm, now, outbox);
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.error, refusal.text)
+    }
+}
