@@ -141,6 +141,8 @@ fn every_limit_can_be_set() {
         waiting_requests: 15,
         waiting_length: 16,
         authorization_cache: 17,
+        testaments: 18,
+        testament_length: 19,
         hello_timeout_ms: 9,
         goodbye_timeout_ms: 10_000,
         queue_length: 13,

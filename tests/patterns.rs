@@ -15,6 +15,8 @@ fn event_details(policy: &str, pattern: &str, topic: &str) -> Option<Value> {
     let mut w = Wamp::new();
     let [alice, bob] = w.join("realm1");
     w.subscribe_with(bob, 1, matching(policy), pattern);
+    // A pattern that matches everything matches the news of itself.
+    w.hear_all(bob);
     w.publish(alice, 1, topic);
     w.hear_all(bob).pop().map(|event| event[3].clone())
 }
@@ -135,6 +137,7 @@ fn a_pattern_that_was_unsubscribed_matches_no_more() {
         let mut w = Wamp::new();
         let [alice, bob] = w.join("realm1");
         let subscription = w.subscribe_with(bob, 1, matching(policy), pattern);
+        w.hear_all(bob);
         w.say(bob, json!([34, 2, subscription]));
         w.expect(bob, json!([35, 2]));
         w.publish(alice, 1, "com.myapp.topic1");

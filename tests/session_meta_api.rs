@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Peer, Wamp, all_roles, named};
+use common::{Peer, Wamp, all_roles, event_args, named, result_of};
 use serde_json::{Value, json};
 use wamplet::codec::Serializer;
 use wamplet::config::{Config, Limits, OnLeave, RealmConfig};
@@ -12,19 +12,6 @@ use wamplet::router::Close;
 fn join(w: &mut Wamp) -> (Peer, Value) {
     let peer = w.open();
     w.hello_with(peer, "realm1", json!({ "roles": all_roles() }))
-}
-
-/// The one event on `subscription` that comes next; answers its args.
-#[track_caller]
-fn event_args(w: &mut Wamp, peer: Peer, subscription: u64) -> Value {
-    w.expect(peer, json!([36, subscription, "*", {}, "*"]))[4].clone()
-}
-
-/// A peer calls a meta procedure; answers the args of the RESULT.
-#[track_caller]
-fn result_of(w: &mut Wamp, peer: Peer, request: u64, procedure: &str, args: Value) -> Value {
-    w.say(peer, json!([48, request, {}, procedure, args]));
-    w.expect(peer, json!([50, request, {}, "*"]))[3].clone()
 }
 
 #[test]

@@ -37,6 +37,8 @@ fn welcome_announces_broker_and_dealer_with_their_features() {
         "publisher_identification",
         "session_meta_api",
         "subscriber_blackwhite_listing",
+        "subscription_meta_api",
+        "subscription_revocation",
     ] {
         assert_eq!(roles["broker"]["features"][feature], true, "broker {feature}");
     }
@@ -46,8 +48,11 @@ fn welcome_announces_broker_and_dealer_with_their_features() {
         "caller_identification",
         "pattern_based_registration",
         "progressive_call_results",
+        "registration_meta_api",
+        "registration_revocation",
         "session_meta_api",
         "shared_registration",
+        "testament_meta_api",
     ] {
         assert_eq!(roles["dealer"]["features"][feature], true, "dealer {feature}");
     }
@@ -59,7 +64,6 @@ fn welcome_announces_broker_and_dealer_with_their_features() {
         ("dealer", "progressive_call_invocations"),
         ("dealer", "call_reroute"),
         ("dealer", "sharded_registration"),
-        ("dealer", "testament_meta_api"),
     ] {
         assert_eq!(roles[role]["features"].get(feature), None, "{role} {feature}");
     }

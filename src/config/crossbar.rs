@@ -87,6 +87,14 @@ struct Reader<'r> {
     uri_length: usize,
 }
 
+/// `options` of a realm.
+#[derive(Default)]
+struct RealmOptions {
+    uri_check: UriCheck,
+    on_leave: OnLeave,
+    has_meta_api: bool,
+}
+
 impl Reader<'_> {
     fn workers(&mut self, workers: &Cursor<'_>) -> Option<Realms> {
         let mut lists = Vec::new();
@@ -147,12 +155,12 @@ impl Reader<'_> {
             self.name(&object, names, "realm", REALM_NAME, |name| uri::is_valid(name, UriCheck::Loose));
         let options = match object.get("options") {
             Some(options) => self.realm_options(&options),
-            None => Some(Default::default()),
+            None => Some(RealmOptions { has_meta_api: true, ..RealmOptions::default() }),
         };
         let roles = self.roles(&object.required("roles"));
         let stats = object.get("stats").and_then(|stats| self.stats(&stats));
-        let (uri_check, on_leave) = options?;
-        Some(RealmConfig { name: name?, roles: roles?, uri_check, on_leave, stats })
+        let RealmOptions { uri_check, on_leave, has_meta_api } = options?;
+        Some(RealmConfig { name: name?, roles: roles?, uri_check, on_leave, has_meta_api, stats })
     }
 
     fn stats(&mut self, stats: &Cursor<'_>) -> Option<Stats> {
@@ -174,17 +182,18 @@ impl Reader<'_> {
         value.unwrap_or_default() as u32
     }
 
-    fn realm_options(&mut self, options: &Cursor<'_>) -> Option<(UriCheck, OnLeave)> {
+    fn realm_options(&mut self, options: &Cursor<'_>) -> Option<RealmOptions> {
         let object = options.object(&REALM_OPTION_KEYS, self.report)?;
-        for (key, served, message) in FIXED_OPTIONS {
-            let Some(value) = object.get(key) else { continue };
-            if value.boolean(self.report).is_some_and(|wanted| wanted != served) {
-                self.report.warn(value.path(), message);
-            }
+        if let Some(value) = object.get("bridge_meta_api")
+            && value.boolean(self.report) == Some(true)
+        {
+            self.report.warn(value.path(), "the meta API is not bridged: there is no management realm");
         }
+        let has_meta_api = self.flag_or(&object, "enable_meta_api", true);
         let uri_check = object.get("uri_check").and_then(|value| value.choice(&URI_CHECKS, self.report));
         let on_leave = object.get("session_on_leave").and_then(|value| value.choice(&ON_LEAVE, self.report));
-        Some((uri_check.unwrap_or_default(), on_leave.unwrap_or_default()))
+        let (uri_check, on_leave) = (uri_check.unwrap_or_default(), on_leave.unwrap_or_default());
+        Some(RealmOptions { uri_check, on_leave, has_meta_api })
     }
 
     fn roles(&mut self, list: &Cursor<'_>) -> Option<Vec<Role>> {
@@ -449,12 +458,6 @@ pub(super) const REALM_OPTION_KEYS: [(&str, Key); 5] = [
     ("event_dispatching_chunk_size", Key::NotServed("has no effect: events are not dispatched in chunks")),
 ];
 
-/// Options that have one value here, and what to say of the other.
-const FIXED_OPTIONS: [(&str, bool, &str); 2] = [
-    ("enable_meta_api", true, "the meta API is always there: it is for the permissions of a role to hide it"),
-    ("bridge_meta_api", false, "the meta API is not bridged: there is no management realm"),
-];
-
 pub(super) const URI_CHECKS: [(&str, UriCheck); 2] =
     [("loose", UriCheck::Loose), ("strict", UriCheck::Strict)];
 
@@ -494,7 +497,7 @@ pub(super) const MATCH_POLICIES: [(&str, MatchPolicy); 3] =
 pub(super) type SetLimit = fn(&mut Limits, u64);
 
 /// Key, maximum, and where the value goes. The maxima fit into the 32 bits of wasm.
-pub(super) const LIMITS: [(&str, u64, SetLimit); 17] = [
+pub(super) const LIMITS: [(&str, u64, SetLimit); 19] = [
     ("transports", 1_000_000, |limits, value| limits.transports = value as usize),
     ("realms", 1_000_000, |limits, value| limits.realms = value as usize),
     // Reading recurses once for each level, and no deeper than this.
@@ -510,6 +513,8 @@ pub(super) const LIMITS: [(&str, u64, SetLimit); 17] = [
     ("waiting_requests", 1_000_000, |limits, value| limits.waiting_requests = value as usize),
     ("waiting_length", 1 << 30, |limits, value| limits.waiting_length = value as usize),
     ("authorization_cache", 1_000_000, |limits, value| limits.authorization_cache = value as usize),
+    ("testaments", 1_000_000, |limits, value| limits.testaments = value as usize),
+    ("testament_length", 1 << 30, |limits, value| limits.testament_length = value as usize),
     // A day. Whoever wants none at all does not want a limit.
     ("answer_timeout_ms", 86_400_000, |limits, value| limits.answer_timeout_ms = value),
     ("hello_timeout_ms", 86_400_000, |limits, value| limits.hello_timeout_ms = value),

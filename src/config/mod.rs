@@ -97,6 +97,9 @@ pub struct RealmConfig {
     pub uri_check: UriCheck,
     /// `options.session_on_leave`. Default the session id alone.
     pub on_leave: OnLeave,
+    /// `options.enable_meta_api`: the procedures and events of the meta API, but for statistics, which are wanted where
+    /// they are configured. Default true.
+    pub has_meta_api: bool,
     /// `stats`. Default none: nothing is counted, and nothing published.
     pub stats: Option<Stats>,
 }
@@ -109,6 +112,7 @@ impl RealmConfig {
             roles: vec![Role::allow_all("anonymous")],
             uri_check: UriCheck::default(),
             on_leave: OnLeave::default(),
+            has_meta_api: true,
             stats: None,
         }
     }
@@ -184,6 +188,11 @@ pub struct Limits {
     pub waiting_length: usize,
     /// Decisions of authorizers that a realm remembers. Default 10 000; with one more it begins anew.
     pub authorization_cache: usize,
+    /// Testaments of one session. Default 100; one more is refused.
+    pub testaments: usize,
+    /// Bytes of all testaments of one session, each the PUBLISH that it stands for, in JSON. Default 64 KiB; one that
+    /// makes it more is refused.
+    pub testament_length: usize,
     /// Milliseconds in which a transport must say HELLO (again, after a GOODBYE). Default 10 000, then it is closed.
     pub hello_timeout_ms: u64,
     /// Milliseconds in which a session must answer the router's GOODBYE. Default 5 000, then it is closed.
@@ -222,6 +231,8 @@ impl Default for Limits {
             waiting_requests: 1_000,
             waiting_length: 16 << 20,
             authorization_cache: 10_000,
+            testaments: 100,
+            testament_length: 64 << 10,
             hello_timeout_ms: 10_000,
             goodbye_timeout_ms: 5_000,
             queue_length: 16 << 20,

@@ -5,6 +5,7 @@
 
 use foldhash::fast::FixedState;
 
+use super::context::Now;
 use super::outbox::{Accepts, Head, Outbox};
 use super::pattern_index::{PatternIndex, SeededMap, sorted};
 use super::session::{Joined, Sessions};
@@ -32,6 +33,8 @@ pub(crate) struct Broker {
 pub(crate) struct Subscription {
     pub uri: Box<str>,
     pub policy: MatchPolicy,
+    /// When the first subscriber came: nanoseconds of [`Now::unix_ns`](super::Now).
+    pub created_ns: u64,
     /// With what each takes, so that delivering needs no look at the session.
     pub subscribers: SortedMap<SessionKey, Accepts>,
 }
@@ -73,14 +76,16 @@ impl Broker {
         policy: MatchPolicy,
         key: SessionKey,
         accepts: Accepts,
+        now: Now,
     ) -> SubscriptionId {
         let id = match self.find(uri, policy) {
             Some(id) => id,
             None => {
                 self.last_id = SubscriptionId(self.last_id.0 + 1);
                 self.index.insert(uri, policy, self.last_id.0);
+                let created_ns = now.unix_ns;
                 let subscription =
-                    Subscription { uri: uri.into(), policy, subscribers: SortedMap::default() };
+                    Subscription { uri: uri.into(), policy, created_ns, subscribers: SortedMap::default() };
                 self.subscriptions.insert(self.last_id, Box::new(subscription));
                 self.last_id
             }
@@ -114,6 +119,18 @@ impl Broker {
     #[cfg(feature = "native")]
     pub(crate) fn len(&self) -> usize {
         self.subscriptions.len()
+    }
+
+    /// The subscription with this id.
+    pub(crate) fn get(&self, id: SubscriptionId) -> Option<&Subscription> {
+        self.subscriptions.get(&id).map(|subscription| &**subscription)
+    }
+
+    /// The ids of the subscriptions that match `topic`.
+    pub(crate) fn matches(&self, topic: &str) -> Vec<u64> {
+        let mut matching = Vec::new();
+        self.index.for_each_match(topic, |_, id| matching.push(id));
+        matching
     }
 
     /// Every subscription, sorted by id.

@@ -7,7 +7,7 @@
 use foldhash::fast::FixedState;
 use slab::Slab;
 
-use super::context::{Context, Random};
+use super::context::{Context, Now, Random};
 use super::fault::{self, Fault, Refusal, limit_exceeded, refuse, too_long};
 use super::pattern_index::{PatternIndex, SeededMap, sorted};
 use super::session::{Joined, Sessions};
@@ -38,6 +38,8 @@ pub(crate) struct Registration {
     pub uri: Box<str>,
     pub policy: MatchPolicy,
     pub invoke: InvokePolicy,
+    /// When the first callee came: nanoseconds of [`Now::unix_ns`](super::Now).
+    pub created_ns: u64,
     /// In the order of registration.
     pub callees: Vec<Callee>,
     /// Whose turn it is under `roundrobin`: behind the last one called, so that a callee who comes is next after it.
@@ -111,12 +113,23 @@ impl Dealer {
         self.index.get(uri, policy).map(RegistrationId)
     }
 
+    /// The registration with this id.
+    pub(crate) fn get(&self, id: RegistrationId) -> Option<&Registration> {
+        self.registrations.get(&id).map(|registration| &**registration)
+    }
+
+    /// The registration that answers calls of `procedure`.
+    pub(crate) fn best_match(&self, procedure: &str) -> Option<RegistrationId> {
+        self.index.best_match(procedure).map(|(_, id)| RegistrationId(id))
+    }
+
     /// Adds a callee, to the registration of its URI and match policy if there is one.
     pub(crate) fn register(
         &mut self,
         key: SessionKey,
         uri: &str,
         options: &RegisterOptions,
+        now: Now,
     ) -> Result<RegistrationId, Refusal> {
         let callee = Callee {
             key,
@@ -131,6 +144,7 @@ impl Dealer {
                 uri: uri.into(),
                 policy: options.match_policy,
                 invoke: options.invoke,
+                created_ns: now.unix_ns,
                 callees: vec![callee],
                 next: 0,
             };

@@ -66,6 +66,8 @@ pub(crate) const PROCEDURE_ALREADY_EXISTS: &str = "wamp.error.procedure_already_
 pub(crate) const DIFFERENT_INVOCATION_POLICY: &str =
     "wamp.error.procedure_exists_with_different_invocation_policy";
 pub(crate) const PROTOCOL_VIOLATION: &str = "wamp.error.protocol_violation";
+/// Crossbar.io's name; the specification has none for it.
+pub(crate) const TESTAMENT_ERROR: &str = "wamp.error.testament_error";
 pub(crate) const TIMEOUT: &str = "wamp.error.timeout";
 /// Ours: a limit of the configuration was reached. The specification has no URI for it.
 pub(crate) const LIMIT_EXCEEDED: &str = "wamplet.error.limit_exceeded";

@@ -8,11 +8,13 @@ use serde_json::Value;
 
 use super::authorization::Guard;
 use super::fault::{self, Fault};
+use super::meta_api::sessions;
 use super::outbox::{Close, Outbox};
 use super::session::{Announced, Identity, Joined, State};
 use super::sorted_map::SortedMap;
 use super::stats::Meter;
-use super::{Now, Router, meta_api};
+use super::testament::Testaments;
+use super::{Now, Router};
 use crate::config::RealmConfig;
 use crate::id::{RequestId, SessionId, SessionKey};
 use crate::message::{Dict, Message, dict};
@@ -149,7 +151,7 @@ impl<P: Payload> Router<P> {
         details.insert("transport".into(), session.transport.details());
         let details = Arc::new(details);
         welcome.insert("agent".into(), concat!("wamplet-", env!("CARGO_PKG_VERSION")).into());
-        welcome.insert("roles".into(), router_roles());
+        welcome.insert("roles".into(), router_roles(realm.config.has_meta_api));
         realm.sessions.insert(id, key);
         let stats = realm.config.stats;
         let guard = realm.config.roles[role].authorizer().is_some();
@@ -168,6 +170,7 @@ impl<P: Payload> Router<P> {
             calls: SortedMap::default(),
             invocations: SortedMap::default(),
             guard: guard.then(|| self.guards.insert(Guard::default())),
+            testaments: Testaments::default(),
             meter: stats.map(|stats| Box::new(Meter::new(stats, &session.transport, session.handshake()))),
         };
         let accepts = session.transport.accepts();
@@ -186,8 +189,8 @@ impl<P: Payload> Router<P> {
                 authmethod: text("authmethod"),
             });
         }
-        for topic in [meta_api::ON_JOIN, meta_api::OLD_ON_JOIN] {
-            self.publish_meta(realm_index, topic, &|| meta_api::details(&details), now, outbox);
+        for topic in [sessions::ON_JOIN, sessions::OLD_ON_JOIN] {
+            self.publish_meta(realm_index, topic, &|| sessions::details(&details), now, outbox);
         }
         if stats.is_some() {
             // WELCOME is in the first statistics.
@@ -198,10 +201,10 @@ impl<P: Payload> Router<P> {
 }
 
 /// What WELCOME announces: exactly what works.
-fn router_roles() -> Value {
+fn router_roles(has_meta_api: bool) -> Value {
     let role = |features: &[&str]| {
         let mut announced = Dict::new();
-        for feature in features {
+        for feature in features.iter().filter(|feature| has_meta_api || !feature.ends_with("_meta_api")) {
             announced.insert((*feature).to_owned(), true.into());
         }
         Value::Object(dict([("features", announced.into())]))
@@ -215,6 +218,8 @@ const BROKER_FEATURES: &[&str] = &[
     "publisher_identification",
     "session_meta_api",
     "subscriber_blackwhite_listing",
+    "subscription_meta_api",
+    "subscription_revocation",
 ];
 
 const DEALER_FEATURES: &[&str] = &[
@@ -223,6 +228,9 @@ const DEALER_FEATURES: &[&str] = &[
     "caller_identification",
     "pattern_based_registration",
     "progressive_call_results",
+    "registration_meta_api",
+    "registration_revocation",
     "session_meta_api",
     "shared_registration",
+    "testament_meta_api",
 ];

@@ -26,10 +26,13 @@ mod question;
 mod realm;
 mod reload;
 mod request;
+mod revocation;
 mod session;
 mod sorted_map;
 mod stats;
+mod testament;
 mod timers;
+mod utc;
 
 use bytes::Bytes;
 use foldhash::fast::FixedState;
@@ -42,6 +45,7 @@ use self::context::{Context, Random, own_payload};
 #[cfg(feature = "native")]
 pub use self::counters::RealmCounters;
 use self::fault::Fault;
+use self::meta_api::{changes, registrations, sessions, subscriptions};
 #[cfg(feature = "native")]
 pub use self::news::News;
 pub use self::outbox::{Action, Close, Outbox};
@@ -306,38 +310,31 @@ impl<P: Payload> Router<P> {
         let id = |key: SessionKey| self.sessions.joined(key).map(|(_, joined)| Value::from(joined.id.0));
         let mut realms = Vec::new();
         for (_, realm) in &self.realms {
-            let mut sessions = Vec::new();
+            let mut joined_sessions = Vec::new();
             for (_, joined) in realm.sessions().filter_map(|key| self.sessions.joined(key)) {
-                sessions.push(Value::Object(Dict::clone(&joined.details)));
+                joined_sessions.push(Value::Object(Dict::clone(&joined.details)));
             }
-            let mut subscriptions = Vec::new();
+            let mut subscribed = Vec::new();
             for (number, subscription) in realm.broker.subscriptions() {
                 let subscribers: Vec<_> =
                     subscription.subscribers.iter().filter_map(|(key, _)| id(*key)).collect();
-                subscriptions.push(Value::Object(dict([
-                    ("id", number.0.into()),
-                    ("uri", (&*subscription.uri).into()),
-                    ("match", subscription.policy.as_str().into()),
-                    ("subscribers", subscribers.into()),
-                ])));
+                let mut details = subscriptions::details(number, subscription);
+                details.insert("subscribers".into(), subscribers.into());
+                subscribed.push(Value::Object(details));
             }
-            let mut registrations = Vec::new();
+            let mut registered = Vec::new();
             for (number, registration) in realm.dealer.registrations() {
                 let callees: Vec<_> =
                     registration.callees.iter().filter_map(|callee| id(callee.key)).collect();
-                registrations.push(Value::Object(dict([
-                    ("id", number.0.into()),
-                    ("uri", (&*registration.uri).into()),
-                    ("match", registration.policy.as_str().into()),
-                    ("invoke", registration.invoke.as_str().into()),
-                    ("callees", callees.into()),
-                ])));
+                let mut details = registrations::details(number, registration);
+                details.insert("callees".into(), callees.into());
+                registered.push(Value::Object(details));
             }
             realms.push(Value::Object(dict([
                 ("name", realm.config.name.as_str().into()),
-                ("sessions", sessions.into()),
-                ("subscriptions", subscriptions.into()),
-                ("registrations", registrations.into()),
+                ("sessions", joined_sessions.into()),
+                ("subscriptions", subscribed.into()),
+                ("registrations", registered.into()),
             ])));
         }
         Value::Object(dict([("transports", self.sessions.len().into()), ("realms", realms.into())]))
@@ -383,7 +380,7 @@ impl<P: Payload> Router<P> {
     }
 
     /// Ends sessions from the router's side: GOODBYE, and out of the realm at once.
-    fn kill(&mut self, kill: meta_api::Kill, now: Now, outbox: &mut Outbox<P>) {
+    fn kill(&mut self, kill: sessions::Kill, now: Now, outbox: &mut Outbox<P>) {
         for key in kill.sessions {
             let mut details = Dict::new();
             if let Some(message) = &kill.message {
@@ -449,8 +446,8 @@ impl<P: Payload> Router<P> {
         }
     }
 
-    /// Ends a session, in this order: out of the tables; its calls; its subscriptions and registrations; the news of
-    /// it, unless `announce` is false.
+    /// Ends a session, in this order: out of the tables; its calls; its registrations and subscriptions; and, unless
+    /// `announce` is false, the news of what it held, its testaments, the news of itself, its last statistics.
     fn leave_for(&mut self, key: SessionKey, next: State, announce: bool, now: Now, outbox: &mut Outbox<P>) {
         // What it was sent until now is in its last statistics.
         let Some(realm) = self.sessions.get(key).and_then(Session::realm) else { return };
@@ -468,6 +465,7 @@ impl<P: Payload> Router<P> {
         }
         let (realms, mut cx) = self.split(now, outbox);
         let realm = &mut realms[joined.realm];
+        let held = if announce { changes::held_by(&joined, realm) } else { Vec::new() };
         realm.sessions.remove(&joined.id);
         realm.dealer.leave(&mut cx, key, &joined);
         for (subscription, ()) in joined.subscriptions.iter() {
@@ -475,10 +473,14 @@ impl<P: Payload> Router<P> {
         }
         if announce {
             let style = realm.config.on_leave;
-            let session = || meta_api::on_leave(&joined, style);
-            self.publish_meta(joined.realm, meta_api::ON_LEAVE, &session, now, outbox);
-            let details = || meta_api::details(&joined.details);
-            self.publish_meta(joined.realm, meta_api::OLD_ON_LEAVE, &details, now, outbox);
+            for held in held {
+                self.publish_removed(joined.realm, joined.id, held, now, outbox);
+            }
+            self.publish_testaments(&joined, now, outbox);
+            let session = || sessions::on_leave(&joined, style);
+            self.publish_meta(joined.realm, sessions::ON_LEAVE, &session, now, outbox);
+            let details = || sessions::details(&joined.details);
+            self.publish_meta(joined.realm, sessions::OLD_ON_LEAVE, &details, now, outbox);
             self.publish_last_stats(&mut joined, now, outbox);
         }
         if let Some(timer) = joined.meter.as_ref().and_then(|meter| meter.timer) {
@@ -497,7 +499,9 @@ impl<P: Payload> Router<P> {
         now: Now,
         outbox: &mut Outbox<P>,
     ) {
-        if !self.realms[realm].broker.has_subscription(topic) {
+        let Realm { config, broker, .. } = &self.realms[realm];
+        let is_served = config.has_meta_api || topic == stats::ON_STATS;
+        if !is_served || !broker.has_subscription(topic) {
             return;
         }
         self.settle(Some(realm), outbox);

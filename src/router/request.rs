@@ -7,18 +7,20 @@ use super::broker::Publication;
 use super::context::own_payload;
 use super::dealer::{Call, Caller};
 use super::fault::{self, Fault, Refusal, limit_exceeded, refuse, too_long};
-use super::meta_api;
+use super::meta_api::changes::Held;
+use super::meta_api::{self, Effect, MetaCall};
 use super::outbox::Outbox;
 use super::session::{Announced, Joined};
 use super::{Now, Router};
 use crate::auth::authorizer::{Action, Decision, Role};
+use crate::config::Limits;
 use crate::id::{PublicationId, RegistrationId, RequestId, SessionKey, SubscriptionId};
 use crate::message::{
     CallOptions, CancelMode, Dict, Message, MessageType, PublishOptions, RegisterOptions, ResultDetails,
     SubscribeOptions,
 };
 use crate::payload::Payload;
-use crate::uri::{self, MatchPolicy};
+use crate::uri::{self, MatchPolicy, UriCheck};
 
 impl<P: Payload> Router<P> {
     /// Handles a message of a joined session; one that has not `waited` is still to be looked at by the guard of its
@@ -139,14 +141,20 @@ impl<P: Payload> Router<P> {
         let most = self.limits.subscriptions;
         let (realm, cx) = self.realm_of(key, now, outbox);
         let (transport, joined) = cx.sessions.joined_mut(key).expect("it has joined");
-        let held = realm.broker.find(topic, options.match_policy).and_then(|id| joined.subscriptions.get(id));
-        if held.is_none() && joined.subscriptions.len() >= most {
+        let known = realm.broker.find(topic, options.match_policy);
+        let is_held = known.is_some_and(|id| joined.subscriptions.get(id).is_some());
+        if !is_held && joined.subscriptions.len() >= most {
             return Err(limit_exceeded("subscriptions", most));
         }
         let accepts = transport.accepts();
-        let subscription = realm.broker.subscribe(topic, options.match_policy, key, accepts);
+        let subscription = realm.broker.subscribe(topic, options.match_policy, key, accepts, cx.now);
         joined.subscriptions.insert(subscription, ());
+        let (realm, session) = (joined.realm, joined.id);
         cx.outbox.send(key, accepts, Message::Subscribed { request, subscription });
+        if !is_held {
+            let held = Held::Subscription(subscription);
+            self.publish_added(realm, session, held, known.is_none(), now, outbox);
+        }
         Ok(())
     }
 
@@ -164,8 +172,14 @@ impl<P: Payload> Router<P> {
             let text = format!("this session does not hold the subscription {subscription}");
             return Err(refuse(fault::NO_SUCH_SUBSCRIPTION, text));
         }
+        let held = Held::Subscription(subscription);
+        let is_told = held.is_told(realm);
         realm.broker.unsubscribe(subscription, key);
+        let (realm, session) = (joined.realm, joined.id);
         cx.outbox.send(key, transport.accepts(), Message::Unsubscribed { request, details: None });
+        if is_told {
+            self.publish_removed(realm, session, held, now, outbox);
+        }
         Ok(())
     }
 
@@ -182,13 +196,7 @@ impl<P: Payload> Router<P> {
     ) -> Result<(), Fault> {
         self.vet(key, topic, MatchPolicy::Exact, Action::Publish)?;
         let decision = self.authorize(key, topic, MatchPolicy::Exact, Action::Publish)?;
-        if options.eligible.len() + options.exclude.len() > self.limits.audience {
-            let text = format!(
-                "this PUBLISH names more than {} receivers, the most that it may",
-                self.limits.audience
-            );
-            return Err(refuse(fault::LIMIT_EXCEEDED, text));
-        }
+        check_audience(&options, &self.limits)?;
         let (realm, cx) = self.realm_of(key, now, outbox);
         let id = PublicationId(cx.random.id());
         let (transport, publisher) = cx.sessions.joined(key).expect("it has joined");
@@ -196,16 +204,8 @@ impl<P: Payload> Router<P> {
             let message = Message::Published { request, publication: id };
             cx.outbox.send(key, transport.accepts(), message);
         }
-        let publication = Publication {
-            id,
-            topic,
-            excluded: options.exclude_me.then_some(key),
-            eligible: &options.eligible,
-            exclude: &options.exclude,
-            disclosed: (options.disclose_me || decision.disclose).then_some(publisher),
-            passthru: options.passthru.clone(),
-            payload,
-        };
+        let excluded = options.exclude_me.then_some(key);
+        let publication = publication(id, topic, &options, decision, excluded, publisher, payload);
         realm.broker.publish(publication, cx.sessions, cx.outbox);
         Ok(())
     }
@@ -224,14 +224,19 @@ impl<P: Payload> Router<P> {
         let most = self.limits.registrations;
         let (realm, cx) = self.realm_of(key, now, outbox);
         let (transport, joined) = cx.sessions.joined_mut(key).expect("it has joined");
-        let held =
-            realm.dealer.find(procedure, options.match_policy).and_then(|id| joined.registrations.get(id));
-        if held.is_none() && joined.registrations.len() >= most {
+        let known = realm.dealer.find(procedure, options.match_policy);
+        let is_held = known.is_some_and(|id| joined.registrations.get(id).is_some());
+        if !is_held && joined.registrations.len() >= most {
             return Err(limit_exceeded("registrations", most));
         }
-        let registration = realm.dealer.register(key, procedure, options)?;
+        let registration = realm.dealer.register(key, procedure, options, cx.now)?;
         joined.registrations.insert(registration, ());
+        let (realm, session) = (joined.realm, joined.id);
         cx.outbox.send(key, transport.accepts(), Message::Registered { request, registration });
+        if !is_held {
+            let held = Held::Registration(registration);
+            self.publish_added(realm, session, held, known.is_none(), now, outbox);
+        }
         Ok(())
     }
 
@@ -249,8 +254,14 @@ impl<P: Payload> Router<P> {
             let text = format!("this session does not hold the registration {registration}");
             return Err(refuse(fault::NO_SUCH_REGISTRATION, text));
         }
+        let held = Held::Registration(registration);
+        let is_told = held.is_told(realm);
         realm.dealer.unregister(registration, key);
+        let (realm, session) = (joined.realm, joined.id);
         cx.outbox.send(key, transport.accepts(), Message::Unregistered { request, details: None });
+        if is_told {
+            self.publish_removed(realm, session, held, now, outbox);
+        }
         Ok(())
     }
 
@@ -272,15 +283,9 @@ impl<P: Payload> Router<P> {
             return Err(Fault::Violation(text.into()));
         }
         let decision = self.authorize(key, procedure, MatchPolicy::Exact, Action::Call)?;
-        if meta_api::is_procedure(procedure) {
-            return self.call_meta(key, request, procedure, &payload, now, outbox);
-        }
         // A catch-all registration does not answer in the router's name.
         if uri::is_reserved(procedure) {
-            return Err(refuse(
-                fault::NO_SUCH_PROCEDURE,
-                format!("this router has no procedure '{procedure}'"),
-            ));
+            return self.call_meta(key, request, procedure, &payload, now, outbox);
         }
         let disclose = options.disclose_me || decision.disclose;
         let (realm, mut cx) = self.realm_of(key, now, outbox);
@@ -298,19 +303,38 @@ impl<P: Payload> Router<P> {
         now: Now,
         outbox: &mut Outbox<P>,
     ) -> Result<(), Fault> {
+        let (realm, cx) = self.realm_of(key, now, outbox);
+        let handler = meta_api::handler(procedure).filter(|_| realm.config.has_meta_api);
+        let handler = handler.ok_or_else(|| {
+            refuse(fault::NO_SUCH_PROCEDURE, format!("this router has no procedure '{procedure}'"))
+        })?;
         let values = payload
             .to_values()
             .map_err(|error| refuse(fault::INVALID_ARGUMENT, format!("{procedure}: {error}")))?;
-        let (realm, cx) = self.realm_of(key, now, outbox);
-        let answer = meta_api::call(procedure, &values, key, realm, cx.sessions, cx.limits.uri_length)?;
+        let answer = handler(&mut MetaCall {
+            procedure,
+            values: &values,
+            caller: key,
+            realm,
+            sessions: cx.sessions,
+            random: cx.random,
+            limits: cx.limits,
+        })?;
         let accepts = cx.sessions.get(key).expect("it has joined").transport.accepts();
         let payload = own_payload(&answer.values, accepts.serializer);
         let result = Message::Result { request, details: ResultDetails::default(), payload };
         if !cx.outbox.try_send(key, accepts, result) {
             return Err(too_long("the caller", "answer").into());
         }
-        if let Some(kill) = answer.kill {
-            self.kill(kill, now, outbox);
+        match answer.effect {
+            None => {}
+            Some(Effect::Kill(kill)) => self.kill(kill, now, outbox),
+            Some(Effect::RemoveCallee { registration, callee, reason }) => {
+                self.remove_callee(registration, callee, reason.as_deref(), now, outbox);
+            }
+            Some(Effect::RemoveSubscriber { subscription, subscriber, reason }) => {
+                self.remove_subscriber(subscription, subscriber, reason.as_deref(), now, outbox);
+            }
         }
         Ok(())
     }
@@ -332,29 +356,10 @@ impl<P: Payload> Router<P> {
             Action::Subscribe => (subscriber, MessageType::Subscribe),
         };
         demand_role(announced, message_type)?;
-        self.check_uri(joined, uri, policy)?;
-        match action {
-            Action::Publish | Action::Register => refuse_reserved(uri),
-            Action::Call | Action::Subscribe => Ok(()),
-        }
-    }
-
-    fn check_uri(&self, joined: &Joined, uri: &str, policy: MatchPolicy) -> Result<(), Fault> {
         let check = self.realms[joined.realm].config.uri_check;
-        if uri.len() > self.limits.uri_length {
-            let text =
-                format!("expected a URI of at most {} bytes, found {}", self.limits.uri_length, uri.len());
-            return Err(refuse(fault::INVALID_URI, text));
-        }
-        if policy == MatchPolicy::Wildcard && uri.split('.').count() > MAX_COMPONENTS {
-            let text = format!("expected a wildcard of at most {MAX_COMPONENTS} components");
-            return Err(refuse(fault::INVALID_URI, text));
-        }
-        if !uri::is_valid_pattern(uri, policy, check) {
-            return Err(refuse(
-                fault::INVALID_URI,
-                format!("'{uri}' is no valid URI (match: {})", policy.as_str()),
-            ));
+        check_uri(uri, policy, check, self.limits.uri_length)?;
+        if let Action::Publish | Action::Register = action {
+            refuse_reserved(uri)?;
         }
         Ok(())
     }
@@ -449,11 +454,60 @@ pub(super) fn denied(role: &Role, uri: &str, action: Action) -> Refusal {
 /// Components of a wildcard: each is a node of the index, which is searched by recursion.
 const MAX_COMPONENTS: usize = 64;
 
-/// [wamp: basic/building_blocks, URIs] the first component `wamp` belongs to the router.
-fn refuse_reserved(uri: &str) -> Result<(), Fault> {
-    if uri::is_reserved(uri) {
-        let text = format!("'{uri}' is reserved: URIs that begin with 'wamp' belong to the router");
-        return Err(refuse(fault::INVALID_URI, text));
+/// Whether a request may have this URI.
+pub(super) fn check_uri(uri: &str, policy: MatchPolicy, check: UriCheck, most: usize) -> Result<(), Refusal> {
+    if uri.len() > most {
+        let text = format!("expected a URI of at most {most} bytes, found {}", uri.len());
+        return Err(Refusal::new(fault::INVALID_URI, text));
+    }
+    if policy == MatchPolicy::Wildcard && uri.split('.').count() > MAX_COMPONENTS {
+        let text = format!("expected a wildcard of at most {MAX_COMPONENTS} components");
+        return Err(Refusal::new(fault::INVALID_URI, text));
+    }
+    if !uri::is_valid_pattern(uri, policy, check) {
+        let text = format!("'{uri}' is no valid URI (match: {})", policy.as_str());
+        return Err(Refusal::new(fault::INVALID_URI, text));
     }
     Ok(())
+}
+
+/// [wamp: basic/building_blocks, URIs] the first component `wamp` belongs to the router.
+pub(super) fn refuse_reserved(uri: &str) -> Result<(), Refusal> {
+    if uri::is_reserved(uri) {
+        let text = format!("'{uri}' is reserved: URIs that begin with 'wamp' belong to the router");
+        return Err(Refusal::new(fault::INVALID_URI, text));
+    }
+    Ok(())
+}
+
+/// Whether a PUBLISH may name so many receivers.
+pub(super) fn check_audience(options: &PublishOptions<'_>, limits: &Limits) -> Result<(), Refusal> {
+    if options.eligible.len() + options.exclude.len() > limits.audience {
+        let text =
+            format!("this PUBLISH names more than {} receivers, the most that it may", limits.audience);
+        return Err(Refusal::new(fault::LIMIT_EXCEEDED, text));
+    }
+    Ok(())
+}
+
+/// What becomes of a PUBLISH that may be published.
+pub(super) fn publication<'a, P>(
+    id: PublicationId,
+    topic: &'a str,
+    options: &'a PublishOptions<'a>,
+    decision: Decision,
+    excluded: Option<SessionKey>,
+    publisher: &'a Joined,
+    payload: P,
+) -> Publication<'a, P> {
+    Publication {
+        id,
+        topic,
+        excluded,
+        eligible: &options.eligible,
+        exclude: &options.exclude,
+        disclosed: (options.disclose_me || decision.disclose).then_some(publisher),
+        passthru: options.passthru.clone(),
+        payload,
+    }
 }

@@ -11,6 +11,7 @@ use slab::Slab;
 use super::outbox::Accepts;
 use super::sorted_map::SortedMap;
 use super::stats::{Handshake, Meter};
+use super::testament::Testaments;
 use super::timers::TimerId;
 use crate::codec::Serializer;
 use crate::id::{RegistrationId, RequestId, SessionId, SessionKey, SubscriptionId};
@@ -89,6 +90,8 @@ pub(crate) struct Announced {
     pub callee_call_canceling: bool,
     pub callee_call_timeout: bool,
     pub callee_progressive_call_results: bool,
+    pub callee_registration_revocation: bool,
+    pub subscriber_subscription_revocation: bool,
 }
 
 impl Announced {
@@ -124,13 +127,17 @@ impl Announced {
             };
             match name.as_str() {
                 "publisher" => announced.publisher = true,
-                "subscriber" => announced.subscriber = true,
+                "subscriber" => {
+                    announced.subscriber = true;
+                    announced.subscriber_subscription_revocation = has("subscription_revocation");
+                }
                 "caller" => announced.caller = true,
                 "callee" => {
                     announced.callee = true;
                     announced.callee_call_canceling = has("call_canceling");
                     announced.callee_call_timeout = has("call_timeout");
                     announced.callee_progressive_call_results = has("progressive_call_results");
+                    announced.callee_registration_revocation = has("registration_revocation");
                 }
                 _ => {}
             }
@@ -171,6 +178,7 @@ pub(crate) struct Joined {
     pub invocations: SortedMap<RequestId, usize>,
     /// Where its requests wait, if its role has an authorizer. [`super::authorization`]
     pub guard: Option<usize>,
+    pub testaments: Testaments,
     /// Where the realm has statistics.
     pub meter: Option<Box<Meter>>,
 }

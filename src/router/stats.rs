@@ -18,7 +18,7 @@ use crate::id::SessionKey;
 use crate::message::Dict;
 use crate::payload::{Payload, Values};
 
-const ON_STATS: &str = "wamp.session.on_stats";
+pub(super) const ON_STATS: &str = "wamp.session.on_stats";
 
 /// What came before there was a session to count for.
 #[derive(Clone, Copy, Debug, Default)]

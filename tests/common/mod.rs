@@ -392,6 +392,19 @@ impl Bystanders {
     }
 }
 
+/// The one event on `subscription` that comes next; answers its args.
+#[track_caller]
+pub fn event_args(w: &mut Wamp, peer: Peer, subscription: u64) -> Value {
+    w.expect(peer, json!([36, subscription, "*", {}, "*"]))[4].clone()
+}
+
+/// A peer calls a meta procedure; answers the args of the RESULT.
+#[track_caller]
+pub fn result_of(w: &mut Wamp, peer: Peer, request: u64, procedure: &str, args: Value) -> Value {
+    w.say(peer, json!([48, request, {}, procedure, args]));
+    w.expect(peer, json!([50, request, {}, "*"]))[3].clone()
+}
+
 /// A configuration with these realms and no others.
 pub fn named(realms: impl IntoIterator<Item = RealmConfig>) -> Config {
     Config { realms: Realms::Named(realms.into_iter().collect()), ..Config::default() }

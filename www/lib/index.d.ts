@@ -333,6 +333,10 @@ export interface RouterLimits {
   registrations?: number;
   /** Calls of one session that wait for their result. Default 10 000. */
   calls?: number;
+  /** Testaments of one session. Default 100. */
+  testaments?: number;
+  /** Bytes of all testaments of one session, as JSON. Default 65 536. */
+  testament_length?: number;
   /** Milliseconds in which a client must say HELLO. Default 10 000. */
   hello_timeout_ms?: number;
   /** Milliseconds in which a client must answer a GOODBYE. Default 5 000. */
@@ -353,8 +357,8 @@ export interface Inspection {
     name: string;
     /** The details of each session, as `wamp.session.get` answers them. */
     sessions: Record<string, unknown>[];
-    subscriptions: { id: number; uri: string; match: string; subscribers: number[] }[];
-    registrations: { id: number; uri: string; match: string; invoke: string; callees: number[] }[];
+    subscriptions: { id: number; created: string; uri: string; match: string; subscribers: number[] }[];
+    registrations: { id: number; created: string; uri: string; match: string; invoke: string; callees: number[] }[];
   }[];
 }
 

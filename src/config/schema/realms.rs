@@ -102,7 +102,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
                                 "The arguments of the event wamp.session.on_leave.",
                             ),
                         ),
-                        ("enable_meta_api", flag(true, "Always there; permissions hide it.")),
+                        ("enable_meta_api", flag(true, "Serve the procedures and events of the meta API.")),
                         ("bridge_meta_api", flag(false, "Not served.")),
                     ],
                 ),
@@ -208,6 +208,8 @@ fn limit_words(limits: &Limits) -> [(&'static str, u64, &'static str); LIMITS.le
             limits.answer_timeout_ms,
             "Milliseconds in which an authorizer or authenticator must answer.",
         ),
+        ("testaments", limits.testaments as u64, "Testaments of a session."),
+        ("testament_length", limits.testament_length as u64, "Bytes of all testaments of a session."),
         ("hello_timeout_ms", limits.hello_timeout_ms, "Milliseconds in which a connection must say HELLO."),
         (
             "goodbye_timeout_ms",

@@ -1,0 +1,202 @@
+//! The meta API: procedures that the router itself answers, and events that it publishes.
+//!
+//! Owns the table of procedures and how their arguments are read; each file below owns what the procedures of one kind
+//! answer. They look and decide, and change nothing but the testaments of their caller: what a kill or a removal does
+//! is in [`router`](super) and [`revocation`](super::revocation). Events about registrations and subscriptions are in
+//! [`changes`], those about sessions in [`sessions`].
+//! [wamp: advanced/meta_api_*, advanced/pubsub_testament]
+
+pub(crate) mod changes;
+pub(crate) mod registrations;
+pub(crate) mod sessions;
+pub(crate) mod subscriptions;
+mod testaments;
+
+use serde_json::Value;
+
+use super::context::Random;
+use super::fault::{self, Refusal};
+use super::realm::Realm;
+use super::session::{Joined, Sessions};
+use super::utc::utc_text;
+use crate::codec::value_as_id;
+use crate::config::Limits;
+use crate::id::{RegistrationId, SessionId, SessionKey, SubscriptionId};
+use crate::message::{Dict, dict};
+use crate::payload::Values;
+use crate::uri::MatchPolicy;
+
+/// A call of one of the router's own procedures.
+pub(crate) struct MetaCall<'a> {
+    pub procedure: &'a str,
+    pub values: &'a Values,
+    pub caller: SessionKey,
+    pub realm: &'a Realm,
+    pub sessions: &'a mut Sessions,
+    pub random: &'a mut Random,
+    pub limits: &'a Limits,
+}
+
+/// Answers a call.
+pub(crate) type Handler = fn(&mut MetaCall<'_>) -> Result<Answer, Refusal>;
+
+/// What a meta procedure answers, and what the router does then.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    pub values: Values,
+    pub effect: Option<Effect>,
+}
+
+/// What happens behind the answer.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    Kill(sessions::Kill),
+    RemoveCallee { registration: RegistrationId, callee: SessionKey, reason: Option<String> },
+    RemoveSubscriber { subscription: SubscriptionId, subscriber: SessionKey, reason: Option<String> },
+}
+
+/// Who answers a call of `procedure`, if the router itself does.
+pub(crate) fn handler(procedure: &str) -> Option<Handler> {
+    let (_, handler) = PROCEDURES.iter().find(|(name, _)| *name == procedure)?;
+    Some(*handler)
+}
+
+const PROCEDURES: &[(&str, Handler)] = &[
+    ("wamp.session.count", sessions::count),
+    ("wamp.session.list", sessions::list),
+    ("wamp.session.get", sessions::get),
+    ("wamp.session.kill", sessions::kill),
+    ("wamp.session.kill_by_authid", sessions::kill_by_authid),
+    ("wamp.session.kill_by_authrole", sessions::kill_by_authrole),
+    ("wamp.session.kill_all", sessions::kill_all),
+    ("wamp.session.add_testament", testaments::add),
+    ("wamp.session.flush_testaments", testaments::flush),
+    ("wamp.registration.list", registrations::list),
+    ("wamp.registration.lookup", registrations::lookup),
+    ("wamp.registration.match", registrations::best_match),
+    ("wamp.registration.get", registrations::get),
+    ("wamp.registration.list_callees", registrations::list_callees),
+    ("wamp.registration.count_callees", registrations::count_callees),
+    ("wamp.registration.remove_callee", registrations::remove_callee),
+    ("wamp.subscription.list", subscriptions::list),
+    ("wamp.subscription.lookup", subscriptions::lookup),
+    ("wamp.subscription.match", subscriptions::matches),
+    ("wamp.subscription.get", subscriptions::get),
+    ("wamp.subscription.list_subscribers", subscriptions::list_subscribers),
+    ("wamp.subscription.count_subscribers", subscriptions::count_subscribers),
+    ("wamp.subscription.remove_subscriber", subscriptions::remove_subscriber),
+];
+
+impl Answer {
+    /// One positional result.
+    fn one(value: impl Into<Value>) -> Self {
+        Self { values: Values::args([value.into()]), effect: None }
+    }
+
+    /// No result, but an effect.
+    fn effect(effect: Effect) -> Self {
+        Self { values: Values::default(), effect: Some(effect) }
+    }
+}
+
+impl<'a> MetaCall<'a> {
+    /// The argument at a position, or else of this name; null is as good as none.
+    fn argument(&self, position: usize, name: &str) -> Option<&'a Value> {
+        let Values { args, kwargs } = self.values;
+        let argument = args.get(position).filter(|value| !value.is_null()).or_else(|| kwargs.get(name));
+        argument.filter(|value| !value.is_null())
+    }
+
+    fn text(&self, position: usize, name: &str) -> Result<&'a str, Refusal> {
+        let text = self.argument(position, name).and_then(Value::as_str);
+        text.ok_or_else(|| self.invalid(name, "a string"))
+    }
+
+    fn id(&self, position: usize, name: &str) -> Result<u64, Refusal> {
+        let id = self.argument(position, name).and_then(value_as_id);
+        id.ok_or_else(|| self.invalid(name, "an id"))
+    }
+
+    /// A sentence that somebody is sent, if there is one.
+    fn sentence(&self, position: usize, name: &str) -> Result<Option<String>, Refusal> {
+        match self.argument(position, name) {
+            None => Ok(None),
+            Some(Value::String(text)) if text.len() <= MAX_SENTENCE => Ok(Some(text.clone())),
+            Some(_) => Err(self.invalid(name, "a string of at most 1024 bytes")),
+        }
+    }
+
+    /// The session that an argument names.
+    fn session(&self, position: usize, name: &str) -> Result<(SessionKey, &Joined), Refusal> {
+        let id = SessionId(self.id(position, name)?);
+        let key = *self.realm.sessions.get(&id).ok_or_else(|| no_such_session(id))?;
+        let (_, joined) = self.sessions.joined(key).expect("a session of the realm has joined");
+        Ok((key, joined))
+    }
+
+    /// The session whose registrations or subscriptions are wanted, if not those of all.
+    fn wanted_session(&self) -> Result<Option<SessionKey>, Refusal> {
+        if self.argument(0, "session_id").is_none() {
+            return Ok(None);
+        }
+        self.session(0, "session_id").map(|(key, _)| Some(key))
+    }
+
+    /// The `match` of the options that a lookup may have.
+    fn match_policy(&self) -> Result<MatchPolicy, Refusal> {
+        let options = match self.argument(1, "options") {
+            None => return Ok(MatchPolicy::default()),
+            Some(Value::Object(options)) => options,
+            Some(_) => return Err(self.invalid("options", "a dictionary")),
+        };
+        match options.get("match") {
+            None | Some(Value::Null) => Ok(MatchPolicy::default()),
+            Some(policy) => policy
+                .as_str()
+                .and_then(MatchPolicy::from_option)
+                .ok_or_else(|| self.invalid("options.match", "\"exact\", \"prefix\" or \"wildcard\"")),
+        }
+    }
+
+    /// The session ids of members of a registration or subscription.
+    fn session_ids(&self, members: &mut dyn Iterator<Item = SessionKey>) -> Answer {
+        let joined = members.filter_map(|key| self.sessions.joined(key));
+        Answer::one(joined.map(|(_, joined)| joined.id.0).collect::<Vec<u64>>())
+    }
+
+    fn invalid(&self, name: &str, expected: &str) -> Refusal {
+        let text = [self.procedure, ": expected ", name, " to be ", expected].concat();
+        Refusal::new(fault::INVALID_ARGUMENT, text)
+    }
+}
+
+/// Bytes of a text that the router passes on to a session in its own name.
+const MAX_SENTENCE: usize = 1_024;
+
+fn no_such_session(id: SessionId) -> Refusal {
+    Refusal::new(fault::NO_SUCH_SESSION, format!("no other session {id} has joined this realm"))
+}
+
+/// What both lists answer: ids by match policy.
+fn by_policy(entries: &mut dyn Iterator<Item = (u64, MatchPolicy)>) -> Answer {
+    let [mut exact, mut prefix, mut wildcard]: [Vec<u64>; 3] = Default::default();
+    for (id, policy) in entries {
+        match policy {
+            MatchPolicy::Exact => exact.push(id),
+            MatchPolicy::Prefix => prefix.push(id),
+            MatchPolicy::Wildcard => wildcard.push(id),
+        }
+    }
+    let lists = [("exact", exact.into()), ("prefix", prefix.into()), ("wildcard", wildcard.into())];
+    Answer::one(Value::Object(dict(lists)))
+}
+
+/// What is said of a registration and of a subscription alike.
+fn details(id: u64, uri: &str, policy: MatchPolicy, created_ns: u64) -> Dict {
+    dict([
+        ("id", id.into()),
+        ("created", utc_text(created_ns).into()),
+        ("uri", uri.into()),
+        ("match", policy.as_str().into()),
+    ])
+}

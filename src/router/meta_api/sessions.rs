@@ -1,0 +1,147 @@
+//! The procedures of the session meta API, and what its events say. [wamp: advanced/meta_api_sessions]
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Answer, Effect, MetaCall, no_such_session};
+use crate::config::OnLeave;
+use crate::id::{SessionId, SessionKey};
+use crate::message::Dict;
+use crate::payload::Values;
+use crate::router::fault::{self, Refusal};
+use crate::router::session::Joined;
+use crate::uri::{self, UriCheck};
+
+pub(crate) const ON_JOIN: &str = "wamp.session.on_join";
+pub(crate) const ON_LEAVE: &str = "wamp.session.on_leave";
+/// The names of Crossbar.io before 0.11; both carry the details of the session.
+pub(crate) const OLD_ON_JOIN: &str = "wamp.metaevent.session.on_join";
+pub(crate) const OLD_ON_LEAVE: &str = "wamp.metaevent.session.on_leave";
+
+/// Sessions to end with GOODBYE.
+#[derive(Debug)]
+pub(crate) struct Kill {
+    pub sessions: Vec<SessionKey>,
+    pub reason: String,
+    pub message: Option<String>,
+    /// Whether the others hear of it: [meta_api_sessions] `kill_all` causes neither meta events nor testaments.
+    pub announce: bool,
+}
+
+/// `count(filter_authroles?)`.
+pub(super) fn count(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+    Ok(Answer::one(filtered(call)?.len()))
+}
+
+/// `list(filter_authroles?)`.
+pub(super) fn list(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+    Ok(Answer::one(ids(&filtered(call)?)))
+}
+
+/// `get(session)`.
+pub(super) fn get(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+    let (_, joined) = call.session(0, "session")?;
+    Ok(Answer::one(Value::Object(Dict::clone(&joined.details))))
+}
+
+/// `kill(session; reason?, message?)`.
+pub(super) fn kill(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+    let (key, joined) = call.session(0, "session")?;
+    if key == call.caller {
+        return Err(no_such_session(joined.id));
+    }
+    kill_all_of(call, Value::Null, &[(key, joined.id)], true)
+}
+
+/// `kill_by_authid(authid; reason?, message?)`: which sessions there were, but for the caller.
+pub(super) fn kill_by_authid(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+    let authid = call.text(0, "authid")?;
+    let others = others(call, |joined| *joined.authid == *authid);
+    kill_all_of(call, ids(&others), &others, true)
+}
+
+/// `kill_by_authrole(authrole; reason?, message?)`: how many sessions there were, but for the caller.
+pub(super) fn kill_by_authrole(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+    let authrole = call.text(0, "authrole")?;
+    let others = others(call, |joined| *joined.authrole == *authrole);
+    kill_all_of(call, others.len().into(), &others, true)
+}
+
+/// `kill_all(; reason?, message?)`: how many sessions there were, but for the caller.
+pub(super) fn kill_all(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+    let others = others(call, |_| true);
+    kill_all_of(call, others.len().into(), &others, false)
+}
+
+/// The positional arguments of `wamp.session.on_leave`.
+pub(crate) fn on_leave(joined: &Joined, style: OnLeave) -> Values {
+    match style {
+        OnLeave::Session => Values::args([Value::from(joined.id.0)]),
+        OnLeave::SessionAuthidAuthrole => Values::args([
+            Value::from(joined.id.0),
+            Value::from(&*joined.authid),
+            Value::from(&*joined.authrole),
+        ]),
+    }
+}
+
+/// The one positional argument of the other session events.
+pub(crate) fn details(details: &Arc<Dict>) -> Values {
+    Values::args([Value::Object(Dict::clone(details))])
+}
+
+/// The sessions of the realm, or those with one of the authroles of the optional filter.
+fn filtered(call: &MetaCall<'_>) -> Result<Vec<(SessionKey, SessionId)>, Refusal> {
+    let roles = match call.argument(0, "filter_authroles") {
+        None => None,
+        Some(Value::Array(roles)) if roles.iter().all(Value::is_string) => Some(roles),
+        Some(_) => return Err(call.invalid("filter_authroles", "a list of authroles")),
+    };
+    Ok(all(call, |_, joined| {
+        roles.is_none_or(|roles| roles.iter().any(|role| role.as_str() == Some(&joined.authrole)))
+    }))
+}
+
+fn others(call: &MetaCall<'_>, wanted: impl Fn(&Joined) -> bool) -> Vec<(SessionKey, SessionId)> {
+    all(call, |key, joined| key != call.caller && wanted(joined))
+}
+
+fn all(call: &MetaCall<'_>, wanted: impl Fn(SessionKey, &Joined) -> bool) -> Vec<(SessionKey, SessionId)> {
+    let joined = |key| {
+        let (_, joined) = call.sessions.joined(key).expect("a session of the realm has joined");
+        wanted(key, joined).then_some((key, joined.id))
+    };
+    call.realm.sessions().filter_map(joined).collect()
+}
+
+fn ids(sessions: &[(SessionKey, SessionId)]) -> Value {
+    sessions.iter().map(|(_, id)| id.0).collect::<Vec<u64>>().into()
+}
+
+/// Kills sessions for the reason that the keyword arguments give; null answers nothing.
+fn kill_all_of(
+    call: &MetaCall<'_>,
+    answer: Value,
+    sessions: &[(SessionKey, SessionId)],
+    announce: bool,
+) -> Result<Answer, Refusal> {
+    let kwargs = &call.values.kwargs;
+    let reason = match kwargs.get("reason") {
+        None | Some(Value::Null) => fault::CLOSE_KILLED.to_owned(),
+        Some(Value::String(reason))
+            if reason.len() <= call.limits.uri_length && uri::is_valid(reason, UriCheck::Loose) =>
+        {
+            reason.clone()
+        }
+        Some(_) => {
+            let text = [call.procedure, ": the reason must be a valid URI"].concat();
+            return Err(Refusal::new(fault::INVALID_URI, text));
+        }
+    };
+    let message = call.sentence(usize::MAX, "message")?;
+    let sessions = sessions.iter().map(|(key, _)| *key).collect();
+    let kill = Effect::Kill(Kill { sessions, reason, message, announce });
+    let values = if answer.is_null() { Values::default() } else { Values::args([answer]) };
+    Ok(Answer { values, effect: Some(kill) })
+}

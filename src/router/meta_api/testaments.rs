@@ -1,0 +1,88 @@
+//! The procedures of the testament meta API. What is kept, and what becomes of it, is in
+//! [`testament`](crate::router::testament). [wamp: advanced/pubsub_testament]
+
+use serde_json::Value;
+
+use super::{Answer, MetaCall};
+use crate::auth::authorizer::Action;
+use crate::codec::{self, Serializer};
+use crate::id::PublicationId;
+use crate::message::{Dict, Message, MessageType};
+use crate::payload::Values;
+use crate::router::fault::{self, Refusal};
+use crate::router::request::{check_audience, check_uri, denied, refuse_reserved};
+use crate::router::testament::Scope;
+use crate::uri::MatchPolicy;
+
+/// `add_testament(topic, args, kwargs; publish_options?, scope?)`: the id that the publication will have.
+///
+/// Whatever a PUBLISH would be refused for is refused now, when there is somebody to hear it.
+pub(super) fn add(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+    let scope = scope(call, 4)?;
+    let topic = call.text(0, "topic")?;
+    let (args, kwargs) = (list(call, 1, "args")?, dictionary(call, 2, "kwargs")?);
+    let options = dictionary(call, 3, "publish_options")?;
+
+    let code = u64::from(MessageType::Publish.code());
+    let mut publish = vec![code.into(), 1.into(), Value::Object(options), topic.into()];
+    if !args.is_empty() || !kwargs.is_empty() {
+        publish.push(Value::Array(args));
+    }
+    if !kwargs.is_empty() {
+        publish.push(Value::Object(kwargs));
+    }
+    let (publish, _) = codec::encode_values(&Values::args(publish), Serializer::Json);
+    let options = match codec::decode(Serializer::Json, &publish, &call.limits.decode()) {
+        Ok((Message::Publish { options, .. }, _)) => options,
+        Ok(_) => return Err(call.invalid("topic", "that of a PUBLISH")),
+        Err(error) => {
+            let text = format!("{}: {error}", call.procedure);
+            return Err(Refusal::new(fault::INVALID_ARGUMENT, text));
+        }
+    };
+    let (_, joined) = call.sessions.joined(call.caller).expect("the caller has joined");
+    let config = &call.realm.config;
+    check_uri(topic, MatchPolicy::Exact, config.uri_check, call.limits.uri_length)?;
+    refuse_reserved(topic)?;
+    check_audience(&options, call.limits)?;
+    let role = &config.roles[joined.role];
+    if !role.authorize(topic, Action::Publish).allow {
+        return Err(denied(role, topic, Action::Publish));
+    }
+
+    let id = PublicationId(call.random.id());
+    let (_, joined) = call.sessions.joined_mut(call.caller).expect("the caller has joined");
+    joined.testaments.add(scope, id, publish.into(), call.limits)?;
+    Ok(Answer::one(id.0))
+}
+
+/// `flush_testaments(scope?)`: how many there were.
+pub(super) fn flush(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+    let scope = scope(call, 0)?;
+    let (_, joined) = call.sessions.joined_mut(call.caller).expect("the caller has joined");
+    Ok(Answer::one(joined.testaments.flush(scope)))
+}
+
+fn scope(call: &MetaCall<'_>, position: usize) -> Result<Scope, Refusal> {
+    let Some(scope) = call.argument(position, "scope") else { return Ok(Scope::default()) };
+    scope.as_str().and_then(Scope::from_name).ok_or_else(|| {
+        let text = [call.procedure, ": expected scope to be \"detached\" or \"destroyed\""].concat();
+        Refusal::new(fault::TESTAMENT_ERROR, text)
+    })
+}
+
+fn list(call: &MetaCall<'_>, position: usize, name: &str) -> Result<Vec<Value>, Refusal> {
+    match call.argument(position, name) {
+        None => Ok(Vec::new()),
+        Some(Value::Array(list)) => Ok(list.clone()),
+        Some(_) => Err(call.invalid(name, "a list")),
+    }
+}
+
+fn dictionary(call: &MetaCall<'_>, position: usize, name: &str) -> Result<Dict, Refusal> {
+    match call.argument(position, name) {
+        None => Ok(Dict::new()),
+        Some(Value::Object(dict)) => Ok(dict.clone()),
+        Some(_) => Err(call.invalid(name, "a dictionary")),
+    }
+}
