@@ -136,6 +136,51 @@ fn the_answer_of_a_kill_comes_before_its_news() {
 }
 
 #[test]
+fn what_a_kill_ends_is_told_in_the_order_of_its_ending() {
+    let mut w = Wamp::new();
+    let [alice, bob] = w.join("realm1");
+    let topics = [
+        "wamp.session.on_leave",
+        "wamp.subscription.on_delete",
+        "wamp.registration.on_unregister",
+        "com.myapp.testament",
+        "wamp.subscription.on_unsubscribe",
+        "wamp.registration.on_delete",
+    ];
+    let [left, deleted, unregistered, testament, unsubscribed, gone] =
+        std::array::from_fn(|at| w.subscribe(alice, at as u64 + 1, topics[at]));
+    w.register(bob, 1, "com.myapp.procedure1");
+    w.subscribe(bob, 2, "com.myapp.topic1");
+    w.say(bob, json!([48, 3, {}, "wamp.session.add_testament", ["com.myapp.testament", [], {}]]));
+    w.expect(bob, json!([50, 3, {}, ["*"]]));
+    w.call(alice, 7, "com.myapp.procedure1");
+    w.hear_all(bob);
+    w.say(alice, json!([48, 8, {}, "wamp.session.kill", [bob.session]]));
+    w.expect(alice, json!([50, 8, {}]));
+    w.expect_error(alice, 48, 7, "wamp.error.canceled");
+    let events: Vec<_> = w.hear_all(alice).into_iter().map(|event| event[1].as_u64()).collect();
+    assert_eq!(events, [unregistered, gone, unsubscribed, deleted, testament, left].map(Some));
+    w.expect(bob, json!([6, {}, "wamp.close.killed"]));
+    w.expect_silence();
+}
+
+#[test]
+fn who_is_told_of_a_subscription_finds_it_and_who_is_told_of_its_end_does_not() {
+    let mut w = Wamp::new();
+    let [observer, alice] = w.join("realm1");
+    w.subscribe(observer, 1, "wamp.subscription.on_create");
+    w.subscribe(observer, 2, "wamp.subscription.on_unsubscribe");
+    let id = w.subscribe(alice, 1, "com.myapp.topic1");
+    w.expect(observer, json!([36, 1, "*", {}, [alice.session, "*"]]));
+    w.say(observer, json!([48, 3, {}, "wamp.subscription.list_subscribers", [id]]));
+    w.expect(observer, json!([50, 3, {}, [[alice.session]]]));
+    w.lose(alice);
+    w.expect(observer, json!([36, 2, "*", {}, [alice.session, id]]));
+    w.say(observer, json!([48, 4, {}, "wamp.subscription.get", [id]]));
+    w.expect_error(observer, 48, 4, "wamp.error.no_such_subscription");
+}
+
+#[test]
 fn who_is_told_of_a_join_finds_the_session_and_who_is_told_of_a_leave_does_not() {
     let mut w = Wamp::new();
     let [observer] = w.join("realm1");

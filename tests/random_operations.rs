@@ -13,7 +13,7 @@ use wamplet::config::{Config, Limits, RealmConfig};
 const CLIENTS: usize = 7;
 
 /// Names that meet as topics, procedures, prefixes and wildcards.
-const URIS: [(&str, &str); 9] = [
+const URIS: [(&str, &str); 11] = [
     ("exact", "a.b"),
     ("exact", "a.c"),
     ("exact", "a.b.c"),
@@ -23,6 +23,8 @@ const URIS: [(&str, &str); 9] = [
     ("wildcard", "a."),
     ("wildcard", "..c"),
     ("exact", "wamp.session.on_leave"),
+    ("prefix", "wamp.subscription."),
+    ("wildcard", "wamp.registration."),
 ];
 
 /// One end of a transport and what it knows.

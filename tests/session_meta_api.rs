@@ -468,3 +468,26 @@ fn meta_events_reveal_no_publisher_and_have_publication_ids() {
     assert_eq!(publications.len(), 2);
     assert!(publications[0] != publications[1] && publications.iter().all(Option::is_some));
 }
+
+#[test]
+fn a_filter_may_be_named_and_may_be_empty() {
+    let mut w = Wamp::new();
+    let [alice, _bob] = w.join("realm1");
+    let cases = [
+        (json!([]), json!({ "filter_authroles": ["anonymous"] }), 2),
+        (json!([["anonymous", "admin"]]), json!({}), 2),
+        (json!([null]), json!({}), 2),
+        (json!([[]]), json!({}), 0),
+        (json!([]), json!({ "filter_authroles": ["admin"] }), 0),
+    ];
+    let mut request = 0;
+    for (args, kwargs, expected) in cases {
+        for procedure in ["wamp.session.count", "wamp.session.list"] {
+            request += 1;
+            w.say(alice, json!([48, request, {}, procedure, args, kwargs]));
+            let answer = w.expect(alice, json!([50, request, {}, ["*"]]))[3][0].clone();
+            let count = answer.as_array().map_or(answer.as_u64(), |list| Some(list.len() as u64));
+            assert_eq!(count, Some(expected), "{procedure} {args} {kwargs}");
+        }
+    }
+}

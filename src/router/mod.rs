@@ -2,8 +2,8 @@
 //!
 //! Owns transports, sessions and realms, and decides what each message causes. Never reads a clock, draws entropy,
 //! opens a socket or spawns: time comes with every input, chance from one seed, and what must be done goes into the
-//! caller's [`Outbox`]. Publishing is in `broker`, calling in `dealer`, the router's own procedures in
-//! `meta_api`.
+//! caller's [`Outbox`]. Publishing is in `broker`, calling in `dealer`, the router's own procedures and what it tells of
+//! itself in `meta_api`, what sessions leave behind in `testament`, what is taken away from them in `revocation`.
 //!
 //! Its methods are of two kinds: `handle_*` (and `reload`) takes an input in, and never fails, since what a peer does
 //! wrong ends in an answer to that peer; `next_timeout` says when [`handle_timeout`](Router::handle_timeout) wants to be called.
@@ -474,7 +474,8 @@ impl<P: Payload> Router<P> {
         if announce {
             let style = realm.config.on_leave;
             for held in held {
-                self.publish_removed(joined.realm, joined.id, held, now, outbox);
+                let is_gone = held.is_gone(&self.realms[joined.realm]);
+                self.publish_removed(joined.realm, joined.id, held, is_gone, now, outbox);
             }
             self.publish_testaments(&joined, now, outbox);
             let session = || sessions::on_leave(&joined, style);

@@ -175,10 +175,11 @@ impl<P: Payload> Router<P> {
         let held = Held::Subscription(subscription);
         let is_told = held.is_told(realm);
         realm.broker.unsubscribe(subscription, key);
+        let is_gone = held.is_gone(realm);
         let (realm, session) = (joined.realm, joined.id);
         cx.outbox.send(key, transport.accepts(), Message::Unsubscribed { request, details: None });
         if is_told {
-            self.publish_removed(realm, session, held, now, outbox);
+            self.publish_removed(realm, session, held, is_gone, now, outbox);
         }
         Ok(())
     }
@@ -257,10 +258,11 @@ impl<P: Payload> Router<P> {
         let held = Held::Registration(registration);
         let is_told = held.is_told(realm);
         realm.dealer.unregister(registration, key);
+        let is_gone = held.is_gone(realm);
         let (realm, session) = (joined.realm, joined.id);
         cx.outbox.send(key, transport.accepts(), Message::Unregistered { request, details: None });
         if is_told {
-            self.publish_removed(realm, session, held, now, outbox);
+            self.publish_removed(realm, session, held, is_gone, now, outbox);
         }
         Ok(())
     }

@@ -34,6 +34,7 @@ impl<P: Payload> Router<P> {
         let held = Held::Registration(registration);
         let is_told = held.is_told(&realms[realm]);
         realms[realm].dealer.unregister(registration, key);
+        let is_gone = held.is_gone(&realms[realm]);
         if joined.announced.callee_registration_revocation {
             let reason = reason.map(Into::into);
             let details = Some(UnregisteredDetails { registration: Some(registration), reason });
@@ -41,7 +42,7 @@ impl<P: Payload> Router<P> {
             cx.outbox.send(key, transport.accepts(), message);
         }
         if is_told {
-            self.publish_removed(realm, session, held, now, outbox);
+            self.publish_removed(realm, session, held, is_gone, now, outbox);
         }
     }
 
@@ -64,6 +65,7 @@ impl<P: Payload> Router<P> {
         let held = Held::Subscription(subscription);
         let is_told = held.is_told(&realms[realm]);
         realms[realm].broker.unsubscribe(subscription, key);
+        let is_gone = held.is_gone(&realms[realm]);
         if joined.announced.subscriber_subscription_revocation {
             let reason = reason.map(Into::into);
             let details = Some(UnsubscribedDetails { subscription: Some(subscription), reason });
@@ -71,7 +73,7 @@ impl<P: Payload> Router<P> {
             cx.outbox.send(key, transport.accepts(), message);
         }
         if is_told {
-            self.publish_removed(realm, session, held, now, outbox);
+            self.publish_removed(realm, session, held, is_gone, now, outbox);
         }
     }
 }

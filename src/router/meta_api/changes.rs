@@ -41,7 +41,8 @@ impl Held {
         }
     }
 
-    fn is_gone(self, realm: &Realm) -> bool {
+    /// Whether it went with the last session that held it.
+    pub(crate) fn is_gone(self, realm: &Realm) -> bool {
         match self {
             Self::Registration(id) => realm.dealer.get(id).is_none(),
             Self::Subscription(id) => realm.broker.get(id).is_none(),
@@ -126,19 +127,21 @@ impl<P: Payload> Router<P> {
         self.publish_meta(realm, topics.joined, &values, now, outbox);
     }
 
-    /// Tells that a session holds no longer what [was told](Held::is_told), and that it is gone, if it is.
+    /// Tells that a session holds no longer what [was told](Held::is_told), and that it went with the session if
+    /// `is_gone`.
     pub(in crate::router) fn publish_removed(
         &mut self,
         realm: usize,
         session: SessionId,
         held: Held,
+        is_gone: bool,
         now: Now,
         outbox: &mut Outbox<P>,
     ) {
         let topics = held.topics();
         let values = || Values::args([session.0.into(), held.id().into()]);
         self.publish_meta(realm, topics.left, &values, now, outbox);
-        if held.is_gone(&self.realms[realm]) {
+        if is_gone {
             self.publish_meta(realm, topics.deleted, &values, now, outbox);
         }
     }
