@@ -122,8 +122,8 @@ export interface Inspection {
   realms: {
     name: string;
     sessions: Record<string, unknown>[];
-    subscriptions: { id: number; uri: string; match: string; subscribers: number[] }[];
-    registrations: { id: number; uri: string; match: string; invoke: string; callees: number[] }[];
+    subscriptions: { id: number; created: string; uri: string; match: string; subscribers: number[] }[];
+    registrations: { id: number; created: string; uri: string; match: string; invoke: string; callees: number[] }[];
   }[];
 }
 
