@@ -53,6 +53,7 @@ async fn the_documented_session_monitor_joins_with_its_role_and_prints_who_else_
         authrole: "monitor".into(),
         authmethod: "component".into(),
         authprovider: "static".into(),
+        authextra: None,
     };
     assert_eq!(world.identities(), [identity]);
     assert_eq!(world.serializers(), [Serializer::MsgPack]);

@@ -16,6 +16,7 @@ fn identity(realm: &str, authid: Option<&str>, authrole: &str) -> Identity {
         authrole: authrole.into(),
         authmethod: "internal".into(),
         authprovider: "component".into(),
+        authextra: None,
     }
 }
 

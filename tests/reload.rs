@@ -34,6 +34,7 @@ fn join_as(w: &mut Wamp, realm: &str, authrole: &str) -> Peer {
         authrole: authrole.into(),
         authmethod: "internal".into(),
         authprovider: "component".into(),
+        authextra: None,
     };
     let peer = w.open_transport(Transport { identity: Some(identity), ..Transport::default() });
     w.hello(peer, realm, all_roles())

@@ -233,6 +233,7 @@ pub(super) fn anonymous(config: &AnonymousAuth) -> Option<Identity> {
         authrole: role.unwrap_or_else(|| "anonymous".into()),
         authmethod: "anonymous".into(),
         authprovider: "static".into(),
+        authextra: None,
     })
 }
 

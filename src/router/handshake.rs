@@ -10,19 +10,17 @@ use super::authorization::Guard;
 use super::fault::{self, Fault};
 use super::meta_api::sessions;
 use super::outbox::{Close, Outbox};
-use super::session::{Announced, Identity, Joined, State};
+use super::session::{Announced, Joined, State};
 use super::sorted_map::SortedMap;
 use super::stats::Meter;
 use super::testament::Testaments;
 use super::{Now, Router};
+use crate::auth::{ANONYMOUS, Identity};
 use crate::config::RealmConfig;
 use crate::id::{RequestId, SessionId, SessionKey};
 use crate::message::{Dict, Message, dict};
 use crate::payload::Payload;
 use crate::uri;
-
-/// The role of a session that did not authenticate.
-const ANONYMOUS: &str = "anonymous";
 
 impl<P: Payload> Router<P> {
     /// Handles a message of a transport without a session: HELLO, or ABORT, or else it is a violation.
@@ -134,10 +132,12 @@ impl<P: Payload> Router<P> {
         let authrole = identity.map_or(ANONYMOUS, |identity| &identity.authrole);
         let session = self.sessions.get_mut(key).expect("the transport that said HELLO is open");
         // What a client says of itself is told to others as it came.
-        let authextra = match hello.get("authextra") {
-            Some(authextra @ Value::Object(_)) => authextra.clone(),
-            _ => Dict::new().into(),
-        };
+        let authextra =
+            match (identity.and_then(|identity| identity.authextra.clone()), hello.get("authextra")) {
+                (Some(authextra), _) => authextra.into(),
+                (None, Some(authextra @ Value::Object(_))) => authextra.clone(),
+                _ => Dict::new().into(),
+            };
         let mut welcome = dict([
             ("realm", realm.config.name.as_str().into()),
             ("authid", authid.as_str().into()),

@@ -12,7 +12,7 @@ use super::counters::ByType;
 use super::dealer::Dealer;
 use super::decisions::Decisions;
 use super::pattern_index::{SeededMap, sorted};
-use super::session::TRUSTED;
+use crate::auth::TRUSTED;
 use crate::auth::authorizer::Role;
 use crate::config::RealmConfig;
 use crate::id::{SessionId, SessionKey};

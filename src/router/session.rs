@@ -13,6 +13,7 @@ use super::sorted_map::SortedMap;
 use super::stats::{Handshake, Meter};
 use super::testament::Testaments;
 use super::timers::TimerId;
+use crate::auth::Identity;
 use crate::codec::Serializer;
 use crate::id::{RegistrationId, RequestId, SessionId, SessionKey, SubscriptionId};
 use crate::message::{Dict, dict};
@@ -40,25 +41,6 @@ pub struct Transport {
     /// More that the driver knows; appears beside the above in the session details, or instead of it.
     pub extra: Dict,
 }
-
-/// Who the peer of a transport is: fixed by the driver, whatever the peer says of itself. A component that the router
-/// started, a port that a page handed out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// The one realm that the peer may join, which a HELLO may leave out. Default the one that the HELLO names.
-    pub realm: Option<String>,
-    /// Default generated, as for an anonymous session.
-    pub authid: Option<String>,
-    /// A role of the realm; or [`TRUSTED`], which may do everything where the realm does not say otherwise.
-    pub authrole: String,
-    /// What the session details say about how the peer was authenticated.
-    pub authmethod: String,
-    /// What the session details say about who authenticated it.
-    pub authprovider: String,
-}
-
-/// The role that no configuration names and every realm has, for those whom the driver trusts as itself.
-pub const TRUSTED: &str = "trusted";
 
 impl Transport {
     /// What the peer can be sent.

@@ -291,6 +291,7 @@ fn identity_of_component(component: &Dict) -> Result<Identity, JsError> {
         authrole: text("authrole")?,
         authmethod: "component".into(),
         authprovider: "static".into(),
+        authextra: None,
     })
 }
 

@@ -72,6 +72,7 @@ fn identity(component: &Component, role: &str) -> Identity {
         authrole: role.to_owned(),
         authmethod: "component".into(),
         authprovider: "static".into(),
+        authextra: None,
     }
 }
 

@@ -1,0 +1,184 @@
+//! The authentication methods of one listening transport, and the choice among them.
+//!
+//! Owns which method a HELLO leads to. What each method then does is in the file of its name; what is pending between two
+//! messages of a client is an [`Exchange`].
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::anonymous::Anonymous;
+use super::cookie::Logins;
+use super::cryptosign::AuthorizedKeys;
+use super::exchange::Exchange;
+use super::principals::Provider;
+use super::scram::{Dialect, ScramKeys};
+use super::ticket::Ticket;
+use super::tls::{Certificate, Fingerprints};
+use super::wampcra::CraSecret;
+use super::{AUTHENTICATION_DENIED, Ask, Identity, NO_MATCHING_AUTH_METHOD};
+use crate::id::SessionId;
+use crate::message::Dict;
+use crate::payload::Values;
+use crate::router::Now;
+
+/// How the clients of one listening transport authenticate. Default in no way: nobody gets in.
+#[derive(Debug, Default)]
+pub struct Methods {
+    /// `anonymous`.
+    pub anonymous: Option<Anonymous>,
+    /// `ticket`.
+    pub ticket: Option<Provider<Ticket>>,
+    /// `wampcra`.
+    pub wampcra: Option<Provider<CraSecret>>,
+    /// `scram`, which clients also call `wamp-scram`.
+    pub scram: Option<Provider<ScramKeys>>,
+    /// `cryptosign`.
+    pub cryptosign: Option<Provider<AuthorizedKeys>>,
+    /// `tls`.
+    pub tls: Option<Provider<Fingerprints>>,
+    /// `cookie`: who has logged in before.
+    pub cookie: Option<Arc<dyn Logins>>,
+}
+
+/// What a client said, and what the router knows and chooses while it answers.
+#[derive(Debug)]
+pub struct Hello<'a> {
+    /// `HELLO.Realm`, if it names one.
+    pub realm: Option<&'a str>,
+    /// `HELLO.Details`.
+    pub details: &'a Dict,
+    /// The id that WELCOME will carry.
+    pub session: SessionId,
+    /// A fresh authid, for a client that has none of its own.
+    pub serial: String,
+    /// `transport` of the session details, for authenticators.
+    pub transport: Value,
+    /// Fresh chance, for challenges. Used once.
+    pub entropy: [u8; 32],
+    pub now: Now,
+}
+
+/// What the driver knows of a transport that a peer cannot make up. Default nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Channel {
+    /// The channel id of type `tls-exporter` (RFC 9266), of a TLS connection.
+    pub tls_exporter: Option<[u8; 32]>,
+    /// The channel id of type `tls-unique` (RFC 5929) of a TLS connection before 1.3, hashed by SHA-256 as Autobahn does.
+    pub tls_unique: Option<[u8; 32]>,
+    /// The certificate of the client, which the driver has verified.
+    pub certificate: Option<Certificate>,
+    /// The value of the cookie that the transport was opened with, or was given.
+    pub cookie: Option<String>,
+}
+
+/// What comes next between the router and a client that wants in.
+#[derive(Debug)]
+pub enum Step {
+    /// WELCOME.
+    Accept {
+        /// Its realm is where the session joins, whatever HELLO names; `None` where nobody names one.
+        identity: Identity,
+        /// More entries for `WELCOME.Details.authextra`, and for nobody else to see.
+        welcome_extra: Dict,
+    },
+    /// CHALLENGE, to be answered by AUTHENTICATE.
+    Challenge { method: &'static str, extra: Dict, exchange: Exchange },
+    /// A question for an authenticator.
+    Ask { ask: Ask, values: Values, exchange: Exchange },
+    /// ABORT.
+    Deny(Denial),
+}
+
+/// Why somebody is not let in, as ABORT says it. Names no principal, unless an authenticator does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// The reason of the ABORT.
+    pub error: Cow<'static, str>,
+    /// Its message.
+    pub text: Cow<'static, str>,
+}
+
+impl Methods {
+    /// Answers a HELLO: the first of the client's `authmethods` that is configured and possible here decides. A client
+    /// that names none means `anonymous`.
+    pub fn begin(&self, hello: &Hello<'_>, channel: &Channel) -> Step {
+        let anonymous = [Value::from("anonymous")];
+        let offered = match hello.details.get("authmethods") {
+            Some(Value::Array(offered)) if !offered.is_empty() => offered.as_slice(),
+            None | Some(Value::Null | Value::Array(_)) => &anonymous,
+            Some(_) => &[],
+        };
+        for method in offered {
+            if let Some(step) = self.by(method.as_str().unwrap_or_default(), hello, channel) {
+                return step;
+            }
+        }
+        Step::Deny(Denial {
+            error: NO_MATCHING_AUTH_METHOD.into(),
+            text: "none of the methods in HELLO.Details.authmethods is possible here".into(),
+        })
+    }
+
+    /// Answers a HELLO by one method, if it is configured and possible here.
+    fn by(&self, method: &str, hello: &Hello<'_>, channel: &Channel) -> Option<Step> {
+        match method {
+            "anonymous" => Some(self.anonymous.as_ref()?.begin(hello)),
+            "ticket" => Some(self.ticket.as_ref()?.begin(hello)),
+            "wampcra" => Some(self.wampcra.as_ref()?.begin(hello)),
+            "scram" => Some(self.scram.as_ref()?.begin(hello, Dialect::Crossbar)),
+            "wamp-scram" => Some(self.scram.as_ref()?.begin(hello, Dialect::Wamp)),
+            "cryptosign" => Some(self.cryptosign.as_ref()?.begin(hello, channel)),
+            "tls" => Some(self.tls.as_ref()?.begin(hello, channel.certificate.as_ref()?)),
+            "cookie" => self.cookie_login(hello, channel),
+            _ => None,
+        }
+    }
+
+    /// The login that the cookie of the transport stands for, if it is one for this realm.
+    fn cookie_login(&self, hello: &Hello<'_>, channel: &Channel) -> Option<Step> {
+        let mut identity = self.cookie.as_ref()?.login(channel.cookie.as_deref()?, hello.now)?;
+        if hello.realm.is_some() && identity.realm.as_deref() != hello.realm {
+            return None;
+        }
+        identity.authprovider = "cookie".into();
+        Some(Step::Accept { identity, welcome_extra: Dict::new() })
+    }
+
+    /// Remembers who has joined, so that its cookie stands for it. For the router to call with each WELCOME; does nothing
+    /// where cookies do not log in, and for anonymous sessions.
+    pub fn remember(&self, channel: &Channel, joined: &Identity, now: Now) {
+        let (Some(logins), Some(cookie)) = (&self.cookie, &channel.cookie) else { return };
+        if joined.authmethod != "anonymous" {
+            logins.remember(cookie, joined, now);
+        }
+    }
+
+    /// Forgets who logged in by the cookie of the transport. For the router to call at GOODBYE `wamp.close.logout`.
+    pub fn forget(&self, channel: &Channel) {
+        if let (Some(logins), Some(cookie)) = (&self.cookie, &channel.cookie) {
+            logins.forget(cookie);
+        }
+    }
+}
+
+/// The same one, not an equal one.
+impl PartialEq for Methods {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Step {
+    /// Refuses whoever cannot prove what it says. One answer for an unknown principal, a wrong secret, and a signature that
+    /// is none.
+    pub(super) fn refuse() -> Self {
+        Self::refuse_hello("the client could not be authenticated")
+    }
+
+    /// Refuses a HELLO that lacks what the method needs, whoever it is from.
+    pub(super) fn refuse_hello(text: &'static str) -> Self {
+        Self::Deny(Denial { error: AUTHENTICATION_DENIED.into(), text: text.into() })
+    }
+}
