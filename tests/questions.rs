@@ -32,6 +32,7 @@ fn join_trusted(w: &mut Wamp, realm: &str, callee: Value) -> Peer {
         authrole: TRUSTED.into(),
         authmethod: "internal".into(),
         authprovider: "component".into(),
+        authextra: None,
     };
     let peer = w.open_transport(Transport { identity: Some(identity), ..Transport::default() });
     let mut roles = all_roles();

@@ -1,7 +1,10 @@
 //! `anonymous`: no proof at all.
 
+use super::authenticator::{Authenticator, question};
+use super::exchange::{Client, Wait};
 use super::methods::{Hello, Step};
-use super::{Authenticator, Grant};
+use super::{ANONYMOUS, Grant};
+use crate::message::Dict;
 
 /// What a client gets that proves nothing.
 #[derive(Clone, Debug)]
@@ -13,7 +16,16 @@ pub enum Anonymous {
 }
 
 impl Anonymous {
-    pub(super) fn begin(&self, _hello: &Hello<'_>) -> Step {
-        Step::refuse()
+    pub(super) fn begin(&self, hello: &Hello<'_>) -> Step {
+        match self {
+            Self::Static(grant) => {
+                Client::new(hello, ANONYMOUS, &hello.serial, None).accept(grant.clone(), Dict::new())
+            }
+            Self::Dynamic(authenticator) => {
+                let values = question(hello, ANONYMOUS, Some(&hello.serial), None);
+                let client = Client::new(hello, ANONYMOUS, &hello.serial, Some(authenticator));
+                client.ask(authenticator, values, Wait::Admission)
+            }
+        }
     }
 }

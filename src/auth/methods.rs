@@ -15,9 +15,8 @@ use super::exchange::Exchange;
 use super::principals::Provider;
 use super::scram::{Dialect, ScramKeys};
 use super::ticket::Ticket;
-use super::tls::{Certificate, Fingerprints};
 use super::wampcra::CraSecret;
-use super::{AUTHENTICATION_DENIED, Ask, Identity, NO_MATCHING_AUTH_METHOD};
+use super::{AUTHENTICATION_DENIED, Ask, Certificate, Fingerprints, Identity, NO_MATCHING_AUTH_METHOD};
 use crate::id::SessionId;
 use crate::message::Dict;
 use crate::payload::Values;
@@ -100,6 +99,21 @@ pub struct Denial {
     pub text: Cow<'static, str>,
 }
 
+impl<'a> Hello<'a> {
+    /// `HELLO.Details.authid`, if it names one.
+    pub(super) fn authid(&self) -> Option<&'a str> {
+        self.details.get("authid")?.as_str()
+    }
+
+    /// An entry of `HELLO.Details.authextra`, if it is there and not null.
+    pub(super) fn authextra(&self, key: &str) -> Option<&'a Value> {
+        self.details.get("authextra")?.get(key).filter(|value| !value.is_null())
+    }
+}
+
+/// What a HELLO lacks.
+pub(super) const NO_AUTHID: &str = "this method needs HELLO.Details.authid";
+
 impl Methods {
     /// Answers a HELLO: the first of the client's `authmethods` that is configured and possible here decides. A client
     /// that names none means `anonymous`.
@@ -130,13 +144,16 @@ impl Methods {
             "scram" => Some(self.scram.as_ref()?.begin(hello, Dialect::Crossbar)),
             "wamp-scram" => Some(self.scram.as_ref()?.begin(hello, Dialect::Wamp)),
             "cryptosign" => Some(self.cryptosign.as_ref()?.begin(hello, channel)),
+            #[cfg(feature = "native")]
             "tls" => Some(self.tls.as_ref()?.begin(hello, channel.certificate.as_ref()?)),
+            #[cfg(feature = "native")]
             "cookie" => self.cookie_login(hello, channel),
             _ => None,
         }
     }
 
     /// The login that the cookie of the transport stands for, if it is one for this realm.
+    #[cfg(feature = "native")]
     fn cookie_login(&self, hello: &Hello<'_>, channel: &Channel) -> Option<Step> {
         let mut identity = self.cookie.as_ref()?.login(channel.cookie.as_deref()?, hello.now)?;
         if hello.realm.is_some() && identity.realm.as_deref() != hello.realm {

@@ -6,6 +6,7 @@
 mod anonymous;
 mod authenticator;
 pub mod authorizer;
+mod certificate;
 mod cookie;
 mod cryptosign;
 pub mod decider;
@@ -14,13 +15,16 @@ pub mod hex;
 mod identity;
 mod methods;
 mod principals;
+mod proof;
 mod scram;
 mod ticket;
+#[cfg(feature = "native")]
 mod tls;
 mod wampcra;
 
 pub use self::anonymous::Anonymous;
 pub use self::authenticator::Authenticator;
+pub use self::certificate::{Certificate, Fingerprint, Fingerprints};
 pub use self::cookie::{Logins, MemoryLogins};
 pub use self::cryptosign::AuthorizedKeys;
 pub use self::decider::{Ask, Decider, Deciding, Failure};
@@ -30,7 +34,6 @@ pub use self::methods::{Channel, Denial, Hello, Methods, Step};
 pub use self::principals::{Principal, Principals, Provider};
 pub use self::scram::{Kdf, ScramKeys};
 pub use self::ticket::Ticket;
-pub use self::tls::{Certificate, Fingerprint, Fingerprints};
 pub use self::wampcra::{CraSecret, Salting};
 
 pub(crate) const AUTHENTICATION_DENIED: &str = "wamp.error.authentication_denied";

@@ -32,7 +32,7 @@ mod sorted_map;
 mod stats;
 mod testament;
 mod timers;
-mod utc;
+pub(crate) mod utc;
 
 use bytes::Bytes;
 use foldhash::fast::FixedState;
