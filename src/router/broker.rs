@@ -19,11 +19,11 @@ use crate::uri::MatchPolicy;
 /// The subscriptions of one realm.
 #[derive(Debug)]
 pub(crate) struct Broker {
-    index: PatternIndex,
-    subscriptions: SeededMap<SubscriptionId, Box<Subscription>>,
-    last_id: SubscriptionId,
+    pub(super) index: PatternIndex,
+    pub(super) subscriptions: SeededMap<SubscriptionId, Box<Subscription>>,
+    pub(super) last_id: SubscriptionId,
     /// The subscriptions that match a publication; kept so that a warm publication allocates nothing.
-    matching: Vec<SubscriptionId>,
+    pub(super) matching: Vec<SubscriptionId>,
     /// EVENTs that a receiver could not take.
     pub dropped_events: u64,
 }

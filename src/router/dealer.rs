@@ -24,10 +24,10 @@ use crate::uri::MatchPolicy;
 /// The registrations and open invocations of one realm.
 #[derive(Debug)]
 pub(crate) struct Dealer {
-    index: PatternIndex,
-    registrations: SeededMap<RegistrationId, Box<Registration>>,
-    last_id: RegistrationId,
-    invocations: Slab<Invocation>,
+    pub(super) index: PatternIndex,
+    pub(super) registrations: SeededMap<RegistrationId, Box<Registration>>,
+    pub(super) last_id: RegistrationId,
+    pub(super) invocations: Slab<Invocation>,
     /// Position of the realm in the router, for the timers of calls.
     realm: usize,
 }
@@ -65,16 +65,16 @@ pub(crate) enum Caller {
 
 /// A call under way.
 #[derive(Debug)]
-struct Invocation {
-    caller: Caller,
-    callee: SessionKey,
+pub(super) struct Invocation {
+    pub caller: Caller,
+    pub callee: SessionKey,
     /// Of the INVOCATION.
-    request: RequestId,
+    pub request: RequestId,
     wants_progress: bool,
     /// The strongest CANCEL so far: `kill` waits for the callee.
     killed: bool,
-    timeout_ms: u64,
-    timer: Option<TimerId>,
+    pub timeout_ms: u64,
+    pub timer: Option<TimerId>,
 }
 
 /// How a call ends.

@@ -10,6 +10,8 @@
 
 mod authorization;
 mod broker;
+#[cfg(debug_assertions)]
+mod check;
 mod context;
 #[cfg(feature = "native")]
 mod counters;
@@ -359,6 +361,8 @@ impl<P: Payload> Router<P> {
         if !self.due.is_empty() {
             self.publish_due_stats(now, outbox);
         }
+        #[cfg(debug_assertions)]
+        self.check();
     }
 
     /// Adds up what was sent since the last time, all of it to sessions of this realm.

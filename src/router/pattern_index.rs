@@ -67,6 +67,12 @@ impl PatternIndex {
         }
     }
 
+    /// How many patterns there are.
+    #[cfg(debug_assertions)]
+    pub(super) fn len(&self) -> usize {
+        self.exact.len() + self.prefix.len() + self.wildcard.len()
+    }
+
     /// Visits every pattern that matches `uri`: the exact one, the prefixes from short to long, the wildcards with
     /// literal components before empty ones.
     pub fn for_each_match(&self, uri: &str, mut visit: impl FnMut(MatchPolicy, u64)) {
@@ -105,6 +111,11 @@ struct PrefixNode {
 impl PrefixNode {
     fn new(label: &[u8], value: Option<u64>) -> Self {
         Self { label: label.into(), value, children: Vec::new() }
+    }
+
+    #[cfg(debug_assertions)]
+    fn len(&self) -> usize {
+        usize::from(self.value.is_some()) + self.children.iter().map(Self::len).sum::<usize>()
     }
 
     fn child(&self, first: u8) -> Result<usize, usize> {
@@ -188,6 +199,12 @@ struct WildcardNode {
 impl WildcardNode {
     fn new(seed: u64) -> Self {
         Self { value: None, literal: SeededMap::with_hasher(FixedState::with_seed(seed)), any: None }
+    }
+
+    #[cfg(debug_assertions)]
+    fn len(&self) -> usize {
+        let below = self.literal.values().map(|child| child.len()).sum::<usize>();
+        usize::from(self.value.is_some()) + below + self.any.as_ref().map_or(0, |child| child.len())
     }
 
     fn is_leaf(&self) -> bool {

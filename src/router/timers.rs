@@ -81,6 +81,23 @@ impl Timers {
         None
     }
 
+    /// What a timer that runs is for.
+    #[cfg(debug_assertions)]
+    pub(super) fn get(&self, TimerId { slot, sequence }: TimerId) -> Option<Timer> {
+        self.running.get(slot).filter(|(running, _)| *running == sequence).map(|(_, timer)| *timer)
+    }
+
+    /// How many timers run; panics where one has no deadline, or where the next deadline is that of none.
+    #[cfg(debug_assertions)]
+    pub(super) fn check(&self) -> usize {
+        let runs = |Reverse((_, sequence, slot)): &Reverse<(u64, u64, usize)>| {
+            is_running(&self.running, *slot, *sequence)
+        };
+        assert_eq!(self.deadlines.iter().filter(|deadline| runs(deadline)).count(), self.running.len());
+        assert!(self.deadlines.peek().is_none_or(runs), "the next deadline is that of a timer that runs");
+        self.running.len()
+    }
+
     /// Takes away stopped timers from the top, so that the next deadline is that of one that runs.
     fn uncover(&mut self) {
         while let Some(Reverse((_, sequence, slot))) = self.deadlines.peek()

@@ -1,0 +1,196 @@
+//! What must hold between inputs: both sides of every relation of the router's tables agree.
+//!
+//! Owns the walk over all of them, which debug builds do after each input and other builds not at all. Whoever adds a
+//! table adds what must hold of it here. It allocates nothing, so that tests of allocation see the router alone.
+
+use super::Router;
+use super::broker::Broker;
+use super::dealer::Dealer;
+use super::realm::Realm;
+use super::session::{Joined, Sessions, State};
+use super::timers::{Timer, Timers};
+use crate::id::SessionKey;
+
+/// Sessions, subscribers, callees and calls all told, above which the walk is left out: it costs as much as they are,
+/// after every input.
+const WALKED: usize = 256;
+
+impl<P> Router<P> {
+    /// Panics with a sentence where a table contradicts another one.
+    pub(super) fn check(&self) {
+        let tables = self.realms.iter().map(|(_, realm)| realm.broker.size() + realm.dealer.size());
+        if self.sessions.len() + tables.sum::<usize>() > WALKED {
+            return;
+        }
+        assert_eq!(
+            self.realms.len(),
+            self.realm_names.len(),
+            "every realm has a name, and every name a realm"
+        );
+        let mut timers = 0;
+        for session in self.sessions.iter() {
+            match &session.state {
+                State::Open { timer, .. } => {
+                    timers += 1;
+                    assert_eq!(
+                        self.timers.get(*timer),
+                        Some(Timer::Hello(session.key)),
+                        "a HELLO is awaited"
+                    );
+                }
+                State::Closing { timer } => {
+                    timers += 1;
+                    assert_eq!(
+                        self.timers.get(*timer),
+                        Some(Timer::Goodbye(session.key)),
+                        "a GOODBYE is awaited"
+                    );
+                }
+                State::Joined(joined) => {
+                    let realm = self.realms.get(joined.realm).expect("the realm of a session exists");
+                    let known = realm.sessions.get(&joined.id);
+                    assert_eq!(known, Some(&session.key), "a joined session is in its realm");
+                    let role = realm.config.roles.get(joined.role).expect("the role of a session exists");
+                    assert_eq!(role.name(), &*joined.authrole, "a session has the role that it is told");
+                    let statistics = joined.meter.as_ref().and_then(|meter| meter.timer);
+                    if let Some(timer) = statistics {
+                        timers += 1;
+                        assert_eq!(
+                            self.timers.get(timer),
+                            Some(Timer::Stats(session.key)),
+                            "statistics are awaited"
+                        );
+                    }
+                }
+            }
+        }
+        for (index, realm) in &self.realms {
+            let name = realm.config.name.as_str();
+            assert_eq!(self.realm_names.get(name), Some(&(index as u64)), "a realm is found by its name");
+            timers += realm.check(index, &self.sessions, &self.timers);
+        }
+        assert_eq!(self.timers.check(), timers, "every timer that runs is somebody's");
+    }
+}
+
+impl Realm {
+    /// Answers how many timers the realm has running.
+    fn check(&self, index: usize, sessions: &Sessions, timers: &Timers) -> usize {
+        assert!(!self.transient || !self.sessions.is_empty(), "a realm goes with its last session");
+        for (id, key) in &self.sessions {
+            let (_, joined) = sessions.joined(*key).expect("a session of a realm has joined");
+            assert_eq!((joined.id, joined.realm), (*id, index), "a realm has the sessions that joined it");
+        }
+        self.broker.check(index, sessions);
+        self.dealer.check(index, sessions, timers)
+    }
+}
+
+impl Broker {
+    /// How many entries a walk meets.
+    fn size(&self) -> usize {
+        self.subscriptions.values().map(|subscription| 1 + subscription.subscribers.len()).sum()
+    }
+
+    fn check(&self, realm: usize, sessions: &Sessions) {
+        // Each is found by its own pattern, and there are no more patterns than subscriptions: none is left over.
+        assert_eq!(self.index.len(), self.subscriptions.len(), "every pattern has its subscription");
+        for (id, subscription) in &self.subscriptions {
+            let found = self.index.get(&subscription.uri, subscription.policy);
+            assert_eq!(found, Some(id.0), "a subscription is found by its pattern");
+            assert!(*id <= self.last_id, "subscription ids are counted up");
+            assert!(!subscription.subscribers.is_empty(), "a subscription goes with its last subscriber");
+            for (key, accepts) in subscription.subscribers.iter() {
+                let (transport, joined) = sessions.joined(*key).expect("a subscriber has joined");
+                assert_eq!(joined.realm, realm, "a subscriber is in the realm");
+                assert!(joined.subscriptions.get(*id).is_some(), "a subscriber knows its subscription");
+                let known = transport.accepts();
+                assert_eq!(
+                    (accepts.serializer, accepts.length),
+                    (known.serializer, known.length),
+                    "a subscriber is sent what it takes"
+                );
+            }
+        }
+        for (key, joined) in sessions.joined_in(realm) {
+            for (id, ()) in joined.subscriptions.iter() {
+                let subscription = self.subscriptions.get(id).expect("the subscription of a session exists");
+                assert!(subscription.subscribers.get(key).is_some(), "a subscription knows its subscriber");
+            }
+        }
+        assert!(self.matching.is_empty(), "no publication is under way between inputs");
+    }
+}
+
+impl Dealer {
+    /// How many entries a walk meets.
+    fn size(&self) -> usize {
+        let callees = self.registrations.values().map(|registration| 1 + registration.callees.len());
+        self.invocations.len() + callees.sum::<usize>()
+    }
+
+    /// Answers how many timers the calls have running.
+    fn check(&self, realm: usize, sessions: &Sessions, timers: &Timers) -> usize {
+        assert_eq!(self.index.len(), self.registrations.len(), "every pattern has its registration");
+        for (id, registration) in &self.registrations {
+            let found = self.index.get(&registration.uri, registration.policy);
+            assert_eq!(found, Some(id.0), "a registration is found by its pattern");
+            assert!(*id <= self.last_id, "registration ids are counted up");
+            assert!(!registration.callees.is_empty(), "a registration goes with its last callee");
+            for (position, callee) in registration.callees.iter().enumerate() {
+                let (_, joined) = sessions.joined(callee.key).expect("a callee has joined");
+                assert_eq!(joined.realm, realm, "a callee is in the realm");
+                assert!(joined.registrations.get(*id).is_some(), "a callee knows its registration");
+                let earlier = &registration.callees[..position];
+                assert!(earlier.iter().all(|other| other.key != callee.key), "a callee is there once");
+            }
+        }
+        for (key, joined) in sessions.joined_in(realm) {
+            for (id, ()) in joined.registrations.iter() {
+                let registration = self.registrations.get(id).expect("the registration of a session exists");
+                let is_callee = registration.callees.iter().any(|callee| callee.key == key);
+                assert!(is_callee, "a registration knows its callee");
+            }
+            for (request, slot) in joined.calls.iter() {
+                let invocation = self.invocations.get(*slot).expect("the call of a session is under way");
+                assert_eq!((invocation.caller, invocation.call), (key, *request), "a call is its caller's");
+            }
+            for (request, slot) in joined.invocations.iter() {
+                let invocation = self.invocations.get(*slot).expect("the invocation of a callee is open");
+                let found = (invocation.callee, invocation.request);
+                assert_eq!(found, (key, *request), "an invocation is its callee's");
+                assert!(*request <= joined.last_invocation, "invocation ids are counted up");
+            }
+        }
+        let mut running = 0;
+        for (slot, invocation) in &self.invocations {
+            let (_, caller) = sessions.joined(invocation.caller).expect("a caller has joined");
+            assert_eq!(caller.realm, realm, "a caller is in the realm");
+            assert_eq!(caller.calls.get(invocation.call), Some(&slot), "a caller knows its call");
+            let (_, callee) = sessions.joined(invocation.callee).expect("who is asked has joined");
+            assert_eq!(callee.realm, realm, "who is asked is in the realm");
+            let open = callee.invocations.get(invocation.request);
+            assert_eq!(open, Some(&slot), "a callee knows its invocation");
+            assert_eq!(
+                invocation.timer.is_some(),
+                invocation.timeout_ms > 0,
+                "a call with a timeout has a timer"
+            );
+            if let Some(timer) = invocation.timer {
+                running += 1;
+                let expected = Timer::Call { realm, invocation: slot };
+                assert_eq!(timers.get(timer), Some(expected), "the timer of a call is its own");
+            }
+        }
+        running
+    }
+}
+
+impl Sessions {
+    fn joined_in(&self, realm: usize) -> impl Iterator<Item = (SessionKey, &Joined)> {
+        self.iter().filter_map(move |session| match &session.state {
+            State::Joined(joined) if joined.realm == realm => Some((session.key, &**joined)),
+            _ => None,
+        })
+    }
+}
