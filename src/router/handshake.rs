@@ -103,9 +103,13 @@ impl<P: Payload> Router<P> {
             None => self.add_realm(RealmConfig::open(name), true),
         };
         let authrole = identity.map_or(ANONYMOUS, |identity| &identity.authrole);
-        let role = self.realms[realm].role(authrole);
-        let text = || format!("the realm '{name}' has no role '{authrole}'");
-        Ok((realm, role.ok_or_else(|| refuse(fault::NO_SUCH_ROLE, &text()))?))
+        let Some(role) = self.realms[realm].role(authrole) else {
+            // It may have come into being for this HELLO.
+            self.drop_empty_realm(realm);
+            let text = format!("the realm '{name}' has no role '{authrole}'");
+            return Err(refuse(fault::NO_SUCH_ROLE, &text));
+        };
+        Ok((realm, role))
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one HELLO, each used once")]

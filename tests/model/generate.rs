@@ -1,0 +1,362 @@
+//! Random operations, most of them such that something comes of them.
+
+use std::cell::Cell;
+
+use serde_json::{Value, json};
+
+use super::operation::{IDENTITIES, Operation, SERIALIZERS};
+use super::router::State;
+use super::run::{CLIENTS, Run};
+use super::settings::Settings;
+
+/// Where choices come from.
+pub trait Chance {
+    /// A number below `end`.
+    fn below(&self, end: usize) -> usize;
+
+    fn one_in(&self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+
+    fn pick<T: Clone>(&self, from: &[T]) -> T
+    where
+        Self: Sized,
+    {
+        from[self.below(from.len())].clone()
+    }
+}
+
+/// SplitMix64: enough chance for a test, in four lines.
+pub struct SplitMix(pub Cell<u64>);
+
+impl Chance for SplitMix {
+    fn below(&self, end: usize) -> usize {
+        self.0.set(self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15));
+        let z = self.0.get();
+        let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((z ^ (z >> 31)) % end as u64).expect("less than a usize")
+    }
+}
+
+/// Names that meet as topics and procedures.
+const URIS: [&str; 9] =
+    ["a.b", "a.c", "a.b.c", "a.b.d", "b.b.c", "a.c.c.d", "b.c", "a", "wamp.session.on_leave"];
+
+/// With their match policies.
+const PATTERNS: [(&str, &str); 14] = [
+    ("a.", "prefix"),
+    ("a.b", "prefix"),
+    ("a.b.", "prefix"),
+    ("", "prefix"),
+    ("wamp.", "prefix"),
+    ("a.", "wildcard"),
+    (".b", "wildcard"),
+    ("..c", "wildcard"),
+    ("a..c", "wildcard"),
+    (".b.", "wildcard"),
+    ("...", "wildcard"),
+    ("a...d", "wildcard"),
+    ("wamp.session.", "wildcard"),
+    ("", "wildcard"),
+];
+
+const META_TOPICS: [&str; 4] = [
+    "wamp.session.on_join",
+    "wamp.session.on_leave",
+    "wamp.metaevent.session.on_join",
+    "wamp.metaevent.session.on_leave",
+];
+
+const META_PROCEDURES: [&str; 9] = [
+    "wamp.session.count",
+    "wamp.session.list",
+    "wamp.session.get",
+    "wamp.session.kill",
+    "wamp.session.kill_by_authid",
+    "wamp.session.kill_by_authrole",
+    "wamp.session.kill_all",
+    "wamp.session.nothing",
+    "wamp.registration.list",
+];
+
+const WRONG_URIS: [&str; 6] =
+    ["", "a..b", "a b", "a#b", "A.B", "a.very.long.uri.that.is.longer.than.the.limit.of.uris"];
+
+const FEATURES: [(&str, &str); 3] =
+    [("callee", "call_canceling"), ("callee", "call_timeout"), ("callee", "progressive_call_results")];
+
+/// Messages that are not WAMP, or that no client sends in this way at this time.
+const VIOLATIONS: [&str; 30] = [
+    "{}",
+    "[]",
+    "7",
+    "[99]",
+    "[\"16\"]",
+    "[2,1,{}]",
+    "[4,\"ticket\",{}]",
+    "[5,\"signature\",{}]",
+    "[17,1,1]",
+    "[36,1,1,{}]",
+    "[50,1,{}]",
+    "[68,1,1,{}]",
+    "[69,1,{}]",
+    "[16,0,{},\"a.b\"]",
+    "[16,\"$next\",{\"acknowledge\":1},\"a.b\"]",
+    "[16,\"$next\",{\"eligible\":7},\"a.b\"]",
+    "[16,\"$next\",{\"exclude_authid\":[7]},\"a.b\"]",
+    "[16,\"$next\",{},\"a.b\",{}]",
+    "[16,\"$next\",{},\"a.b\",[],[]]",
+    "[16,\"$next\",{},\"a.b\",[],{},7]",
+    "[32,\"$next\",{\"match\":\"regex\"},\"a.b\"]",
+    "[32,\"$next\",{}]",
+    "[32,\"$next\",{},7]",
+    "[64,\"$next\",{\"invoke\":\"all\"},\"a.b\"]",
+    "[64,\"$next\",{\"concurrency\":0},\"a.b\"]",
+    "[48,\"$next\",{\"timeout\":-1},\"a.b\"]",
+    "[49,\"$call 0\",{\"mode\":\"maim\"}]",
+    "[70,\"$invocation 0\",{\"progress\":\"yes\"}]",
+    "[8,48,\"$next\",{},\"a.error\"]",
+    "[1,\"realm1\",{\"roles\":{}}]",
+];
+
+/// The next operation of a run.
+pub fn operation(chance: &impl Chance, run: &Run) -> Operation {
+    let client = chance.below(CLIENTS);
+    let Some(at) = run.clients[client] else {
+        return Operation::Opens {
+            client,
+            serializer: chance.pick(&SERIALIZERS),
+            // Most are nobody in particular.
+            identity: if chance.one_in(2) { "nobody" } else { chance.pick(&IDENTITIES) },
+        };
+    };
+    match chance.below(400) {
+        0..6 => return Operation::IsLost { client },
+        6 => return Operation::Reload { settings: chance.below(Settings::COUNT) },
+        7 if chance.one_in(20) => return Operation::ShutDown,
+        8..40 => {
+            let ms = [1, 50, 99, 100, 101, 400, 1_000, 2_500];
+            return Operation::Wait { ms: chance.pick(&ms) };
+        }
+        _ => {}
+    }
+    let message = match run.model.transports[at].state {
+        State::Closing(_) if chance.one_in(2) => json!([6, {}, "wamp.close.goodbye_and_out"]),
+        State::Closing(_) => say(chance),
+        State::Open(_) if chance.one_in(20) => say(chance),
+        State::Open(_) => hello(chance),
+        _ => say(chance),
+    };
+    Operation::Says { client, message }
+}
+
+fn hello(chance: &impl Chance) -> Value {
+    let realms = ["realm1", "realm1", "realm1", "realm1", "realm1", "realm2", "realm3", "not a realm"];
+    let realm = if chance.one_in(20) { Value::Null } else { chance.pick(&realms).into() };
+    let mut roles = json!({});
+    let is_limited = chance.one_in(6);
+    for role in ["publisher", "subscriber", "caller", "callee"] {
+        if !is_limited || chance.one_in(2) {
+            roles[role] = json!({});
+        }
+    }
+    let has_none = chance.one_in(3);
+    for (role, feature) in FEATURES {
+        if !has_none && roles.get(role).is_some() && !chance.one_in(4) {
+            roles[role]["features"][feature] = true.into();
+        }
+    }
+    let mut details = json!({ "roles": roles });
+    if chance.one_in(10) {
+        details["authmethods"] = chance.pick(&[json!([]), json!(["anonymous"]), json!(["ticket"]), json!(7)]);
+    }
+    if chance.one_in(10) {
+        details["authextra"] = chance.pick(&[json!({ "x": 1 }), json!("x")]);
+    }
+    json!([1, realm, details])
+}
+
+/// A message of a session.
+fn say(chance: &impl Chance) -> Value {
+    match chance.below(100) {
+        0..16 => subscribe(chance),
+        16..20 => json!([34, "$next", reference(chance, "subscription")]),
+        20..40 => publish(chance),
+        40..54 => register(chance),
+        54..58 => json!([66, "$next", reference(chance, "registration")]),
+        58..74 => call(chance),
+        74..85 => {
+            let mut options = json!({});
+            if chance.one_in(3) {
+                options["progress"] = chance.one_in(2).into();
+            }
+            passthru(chance, &mut options);
+            with_payload(chance, json!([70, reference(chance, "invocation"), options]))
+        }
+        85..88 => {
+            let mut details = json!({});
+            passthru(chance, &mut details);
+            with_payload(chance, json!([8, 68, reference(chance, "invocation"), details, "a.error"]))
+        }
+        88..92 => {
+            let mut options = json!({});
+            if !chance.one_in(4) {
+                options["mode"] = chance.pick(&["skip", "kill", "killnowait"]).into();
+            }
+            json!([49, reference(chance, "call"), options])
+        }
+        92..97 => call_meta(chance),
+        97 => json!([6, {}, "wamp.close.close_realm"]),
+        98 => match chance.below(6) {
+            0 => json!([3, {}, "wamp.close.normal"]),
+            1 => json!([337, 1]),
+            // An id that is not the next.
+            2 => json!([32, 1 + chance.below(40), {}, "a.b"]),
+            _ => json!([16, "$next", { "unknown": [1, { "x": null }] }, "a.b", ["$tag"]]),
+        },
+        _ if chance.one_in(2) => {
+            serde_json::from_str(chance.pick(&VIOLATIONS)).expect("the violations are JSON")
+        }
+        _ => json!([16, "$next", { "acknowledge": true }, chance.pick(&WRONG_URIS)]),
+    }
+}
+
+/// An id that the client has; seldom one that it has not.
+fn reference(chance: &impl Chance, kind: &str) -> Value {
+    match chance.below(60) {
+        0 => 777.into(),
+        1 => (1 + chance.below(4)).into(),
+        _ => format!("${kind} {}", chance.below(5)).into(),
+    }
+}
+
+fn uri(chance: &impl Chance) -> &'static str {
+    if chance.one_in(40) { chance.pick(&WRONG_URIS) } else { chance.pick(&URIS) }
+}
+
+fn pattern(chance: &impl Chance, options: &mut Value) -> &'static str {
+    if chance.one_in(2) {
+        if chance.one_in(8) {
+            options["match"] = "exact".into();
+        }
+        return uri(chance);
+    }
+    let (pattern, policy) = chance.pick(&PATTERNS);
+    options["match"] = policy.into();
+    pattern
+}
+
+fn subscribe(chance: &impl Chance) -> Value {
+    let mut options = json!({});
+    let topic = if chance.one_in(5) { chance.pick(&META_TOPICS) } else { pattern(chance, &mut options) };
+    json!([32, "$next", options, topic])
+}
+
+fn publish(chance: &impl Chance) -> Value {
+    let mut options = json!({});
+    for (key, wanted) in [("acknowledge", true), ("exclude_me", false), ("disclose_me", true)] {
+        if chance.one_in(3) {
+            options[key] = (chance.one_in(8) != wanted).into();
+        }
+    }
+    if chance.one_in(4) {
+        let session = |_| Value::from(format!("$session {}", chance.below(CLIENTS)));
+        let key = chance.pick(&[
+            "eligible",
+            "eligible_authid",
+            "eligible_authrole",
+            "exclude",
+            "exclude_authid",
+            "exclude_authrole",
+        ]);
+        options[key] = match key.rsplit_once('_') {
+            Some((_, "authid")) => chance.pick(&[json!([]), json!(["joe"]), json!(["root", "joe"])]),
+            Some(_) => chance.pick(&[
+                json!(["user"]),
+                json!(["anonymous", "admin"]),
+                json!(["a", "b", "c", "d", "e"]),
+            ]),
+            None => (0..chance.below(3)).map(session).collect(),
+        };
+    }
+    passthru(chance, &mut options);
+    with_payload(chance, json!([16, "$next", options, uri(chance)]))
+}
+
+fn register(chance: &impl Chance) -> Value {
+    let mut options = json!({});
+    if !chance.one_in(3) {
+        options["invoke"] =
+            chance.pick(&["single", "first", "last", "roundrobin", "random", "roundrobin"]).into();
+    }
+    for key in ["disclose_caller", "forward_timeout"] {
+        if chance.one_in(5) {
+            options[key] = true.into();
+        }
+    }
+    let procedure = pattern(chance, &mut options);
+    json!([64, "$next", options, procedure])
+}
+
+fn call(chance: &impl Chance) -> Value {
+    let mut options = json!({});
+    for key in ["receive_progress", "disclose_me"] {
+        if chance.one_in(3) {
+            options[key] = true.into();
+        }
+    }
+    if chance.one_in(3) {
+        options["timeout"] = chance.pick(&[0, 100, 100, 400]).into();
+    }
+    passthru(chance, &mut options);
+    with_payload(chance, json!([48, "$next", options, uri(chance)]))
+}
+
+fn call_meta(chance: &impl Chance) -> Value {
+    let procedure = chance.pick(&META_PROCEDURES);
+    // Most of them leave the others where they are.
+    let procedure =
+        if procedure.contains("kill_") && chance.one_in(2) { "wamp.session.get" } else { procedure };
+    let session = json!(format!("$session {}", chance.below(CLIENTS)));
+    let first = match procedure.rsplit('.').next() {
+        Some("count" | "list") => chance.pick(&[Value::Null, json!(["user"]), json!(["anonymous", "user"])]),
+        Some("kill_by_authid") => "joe".into(),
+        Some("kill_by_authrole") => "user".into(),
+        _ => session,
+    };
+    let first =
+        if chance.one_in(20) { chance.pick(&[json!(777), json!("x"), json!({}), json!([7])]) } else { first };
+    let args = if chance.one_in(20) { json!([]) } else { json!([first]) };
+    let mut kwargs = json!({});
+    if chance.one_in(3) {
+        kwargs["reason"] = chance.pick(&[json!("a.reason"), json!("because"), json!("not valid"), json!(7)]);
+    }
+    if chance.one_in(3) {
+        kwargs["message"] = chance.pick(&[json!("a message"), Value::Null, json!(7)]);
+    }
+    if kwargs == json!({}) && chance.one_in(2) {
+        return json!([48, "$next", {}, procedure, args]);
+    }
+    json!([48, "$next", {}, procedure, args, kwargs])
+}
+
+fn passthru(chance: &impl Chance, options: &mut Value) {
+    if chance.one_in(12) {
+        options["ppt_scheme"] = "x_custom".into();
+        if chance.one_in(2) {
+            options["ppt_serializer"] = "cbor".into();
+        }
+    }
+}
+
+fn with_payload(chance: &impl Chance, mut head: Value) -> Value {
+    let message = head.as_array_mut().expect("a message");
+    match chance.below(6) {
+        0 => {}
+        1 => message.extend([json!([]), json!({ "tag": "$tag" })]),
+        2 => message.extend([json!(["$tag", null, 1.5, "text"]), json!({})]),
+        _ => message.push(json!(["$tag"])),
+    }
+    head
+}

@@ -1,0 +1,317 @@
+//! One sequence of operations, done to the router and to the model, with every message of both compared.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+use wamplet::codec::{self, Serializer};
+use wamplet::id::SessionKey;
+use wamplet::payload::EncodedPayload;
+use wamplet::router::{self, Action, Now, Outbox, Router};
+
+use super::operation::{self, Operation};
+use super::router::{ANY, Heard, Model, TEXT};
+use super::settings::Settings;
+
+/// Where router and model do not agree, in words.
+pub type Difference = String;
+
+pub const CLIENTS: usize = 6;
+
+pub struct Run {
+    router: Router<EncodedPayload>,
+    outbox: Outbox<EncodedPayload>,
+    now: Now,
+    pub model: Model,
+    /// The transport that each client has open, if any.
+    pub clients: [Option<usize>; CLIENTS],
+    /// By transport.
+    keys: Vec<(SessionKey, Serializer)>,
+    /// Ids of publications, by the numbers that the model gives them.
+    publications: Vec<(String, u64)>,
+    steps: u64,
+    /// What was said and heard, where somebody wants to know.
+    transcript: Option<String>,
+    /// How often each kind of message was heard, by its code: says what a run reached.
+    pub reached: Vec<u64>,
+}
+
+impl Run {
+    pub fn new(settings: usize, seed: [u8; 32], is_told: bool) -> Self {
+        let settings = Settings::of(settings);
+        let now = Now { mono_ms: 1_000, unix_ns: 1_700_000_000_000_000_000 };
+        Self {
+            router: Router::new(settings.config(), seed),
+            outbox: Outbox::new(),
+            now,
+            model: Model::new(settings, now.mono_ms),
+            clients: [None; CLIENTS],
+            keys: Vec::new(),
+            publications: Vec::new(),
+            steps: 0,
+            transcript: is_told.then(String::new),
+            reached: vec![0; 512],
+        }
+    }
+
+    /// What was said and heard until now.
+    pub fn transcript(&self) -> &str {
+        self.transcript.as_deref().unwrap_or_default()
+    }
+
+    /// Does it to both. An operation of a client that cannot do it is none.
+    pub fn apply(&mut self, operation: &Operation) -> Result<(), Difference> {
+        self.steps += 1;
+        if let Some(transcript) = &mut self.transcript {
+            let _ = writeln!(transcript, "{operation}");
+        }
+        match operation {
+            Operation::Opens { client, serializer, identity } => {
+                self.lose(*client)?;
+                self.open(*client, serializer, identity)
+            }
+            Operation::IsLost { client } => self.lose(*client),
+            Operation::Says { client, message } => {
+                let Some(at) = self.clients[*client] else { return Ok(()) };
+                let message = self.resolve(at, message);
+                let text = message.to_string();
+                if let Some(transcript) = &mut self.transcript {
+                    let _ = writeln!(transcript, "    {client} -> {text}");
+                }
+                let (key, serializer) = self.keys[at];
+                let frame = codec::transcode(text.as_bytes(), 1, Serializer::Json, serializer);
+                let frame = frame.expect("what is said fits every serializer");
+                self.router.handle(key, frame.into(), self.now, &mut self.outbox);
+                self.compare(|model| model.receive(at, &message))
+            }
+            Operation::Wait { ms } => self.wait(*ms),
+            Operation::Reload { settings } => {
+                let settings = Settings::of(*settings);
+                self.router.reload(settings.config(), self.now, &mut self.outbox);
+                self.compare(|model| model.reload(settings))
+            }
+            Operation::ShutDown => {
+                self.router.handle_shutdown(self.now, &mut self.outbox);
+                self.compare(Model::shut_down)
+            }
+        }
+    }
+
+    /// Everybody leaves; nothing may be left.
+    pub fn finish(&mut self) -> Result<(), Difference> {
+        for client in 0..CLIENTS {
+            self.apply(&Operation::IsLost { client })?;
+        }
+        match self.router.next_timeout() {
+            None => Ok(()),
+            Some(deadline) => Err(format!("everybody has left, and a timer still runs until {deadline}")),
+        }
+    }
+
+    fn open(&mut self, client: usize, serializer: &'static str, name: &str) -> Result<(), Difference> {
+        let identity = operation::identity(name);
+        let spoken = Serializer::ALL.into_iter().find(|spoken| spoken.name() == serializer);
+        let spoken = spoken.expect("the name of a serializer");
+        let transport = router::Transport {
+            kind: "test".into(),
+            protocol: format!("wamp.2.{serializer}"),
+            peer: "model".into(),
+            serializer: spoken,
+            identity: identity.as_ref().map(|identity| router::Identity {
+                realm: identity.realm.map(str::to_owned),
+                authid: identity.authid.map(str::to_owned),
+                authrole: identity.authrole.into(),
+                authmethod: "test".into(),
+                authprovider: "tests".into(),
+            }),
+            ..router::Transport::default()
+        };
+        let opened = self.router.handle_open(transport, self.now);
+        if self.model.open(serializer, identity) != opened.is_ok() {
+            return Err(format!("a transport is let in, or not: {opened:?}"));
+        }
+        if let Ok(key) = opened {
+            self.clients[client] = Some(self.keys.len());
+            self.keys.push((key, spoken));
+        }
+        Ok(())
+    }
+
+    fn lose(&mut self, client: usize) -> Result<(), Difference> {
+        let Some(at) = self.clients[client].take() else { return Ok(()) };
+        self.router.handle_closed(self.keys[at].0, self.now, &mut self.outbox);
+        self.compare(|model| model.lose(at))
+    }
+
+    fn wait(&mut self, ms: u64) -> Result<(), Difference> {
+        let end = self.now.mono_ms + ms;
+        loop {
+            let (found, expected) = (self.router.next_timeout(), self.model.next_deadline());
+            if found != expected {
+                return Err(format!("the next timeout is at {found:?}, not at {expected:?}"));
+            }
+            let Some(deadline) = found.filter(|deadline| *deadline <= end) else { break };
+            self.set_time(deadline);
+            self.router.handle_timeout(self.now, &mut self.outbox);
+            self.compare(|model| model.pass(deadline))?;
+        }
+        self.set_time(end);
+        Ok(())
+    }
+
+    fn set_time(&mut self, mono_ms: u64) {
+        self.now.unix_ns += (mono_ms - self.now.mono_ms) * 1_000_000;
+        self.now.mono_ms = mono_ms;
+        self.model.now_ms = mono_ms;
+    }
+
+    /// Puts ids in the place of their names.
+    fn resolve(&mut self, at: usize, message: &Value) -> Value {
+        match message {
+            Value::String(text) => match text.strip_prefix('$') {
+                Some(name) => self.resolve_name(at, name).into(),
+                None => message.clone(),
+            },
+            Value::Array(values) => values.iter().map(|value| self.resolve(at, value)).collect(),
+            Value::Object(pairs) => {
+                pairs.iter().map(|(key, value)| (key.clone(), self.resolve(at, value))).collect()
+            }
+            other => other.clone(),
+        }
+    }
+
+    fn resolve_name(&mut self, at: usize, name: &str) -> u64 {
+        const NONE: u64 = 777;
+        let (kind, position) = name.split_once(' ').unwrap_or((name, "0"));
+        let position: usize = position.parse().expect("a position");
+        if kind == "tag" {
+            return self.steps;
+        }
+        if kind == "session" {
+            let other = self.clients.get(position).copied().flatten();
+            return other.and_then(|other| self.model.joined(other)).map_or(NONE, |session| session.id);
+        }
+        let Some(session) = self.model.joined(at) else { return 1 };
+        let last_request = session.last_request;
+        let realm = self.model.realm_of(at);
+        let ids: Vec<u64> = match kind {
+            // Who counts in its own way takes what nobody else has.
+            "next" => return last_request.map_or(1_000 + self.steps, |last| last + 1),
+            "subscription" => {
+                let held = realm.subscriptions.iter().filter(|held| held.subscribers.contains(&at));
+                held.map(|held| held.id).collect()
+            }
+            "registration" => {
+                realm.registrations.iter().filter(|held| held.has(at)).map(|held| held.id).collect()
+            }
+            "invocation" => {
+                realm.calls.iter().filter(|call| call.callee == at).map(|call| call.invocation).collect()
+            }
+            "call" => realm.calls.iter().filter(|call| call.caller == at).map(|call| call.request).collect(),
+            _ => panic!("no such name: {name}"),
+        };
+        if ids.is_empty() { NONE } else { ids[position % ids.len()] }
+    }
+
+    /// Takes what the router did, lets the model do the same, and compares what each transport got.
+    fn compare(&mut self, step: impl FnOnce(&mut Model)) -> Result<(), Difference> {
+        let mut heard: Vec<Heard> = vec![Vec::new(); self.keys.len()];
+        let mut closed = Vec::new();
+        for (key, action) in self.outbox.drain() {
+            let known = self.keys.iter().rposition(|(known, _)| *known == key);
+            let at = known.ok_or_else(|| format!("{key} was never opened"))?;
+            match action {
+                Action::Send { head, payload, .. } => {
+                    let serializer = self.keys[at].1;
+                    let frame = [head, &payload.bytes, codec::closing(serializer)].concat();
+                    let text = codec::transcode(&frame, 1, serializer, Serializer::Json)
+                        .map_err(|error| format!("what {key} gets is not well-formed: {error}"))?;
+                    let message: Value =
+                        serde_json::from_slice(&text).map_err(|error| format!("no JSON: {error}"))?;
+                    if let Some(count) =
+                        message[0].as_u64().and_then(|code| self.reached.get_mut(code as usize))
+                    {
+                        *count += 1;
+                    }
+                    heard[at].push(message);
+                }
+                Action::Close(close) => {
+                    closed.push(at);
+                    heard[at].push(format!("closed: {close:?}").into());
+                }
+            }
+        }
+        if let Some(transcript) = &mut self.transcript {
+            for (at, messages) in heard.iter().enumerate() {
+                let client = self.clients.iter().position(|client| *client == Some(at));
+                for message in messages {
+                    let _ = writeln!(transcript, "    {} <- {message}", client.unwrap_or(usize::MAX));
+                }
+            }
+        }
+        self.model.begin(&heard);
+        step(&mut self.model);
+        let expected = self.model.take_expected();
+        for at in closed {
+            self.clients.iter_mut().filter(|client| **client == Some(at)).for_each(|client| *client = None);
+        }
+        for (at, (found, expected)) in heard.into_iter().zip(expected).enumerate() {
+            let (found, expected) = (in_order(found), in_order(expected));
+            let fits = found.len() == expected.len()
+                && found.iter().zip(&expected).all(|(found, expected)| self.is_like(found, expected));
+            if !fits {
+                let list = |messages: &[Value]| -> String {
+                    messages.iter().map(|message| format!("\n      {message}")).collect()
+                };
+                let (found, expected) = (list(&found), list(&expected));
+                return Err(format!("transport {at}\n    got{found}\n    and should have got{expected}"));
+            }
+        }
+        let (found, expected) = (self.router.next_timeout(), self.model.next_deadline());
+        if found != expected {
+            return Err(format!("the next timeout is at {found:?}, not at {expected:?}"));
+        }
+        Ok(())
+    }
+
+    fn is_like(&mut self, found: &Value, expected: &Value) -> bool {
+        match (found, expected) {
+            (_, Value::String(text)) if text == ANY => true,
+            (Value::String(found), Value::String(text)) if text == TEXT => !found.is_empty(),
+            (_, Value::String(text)) if text.starts_with("<publication ") => {
+                let Some(id) = found.as_u64().filter(|id| (1..=1 << 53).contains(id)) else { return false };
+                if let Some((_, known)) = self.publications.iter().find(|(name, _)| name == text) {
+                    return *known == id;
+                }
+                let is_new = self.publications.iter().all(|(_, known)| *known != id);
+                self.publications.push((text.clone(), id));
+                is_new
+            }
+            (Value::Array(found), Value::Array(expected)) => {
+                found.len() == expected.len()
+                    && found.iter().zip(expected).all(|(found, expected)| self.is_like(found, expected))
+            }
+            (Value::Object(found), Value::Object(expected)) => {
+                found.len() == expected.len()
+                    && expected.iter().all(|(key, expected)| {
+                        found.get(key).is_some_and(|found| self.is_like(found, expected))
+                    })
+            }
+            _ => found == expected,
+        }
+    }
+}
+
+/// Which of the subscriptions of one session gets its EVENT of a publication first is nowhere said.
+fn in_order(mut messages: Heard) -> Heard {
+    let publication = |message: &Value| (message[0] == 36).then(|| message[2].clone());
+    let mut start = 0;
+    while start < messages.len() {
+        let this = publication(&messages[start]);
+        let same = messages[start..].iter().take_while(|message| publication(message) == this).count();
+        if this.is_some() {
+            messages[start..start + same].sort_by_key(|message| message[1].as_u64());
+        }
+        start += same;
+    }
+    messages
+}

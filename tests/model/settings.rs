@@ -1,0 +1,186 @@
+//! Configurations that random runs are made with, as plain data: what the model reads, and what becomes a
+//! configuration of the router.
+
+use serde_json::{Value, json};
+use wamplet::config::Config;
+
+/// What a router serves.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// A HELLO may bring a realm into being, and none is configured.
+    pub any_realm: bool,
+    pub realms: Vec<RealmSettings>,
+    pub limits: Limits,
+}
+
+/// The limits that random runs meet.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    pub realms: usize,
+    pub uri_length: usize,
+    pub audience: usize,
+    pub subscriptions: usize,
+    pub registrations: usize,
+    pub calls: usize,
+    pub hello_timeout_ms: u64,
+    pub goodbye_timeout_ms: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct RealmSettings {
+    pub name: &'static str,
+    /// `uri_check`.
+    pub is_strict: bool,
+    /// `session_on_leave`: the specification's three positionals.
+    pub leaves_with_three: bool,
+    pub roles: Vec<RoleSettings>,
+}
+
+#[derive(Clone, Debug)]
+pub struct RoleSettings {
+    pub name: &'static str,
+    pub rules: Vec<Rule>,
+}
+
+/// One permission.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub uri: &'static str,
+    pub policy: &'static str,
+    /// Letters of `call`, `register`, `publish`, `subscribe` that are allowed: `"crps"` is everything.
+    pub allow: &'static str,
+    pub discloses_caller: bool,
+    pub discloses_publisher: bool,
+}
+
+const LIMITS: Limits = Limits {
+    realms: 2,
+    uri_length: 40,
+    audience: 4,
+    subscriptions: 5,
+    registrations: 5,
+    calls: 4,
+    hello_timeout_ms: 2_000,
+    goodbye_timeout_ms: 1_000,
+};
+
+const fn rule(uri: &'static str, policy: &'static str, allow: &'static str) -> Rule {
+    Rule { uri, policy, allow, discloses_caller: false, discloses_publisher: false }
+}
+
+impl Settings {
+    /// How many different ones there are.
+    pub const COUNT: usize = 4;
+
+    /// One of them.
+    pub fn of(number: usize) -> Self {
+        let open = |name| RoleSettings { name, rules: vec![rule("", "prefix", "crps")] };
+        let realm = |name, roles| RealmSettings { name, is_strict: false, leaves_with_three: false, roles };
+        let realms = match number {
+            0 => vec![
+                realm("realm1", vec![open("anonymous"), open("user"), open("admin")]),
+                realm("realm2", vec![open("anonymous"), open("user")]),
+            ],
+            1 => {
+                let mut wildcard = rule(".b.", "wildcard", "cp");
+                wildcard.discloses_caller = true;
+                let mut publishing = rule("b.", "prefix", "ps");
+                publishing.discloses_publisher = true;
+                let user = RoleSettings {
+                    name: "user",
+                    rules: vec![
+                        rule("a.", "prefix", "crps"),
+                        rule("a.b", "exact", "c"),
+                        rule("a.b.", "prefix", "crs"),
+                        wildcard,
+                        publishing,
+                        rule("wamp.session.", "prefix", "cs"),
+                        rule("wamp.session.kill", "exact", ""),
+                    ],
+                };
+                let mut anonymous = open("anonymous");
+                anonymous.rules.push(rule("a.b.c", "exact", "r"));
+                let first = RealmSettings {
+                    is_strict: true,
+                    leaves_with_three: true,
+                    ..realm("realm1", vec![anonymous, user])
+                };
+                vec![first, realm("realm3", vec![open("admin"), open("anonymous")])]
+            }
+            2 => Vec::new(),
+            _ => vec![realm("realm1", vec![open("user"), open("admin")])],
+        };
+        Self { any_realm: realms.is_empty(), realms, limits: LIMITS }
+    }
+
+    /// The configuration that says the same.
+    pub fn config(&self) -> Config {
+        let mut config = json!({ "limits": {
+            "realms": self.limits.realms,
+            "uri_length": self.limits.uri_length,
+            "audience": self.limits.audience,
+            "subscriptions": self.limits.subscriptions,
+            "registrations": self.limits.registrations,
+            "calls": self.limits.calls,
+            "hello_timeout_ms": self.limits.hello_timeout_ms,
+            "goodbye_timeout_ms": self.limits.goodbye_timeout_ms,
+        } });
+        if !self.any_realm {
+            config["realms"] = self.realms.iter().map(RealmSettings::config).collect();
+        }
+        Config::from_value(&config).expect("the settings are a valid configuration").config
+    }
+}
+
+impl RealmSettings {
+    /// A realm that nobody configured: one role, which may do everything.
+    pub fn open() -> Self {
+        let roles = vec![RoleSettings { name: "anonymous", rules: vec![rule("", "prefix", "crps")] }];
+        Self { name: "", is_strict: false, leaves_with_three: false, roles }
+    }
+
+    /// Every realm has the role of those whom the driver trusts as itself.
+    pub fn has_role(&self, name: &str) -> bool {
+        name == "trusted" || self.roles.iter().any(|role| role.name == name)
+    }
+
+    fn config(&self) -> Value {
+        let roles: Vec<Value> = self.roles.iter().map(RoleSettings::config).collect();
+        let on_leave = if self.leaves_with_three { "session_authid_authrole" } else { "session" };
+        json!({
+            "name": self.name,
+            "roles": roles,
+            "options": {
+                "uri_check": if self.is_strict { "strict" } else { "loose" },
+                "session_on_leave": on_leave,
+            },
+        })
+    }
+}
+
+impl RoleSettings {
+    fn config(&self) -> Value {
+        let permissions: Vec<Value> = self.rules.iter().map(Rule::config).collect();
+        json!({ "name": self.name, "permissions": permissions })
+    }
+}
+
+impl Rule {
+    pub fn allows(&self, action: &str) -> bool {
+        self.allow.contains(&action[..1])
+    }
+
+    fn config(&self) -> Value {
+        json!({
+            "uri": self.uri,
+            "match": self.policy,
+            "allow": {
+                "call": self.allows("call"),
+                "register": self.allows("register"),
+                "publish": self.allows("publish"),
+                "subscribe": self.allows("subscribe"),
+            },
+            "disclose": { "caller": self.discloses_caller, "publisher": self.discloses_publisher },
+        })
+    }
+}
