@@ -31,6 +31,9 @@ use settings::Settings;
 /// Operations of one run, after which a new router is taken.
 const LENGTH: usize = 300;
 
+/// Operations between two looks at all tables.
+const TABLES: usize = 20;
+
 /// What `cargo test` does.
 const OPERATIONS: usize = 30_000;
 
@@ -72,7 +75,14 @@ fn one_run(seed: u64, reached: &mut [u64]) -> usize {
     let mut failed = false;
     while operations.len() < LENGTH && !failed {
         operations.push(generate::operation(&chance, &run));
-        failed = shrink::guarded(|| run.apply(&operations[operations.len() - 1])).is_err();
+        let operation = &operations[operations.len() - 1];
+        // What a table says wrongly is heard sooner or later; sooner, if it is looked at.
+        let is_looked_at = operations.len().is_multiple_of(TABLES);
+        let step = || {
+            run.apply(operation)?;
+            if is_looked_at { run.check_tables() } else { Ok(()) }
+        };
+        failed = shrink::guarded(step).is_err();
     }
     if failed || shrink::guarded(|| run.finish()).is_err() {
         report(seed, settings, operations);
@@ -98,7 +108,9 @@ fn report(seed: u64, settings: usize, operations: Vec<Operation>) -> ! {
     let mut run = Run::new(settings, entropy(seed), true);
     let mut difference = String::new();
     for operation in &shrunk {
-        difference = shrink::guarded(|| run.apply(operation)).err().unwrap_or_default();
+        difference = shrink::guarded(|| run.apply(operation).and_then(|()| run.check_tables()))
+            .err()
+            .unwrap_or_default();
     }
     if difference.is_empty() {
         difference = shrink::guarded(|| run.finish()).err().unwrap_or_default();

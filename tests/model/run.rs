@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use wamplet::codec::{self, Serializer};
 use wamplet::id::SessionKey;
 use wamplet::payload::EncodedPayload;
-use wamplet::router::{self, Action, Now, Outbox, Router};
+use wamplet::router::{Action, Identity, Now, Outbox, Router, Transport};
 
 use super::operation::{self, Operation};
-use super::router::{ANY, Heard, Model, TEXT};
+use super::router::{self, ANY, Heard, Model, TEXT};
 use super::settings::Settings;
 
 /// Where router and model do not agree, in words.
@@ -107,23 +107,92 @@ impl Run {
         }
     }
 
+    /// The router says the same of its tables as the model.
+    pub fn check_tables(&self) -> Result<(), Difference> {
+        let sorted = |mut ids: Vec<u64>| -> Value {
+            ids.sort_unstable();
+            ids.into()
+        };
+        let id_of = |at: usize| self.model.session(at).id;
+        let mut expected = Vec::new();
+        for realm in &self.model.realms {
+            let mut sessions: Vec<Value> = (0..self.keys.len())
+                .filter_map(|at| self.model.joined(at))
+                .filter(|session| session.realm == realm.name)
+                .map(|session| session.details.clone())
+                .collect();
+            sessions.sort_by_key(|details| details["session"].as_u64());
+            let mut subscriptions: Vec<&router::Subscription> = realm.subscriptions.iter().collect();
+            subscriptions.sort_by_key(|subscription| subscription.id);
+            let subscriptions: Vec<Value> = subscriptions
+                .into_iter()
+                .map(|subscription| {
+                    let subscribers = subscription.subscribers.iter().map(|at| id_of(*at)).collect();
+                    json!({
+                        "id": subscription.id,
+                        "uri": subscription.uri,
+                        "match": subscription.policy,
+                        "subscribers": sorted(subscribers),
+                    })
+                })
+                .collect();
+            let mut registrations: Vec<&router::Registration> = realm.registrations.iter().collect();
+            registrations.sort_by_key(|registration| registration.id);
+            let registrations: Vec<Value> = registrations
+                .into_iter()
+                .map(|registration| {
+                    let callees: Vec<u64> =
+                        registration.callees.iter().map(|callee| id_of(callee.transport)).collect();
+                    json!({
+                        "id": registration.id,
+                        "uri": registration.uri,
+                        "match": registration.policy,
+                        "invoke": registration.invoke,
+                        "callees": callees,
+                    })
+                })
+                .collect();
+            expected.push(json!({
+                "name": realm.name,
+                "sessions": sessions,
+                "subscriptions": subscriptions,
+                "registrations": registrations,
+            }));
+        }
+        let mut found = self.router.inspect();
+        let realms = found["realms"].as_array_mut().expect("a list of realms");
+        for realm in realms.iter_mut() {
+            for subscription in realm["subscriptions"].as_array_mut().expect("a list") {
+                let subscribers = subscription["subscribers"].as_array().expect("a list");
+                subscription["subscribers"] = sorted(subscribers.iter().filter_map(Value::as_u64).collect());
+            }
+        }
+        let by_name = |realms: &mut [Value]| realms.sort_by_key(|realm| realm["name"].to_string());
+        by_name(realms);
+        by_name(&mut expected);
+        if *realms == expected {
+            return Ok(());
+        }
+        Err(format!("the tables are\n    {}\nand should be\n    {}", json!(realms), json!(expected)))
+    }
+
     fn open(&mut self, client: usize, serializer: &'static str, name: &str) -> Result<(), Difference> {
         let identity = operation::identity(name);
         let spoken = Serializer::ALL.into_iter().find(|spoken| spoken.name() == serializer);
         let spoken = spoken.expect("the name of a serializer");
-        let transport = router::Transport {
+        let transport = Transport {
             kind: "test".into(),
             protocol: format!("wamp.2.{serializer}"),
             peer: "model".into(),
             serializer: spoken,
-            identity: identity.as_ref().map(|identity| router::Identity {
+            identity: identity.as_ref().map(|identity| Identity {
                 realm: identity.realm.map(str::to_owned),
                 authid: identity.authid.map(str::to_owned),
                 authrole: identity.authrole.into(),
                 authmethod: "test".into(),
                 authprovider: "tests".into(),
             }),
-            ..router::Transport::default()
+            ..Transport::default()
         };
         let opened = self.router.handle_open(transport, self.now);
         if self.model.open(serializer, identity) != opened.is_ok() {

@@ -9,7 +9,7 @@ use super::run::{Difference, Run};
 pub fn replay(settings: usize, seed: [u8; 32], operations: &[Operation]) -> Option<(usize, Difference)> {
     let mut run = Run::new(settings, seed, false);
     for (done, operation) in operations.iter().enumerate() {
-        match guarded(|| run.apply(operation)) {
+        match guarded(|| run.apply(operation).and_then(|()| run.check_tables())) {
             Ok(()) => {}
             Err(difference) => return Some((done + 1, difference)),
         }
