@@ -284,7 +284,7 @@ impl Run {
     /// Takes what the router did, lets the model do the same, and compares what each transport got.
     fn compare(&mut self, step: impl FnOnce(&mut Model)) -> Result<(), Difference> {
         let mut heard: Vec<Heard> = vec![Vec::new(); self.keys.len()];
-        let mut closed = Vec::new();
+        let (mut closed, mut told_to_go) = (Vec::new(), Vec::new());
         for (key, action) in self.outbox.drain() {
             let known = self.keys.iter().rposition(|(known, _)| *known == key);
             let at = known.ok_or_else(|| format!("{key} was never opened"))?;
@@ -300,6 +300,9 @@ impl Run {
                         message[0].as_u64().and_then(|code| self.reached.get_mut(code as usize))
                     {
                         *count += 1;
+                    }
+                    if message[0] == 6 {
+                        told_to_go.push(at);
                     }
                     heard[at].push(message);
                 }
@@ -317,7 +320,7 @@ impl Run {
                 }
             }
         }
-        self.model.begin(&heard);
+        self.model.begin(&heard, told_to_go);
         step(&mut self.model);
         let expected = self.model.take_expected();
         for at in closed {

@@ -4,7 +4,7 @@
 //! Written from the specification and from what ARCHITECTURE.md decides, not from `src/router`. It takes the same
 //! inputs as a router and answers what each transport must get. What a router draws by chance it is told: ids of
 //! sessions and generated authids from the WELCOMEs that the router sent in the same step, the callee under the policy
-//! `random` from its INVOCATION; [`publication`] and [`TEXT`] stand for what only has to fit.
+//! `random` from its INVOCATION, who leaves first at a shutdown; [`publication`] and [`TEXT`] stand for what only has to fit.
 
 pub mod grammar;
 mod meta;
@@ -45,6 +45,8 @@ pub struct Model {
     is_shut_down: bool,
     /// What the router did in this step, by transport.
     heard: Vec<Heard>,
+    /// Whom the router told to go in this step, in its order.
+    told_to_go: Vec<usize>,
     expected: Vec<Heard>,
 }
 
@@ -159,13 +161,15 @@ impl Model {
             publications: 0,
             is_shut_down: false,
             heard: Vec::new(),
+            told_to_go: Vec::new(),
             expected: Vec::new(),
         }
     }
 
     /// Begins a step, in which the router did this; answers afterwards are in [`expected`](Self::take_expected).
-    pub fn begin(&mut self, heard: &[Heard]) {
+    pub fn begin(&mut self, heard: &[Heard], told_to_go: Vec<usize>) {
         self.heard = heard.to_vec();
+        self.told_to_go = told_to_go;
         self.expected = vec![Vec::new(); self.transports.len()];
     }
 
@@ -254,7 +258,10 @@ impl Model {
     /// GOODBYE to all that have joined, and nobody hears of the others.
     pub fn shut_down(&mut self) {
         self.is_shut_down = true;
-        for at in 0..self.transports.len() {
+        // Who leaves first is nowhere said.
+        let mut order = std::mem::take(&mut self.told_to_go);
+        order.extend((0..self.transports.len()).filter(|at| !order.contains(at)).collect::<Vec<_>>());
+        for at in order {
             match self.transports[at].state {
                 State::Joined(_) => self.say_goodbye(at, "wamp.close.system_shutdown", json!({}), false),
                 State::Open(_) => self.close(at, "Normal"),
