@@ -127,8 +127,13 @@ pub fn operation(chance: &impl Chance, run: &Run) -> Operation {
         return Operation::Opens {
             client,
             serializer: chance.pick(&SERIALIZERS),
-            // Most are nobody in particular.
-            identity: if chance.one_in(2) { "nobody" } else { chance.pick(&IDENTITIES) },
+            // Most are nobody in particular, and some that have a role like others.
+            identity: match chance.below(6) {
+                0 | 1 => "nobody",
+                2 => "user",
+                3 => "joe",
+                _ => chance.pick(&IDENTITIES),
+            },
         };
     };
     match chance.below(400) {
@@ -144,16 +149,39 @@ pub fn operation(chance: &impl Chance, run: &Run) -> Operation {
     let message = match run.model.transports[at].state {
         State::Closing(_) if chance.one_in(2) => json!([6, {}, "wamp.close.goodbye_and_out"]),
         State::Closing(_) => say(chance),
-        State::Open(_) if chance.one_in(20) => say(chance),
+        State::Open(_) if chance.one_in(40) => say(chance),
         State::Open(_) => hello(chance),
-        _ => say(chance),
+        _ => say_something_apt(chance, run, at),
     };
     Operation::Says { client, message }
 }
 
+/// A message of a session; seldom about something that the session has not.
+fn say_something_apt(chance: &impl Chance, run: &Run, at: usize) -> Value {
+    let model = &run.model;
+    let calls = || model.realms.iter().flat_map(|realm| &realm.calls);
+    let is_asked = calls().any(|call| call.callee == at);
+    if is_asked && chance.one_in(4) {
+        return answer(chance);
+    }
+    if is_asked || chance.one_in(50) {
+        return say(chance);
+    }
+    loop {
+        let message = say(chance);
+        if !matches!(message[0].as_u64(), Some(8 | 70)) {
+            return message;
+        }
+    }
+}
+
 fn hello(chance: &impl Chance) -> Value {
-    let realms = ["realm1", "realm1", "realm1", "realm1", "realm1", "realm2", "realm3", "not a realm"];
-    let realm = if chance.one_in(20) { Value::Null } else { chance.pick(&realms).into() };
+    let realm = match chance.below(16) {
+        0 => Value::Null,
+        1 => chance.pick(&["realm3", "not a realm"]).into(),
+        2 | 3 => "realm2".into(),
+        _ => "realm1".into(),
+    };
     let mut roles = json!({});
     let is_limited = chance.one_in(6);
     for role in ["publisher", "subscriber", "caller", "callee"] {
@@ -186,19 +214,7 @@ fn say(chance: &impl Chance) -> Value {
         40..54 => register(chance),
         54..58 => json!([66, "$next", reference(chance, "registration")]),
         58..74 => call(chance),
-        74..85 => {
-            let mut options = json!({});
-            if chance.one_in(3) {
-                options["progress"] = chance.one_in(2).into();
-            }
-            passthru(chance, &mut options);
-            with_payload(chance, json!([70, reference(chance, "invocation"), options]))
-        }
-        85..88 => {
-            let mut details = json!({});
-            passthru(chance, &mut details);
-            with_payload(chance, json!([8, 68, reference(chance, "invocation"), details, "a.error"]))
-        }
+        74..88 => answer(chance),
         88..92 => {
             let mut options = json!({});
             if !chance.one_in(4) {
@@ -208,25 +224,39 @@ fn say(chance: &impl Chance) -> Value {
         }
         92..97 => call_meta(chance),
         97 => json!([6, {}, "wamp.close.close_realm"]),
-        98 => match chance.below(6) {
+        98 if chance.one_in(2) => match chance.below(6) {
             0 => json!([3, {}, "wamp.close.normal"]),
             1 => json!([337, 1]),
             // An id that is not the next.
             2 => json!([32, 1 + chance.below(40), {}, "a.b"]),
             _ => json!([16, "$next", { "unknown": [1, { "x": null }] }, "a.b", ["$tag"]]),
         },
-        _ if chance.one_in(2) => {
+        _ if chance.one_in(6) => {
             serde_json::from_str(chance.pick(&VIOLATIONS)).expect("the violations are JSON")
         }
         _ => json!([16, "$next", { "acknowledge": true }, chance.pick(&WRONG_URIS)]),
     }
 }
 
+/// YIELD or ERROR.
+fn answer(chance: &impl Chance) -> Value {
+    let mut options = json!({});
+    passthru(chance, &mut options);
+    let invocation = reference(chance, "invocation");
+    if chance.one_in(4) {
+        return with_payload(chance, json!([8, 68, invocation, options, "a.error"]));
+    }
+    if chance.one_in(2) {
+        options["progress"] = (!chance.one_in(4)).into();
+    }
+    with_payload(chance, json!([70, invocation, options]))
+}
+
 /// An id that the client has; seldom one that it has not.
 fn reference(chance: &impl Chance, kind: &str) -> Value {
     match chance.below(60) {
-        0 => 777.into(),
-        1 => (1 + chance.below(4)).into(),
+        0 if chance.one_in(4) => 777.into(),
+        0 | 1 => (1 + chance.below(4)).into(),
         _ => format!("${kind} {}", chance.below(5)).into(),
     }
 }

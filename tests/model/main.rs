@@ -35,7 +35,7 @@ const LENGTH: usize = 300;
 const TABLES: usize = 20;
 
 /// What `cargo test` does.
-const OPERATIONS: usize = 30_000;
+const OPERATIONS: usize = 50_000;
 
 #[test]
 fn the_router_does_what_the_model_does() {
@@ -52,6 +52,11 @@ fn the_router_does_what_the_model_does() {
         if is_long && (seed - first).is_multiple_of(1_000) {
             let _ = writeln!(std::io::stderr(), "{done} operations, seeds {first} to {}", seed - 1);
         }
+    }
+    if is_long {
+        let kinds = reached.iter().enumerate().filter(|(_, count)| **count > 0);
+        let kinds: Vec<String> = kinds.map(|(code, count)| format!("{code}: {count}")).collect();
+        let _ = writeln!(std::io::stderr(), "messages heard by their codes: {}", kinds.join(", "));
     }
     // A run that does not get everywhere proves little.
     for code in [2, 3, 6, 8, 17, 33, 35, 36, 50, 65, 67, 68, 69] {

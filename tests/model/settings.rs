@@ -84,14 +84,14 @@ impl Settings {
             1 => {
                 let mut wildcard = rule(".b.", "wildcard", "cp");
                 wildcard.discloses_caller = true;
-                let mut publishing = rule("b.", "prefix", "ps");
+                let mut publishing = rule("a.c", "prefix", "crps");
                 publishing.discloses_publisher = true;
                 let user = RoleSettings {
                     name: "user",
                     rules: vec![
                         rule("a.", "prefix", "crps"),
                         rule("a.b", "exact", "c"),
-                        rule("a.b.", "prefix", "crs"),
+                        rule("b.b", "prefix", "crs"),
                         wildcard,
                         publishing,
                         rule("wamp.session.", "prefix", "cs"),
