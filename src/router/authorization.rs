@@ -62,6 +62,21 @@ impl<P> Guard<P> {
         self.verdict.take()
     }
 
+    /// The question whose answer the first request waits for.
+    #[cfg(debug_assertions)]
+    pub(super) fn asking(&self) -> Option<Ticket> {
+        self.asking.map(|asking| asking.ticket)
+    }
+
+    /// Panics where something waits for nothing.
+    #[cfg(debug_assertions)]
+    pub(super) fn check(&self) {
+        assert_eq!(self.waiting.is_empty(), self.asking.is_none(), "what waits waits for an answer");
+        let length: usize = self.waiting.iter().map(|waiting| waiting.length).sum();
+        assert_eq!(self.length, length, "what waits has the length that counts against the limit");
+        assert!(self.verdict.is_none(), "no request is carried out between inputs");
+    }
+
     fn has_call(&self, call: RequestId) -> bool {
         self.waiting
             .iter()

@@ -5,7 +5,8 @@
 
 use super::Router;
 use super::broker::Broker;
-use super::dealer::Dealer;
+use super::dealer::{Caller, Dealer};
+use super::question::{Answerer, Asked};
 use super::realm::Realm;
 use super::session::{Joined, Sessions, State};
 use super::timers::{Timer, Timers};
@@ -27,7 +28,7 @@ impl<P> Router<P> {
             self.realm_names.len(),
             "every realm has a name, and every name a realm"
         );
-        let mut timers = 0;
+        let (mut timers, mut guards) = (0, 0);
         for session in self.sessions.iter() {
             match &session.state {
                 State::Open { timer, .. } => {
@@ -52,6 +53,19 @@ impl<P> Router<P> {
                     assert_eq!(known, Some(&session.key), "a joined session is in its realm");
                     let role = realm.config.roles.get(joined.role).expect("the role of a session exists");
                     assert_eq!(role.name(), &*joined.authrole, "a session has the role that it is told");
+                    if let Some(slot) = joined.guard {
+                        guards += 1;
+                        let guard = self.guards.get(slot).expect("the guard of a session exists");
+                        let is_needed = role.authorizer().is_some() || guard.asking().is_some();
+                        assert!(is_needed, "who is guarded has an authorizer, or had one");
+                        guard.check();
+                        if let Some(ticket) = guard.asking() {
+                            let asked = self.questions.open.get(ticket).map(|open| open.asked);
+                            assert_eq!(asked, Some(Asked::Authorize(session.key)), "who waits has asked");
+                        }
+                    } else {
+                        assert!(role.authorizer().is_none(), "whose role has an authorizer is guarded");
+                    }
                     let statistics = joined.meter.as_ref().and_then(|meter| meter.timer);
                     if let Some(timer) = statistics {
                         timers += 1;
@@ -69,7 +83,51 @@ impl<P> Router<P> {
             assert_eq!(self.realm_names.get(name), Some(&(index as u64)), "a realm is found by its name");
             timers += realm.check(index, &self.sessions, &self.timers);
         }
+        assert_eq!(self.guards.len(), guards, "every guard is somebody's");
+        timers += self.check_questions();
         assert_eq!(self.timers.check(), timers, "every timer that runs is somebody's");
+    }
+}
+
+impl<P> Router<P> {
+    /// Answers how many timers the questions have running.
+    fn check_questions(&self) -> usize {
+        assert!(!self.questions.has_tasks(), "all answers have been looked at");
+        let mut running = 0;
+        for (ticket, open) in self.questions.open.iter() {
+            match open.asked {
+                Asked::Authorize(key) => {
+                    let (_, joined) = self.sessions.joined(key).expect("who waits for an answer is there");
+                    let guard = joined.guard.and_then(|slot| self.guards.get(slot));
+                    let asking = guard.and_then(|guard| guard.asking());
+                    assert_eq!(asking, Some(*ticket), "an answer is waited for");
+                }
+            }
+            match open.answerer {
+                Answerer::Nobody => panic!("every question has somebody who answers"),
+                Answerer::Function { timer } => {
+                    running += 1;
+                    assert_eq!(
+                        self.timers.get(timer),
+                        Some(Timer::Question(*ticket)),
+                        "an answer is awaited"
+                    );
+                }
+                Answerer::Procedure { realm, invocation } => {
+                    let realm = self.realms.get(realm).expect("the realm of who is asked exists");
+                    let invocation = realm.dealer.invocations.get(invocation);
+                    let caller = invocation.map(|invocation| invocation.caller);
+                    assert_eq!(caller, Some(Caller::Router(*ticket)), "a callee is asked");
+                }
+            }
+        }
+        let asked = self.realms.iter().flat_map(|(_, realm)| realm.dealer.invocations.iter());
+        for (_, invocation) in asked {
+            if let Caller::Router(ticket) = invocation.caller {
+                assert!(self.questions.open.get(ticket).is_some(), "the router waits for what it asked");
+            }
+        }
+        running
     }
 }
 
@@ -153,7 +211,8 @@ impl Dealer {
             }
             for (request, slot) in joined.calls.iter() {
                 let invocation = self.invocations.get(*slot).expect("the call of a session is under way");
-                assert_eq!((invocation.caller, invocation.call), (key, *request), "a call is its caller's");
+                let caller = Caller::Session { key, request: *request };
+                assert_eq!(invocation.caller, caller, "a call is its caller's");
             }
             for (request, slot) in joined.invocations.iter() {
                 let invocation = self.invocations.get(*slot).expect("the invocation of a callee is open");
@@ -164,9 +223,11 @@ impl Dealer {
         }
         let mut running = 0;
         for (slot, invocation) in &self.invocations {
-            let (_, caller) = sessions.joined(invocation.caller).expect("a caller has joined");
-            assert_eq!(caller.realm, realm, "a caller is in the realm");
-            assert_eq!(caller.calls.get(invocation.call), Some(&slot), "a caller knows its call");
+            if let Caller::Session { key, request } = invocation.caller {
+                let (_, caller) = sessions.joined(key).expect("a caller has joined");
+                assert_eq!(caller.realm, realm, "a caller is in the realm");
+                assert_eq!(caller.calls.get(request), Some(&slot), "a caller knows its call");
+            }
             let (_, callee) = sessions.joined(invocation.callee).expect("who is asked has joined");
             assert_eq!(callee.realm, realm, "who is asked is in the realm");
             let open = callee.invocations.get(invocation.request);

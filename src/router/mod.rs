@@ -350,6 +350,8 @@ impl<P: Payload> Router<P> {
         if self.questions.has_tasks() {
             self.do_tasks(now, outbox);
         }
+        #[cfg(debug_assertions)]
+        self.check();
     }
 
     fn finish_step(&mut self, realm: Option<usize>, now: Now, outbox: &mut Outbox<P>) {
@@ -361,8 +363,6 @@ impl<P: Payload> Router<P> {
         if !self.due.is_empty() {
             self.publish_due_stats(now, outbox);
         }
-        #[cfg(debug_assertions)]
-        self.check();
     }
 
     /// Adds up what was sent since the last time, all of it to sessions of this realm.

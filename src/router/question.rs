@@ -52,20 +52,20 @@ pub(crate) enum Task {
 #[derive(Debug, Default)]
 pub(crate) struct Questions {
     last: Ticket,
-    open: SortedMap<Ticket, Open>,
+    pub(super) open: SortedMap<Ticket, Open>,
     /// In the order in which it came up.
     tasks: VecDeque<Task>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Open {
-    asked: Asked,
-    answerer: Answerer,
+pub(super) struct Open {
+    pub asked: Asked,
+    pub answerer: Answerer,
 }
 
 /// Who was asked.
 #[derive(Clone, Copy, Debug)]
-enum Answerer {
+pub(super) enum Answerer {
     /// Nobody yet.
     Nobody,
     /// The callee of this invocation; how long it may take is watched by the dealer.
