@@ -61,23 +61,47 @@ const PATTERNS: [(&str, &str); 14] = [
     ("", "wildcard"),
 ];
 
-const META_TOPICS: [&str; 4] = [
+const META_TOPICS: [&str; 12] = [
     "wamp.session.on_join",
     "wamp.session.on_leave",
     "wamp.metaevent.session.on_join",
     "wamp.metaevent.session.on_leave",
+    "wamp.registration.on_create",
+    "wamp.registration.on_register",
+    "wamp.registration.on_unregister",
+    "wamp.registration.on_delete",
+    "wamp.subscription.on_create",
+    "wamp.subscription.on_subscribe",
+    "wamp.subscription.on_unsubscribe",
+    "wamp.subscription.on_delete",
 ];
 
-const META_PROCEDURES: [&str; 9] = [
-    "wamp.session.count",
-    "wamp.session.list",
-    "wamp.session.get",
-    "wamp.session.kill",
-    "wamp.session.kill_by_authid",
-    "wamp.session.kill_by_authrole",
-    "wamp.session.kill_all",
-    "wamp.session.nothing",
-    "wamp.registration.list",
+/// Those of registrations and subscriptions are both.
+const META_PROCEDURES: [&str; 24] = [
+    "session.count",
+    "session.list",
+    "session.get",
+    "session.get",
+    "session.kill",
+    "session.kill_by_authid",
+    "session.kill_by_authrole",
+    "session.kill_all",
+    "session.nothing",
+    "session.add_testament",
+    "session.add_testament",
+    "session.add_testament",
+    "session.flush_testaments",
+    "registration.list",
+    "registration.lookup",
+    "registration.match",
+    "registration.get",
+    "registration.list_callees",
+    "registration.count_callees",
+    "registration.remove_callee",
+    "registration.remove_callee",
+    "subscription.list_callees",
+    "nothing",
+    "nothing.list",
 ];
 
 const WRONG_URIS: [&str; 6] =
@@ -213,16 +237,16 @@ fn say(chance: &impl Chance) -> Value {
         20..40 => publish(chance),
         40..54 => register(chance),
         54..58 => json!([66, "$next", reference(chance, "registration")]),
-        58..74 => call(chance),
-        74..88 => answer(chance),
-        88..92 => {
+        58..73 => call(chance),
+        73..86 => answer(chance),
+        86..90 => {
             let mut options = json!({});
             if !chance.one_in(4) {
                 options["mode"] = chance.pick(&["skip", "kill", "killnowait"]).into();
             }
             json!([49, reference(chance, "call"), options])
         }
-        92..97 => call_meta(chance),
+        90..97 => call_meta(chance),
         97 => json!([6, {}, "wamp.close.close_realm"]),
         98 if chance.one_in(2) => match chance.below(6) {
             0 => json!([3, {}, "wamp.close.normal"]),
@@ -344,31 +368,76 @@ fn call(chance: &impl Chance) -> Value {
 }
 
 fn call_meta(chance: &impl Chance) -> Value {
-    let procedure = chance.pick(&META_PROCEDURES);
+    let name = chance.pick(&META_PROCEDURES);
     // Most of them leave the others where they are.
-    let procedure =
-        if procedure.contains("kill_") && chance.one_in(2) { "wamp.session.get" } else { procedure };
-    let session = json!(format!("$session {}", chance.below(CLIENTS)));
-    let first = match procedure.rsplit('.').next() {
-        Some("count" | "list") => chance.pick(&[Value::Null, json!(["user"]), json!(["anonymous", "user"])]),
-        Some("kill_by_authid") => "joe".into(),
-        Some("kill_by_authrole") => "user".into(),
-        _ => session,
+    let name = if name.contains("kill_") && chance.one_in(2) { "session.get" } else { name };
+    let name = if chance.one_in(2) {
+        name.replace("registration", "subscription").replace("callee", "subscriber")
+    } else {
+        name.to_owned()
     };
-    let first =
-        if chance.one_in(20) { chance.pick(&[json!(777), json!("x"), json!({}), json!([7])]) } else { first };
-    let args = if chance.one_in(20) { json!([]) } else { json!([first]) };
+    let procedure = format!("wamp.{name}");
+    let held = if name.starts_with("registration") { "registration" } else { "subscription" };
+    let session = json!(format!("$session {}", chance.below(CLIENTS)));
+    let some_id = || if chance.one_in(3) { json!(1 + chance.below(6)) } else { reference(chance, held) };
+    let mut options = json!({});
+    let mut args = match name.split('.').next_back() {
+        Some("count") => vec![chance.pick(&[Value::Null, json!(["user"]), json!(["anonymous", "user"])])],
+        Some("list") if name == "session.list" => vec![chance.pick(&[json!(["user"]), json!([])])],
+        Some("list") if chance.one_in(2) => Vec::new(),
+        Some("kill_by_authid") => vec!["joe".into()],
+        Some("kill_by_authrole") => vec!["user".into()],
+        Some("lookup") => vec![pattern(chance, &mut options).into(), options],
+        Some("match") => vec![uri(chance).into()],
+        Some("get" | "list" | "kill") if name.starts_with("session") => vec![session],
+        Some("list") => vec![session],
+        Some("remove_callee" | "remove_subscriber") => {
+            vec![some_id(), session, chance.pick(&[Value::Null, json!("a.reason")])]
+        }
+        Some("add_testament") => return call_add_testament(chance),
+        Some("flush_testaments") => Vec::new(),
+        _ => vec![some_id()],
+    };
+    if chance.one_in(20) && !args.is_empty() {
+        let at = chance.below(args.len());
+        args[at] = chance.pick(&[json!(777), json!("x"), json!({}), json!([7]), Value::Null]);
+    }
+    if chance.one_in(40) {
+        args.clear();
+    }
     let mut kwargs = json!({});
-    if chance.one_in(3) {
+    if chance.one_in(3) && name.contains("kill") {
         kwargs["reason"] = chance.pick(&[json!("a.reason"), json!("because"), json!("not valid"), json!(7)]);
     }
-    if chance.one_in(3) {
+    if chance.one_in(3) && name.contains("kill") {
         kwargs["message"] = chance.pick(&[json!("a message"), Value::Null, json!(7)]);
+    }
+    if chance.one_in(3) && name.contains("flush") {
+        kwargs["scope"] = chance.pick(&["detached", "destroyed", "undone"]).into();
     }
     if kwargs == json!({}) && chance.one_in(2) {
         return json!([48, "$next", {}, procedure, args]);
     }
     json!([48, "$next", {}, procedure, args, kwargs])
+}
+
+/// A PUBLISH, by its parts.
+fn call_add_testament(chance: &impl Chance) -> Value {
+    let publish = publish(chance);
+    let or = |value: &Value, other: Value| if value.is_null() { other } else { value.clone() };
+    let args = json!([publish[3], or(&publish[4], json!([])), or(&publish[5], json!({}))]);
+    let mut kwargs = json!({});
+    if publish[2] != json!({}) {
+        kwargs["publish_options"] = publish[2].clone();
+    }
+    if chance.one_in(2) {
+        kwargs["scope"] = chance.pick(&["detached", "destroyed", "detached", "undone"]).into();
+    }
+    if chance.one_in(30) {
+        kwargs["publish_options"] =
+            chance.pick(&[json!(7), json!({ "eligible": 7 }), json!({ "retain": "x" })]);
+    }
+    json!([48, "$next", {}, "wamp.session.add_testament", args, kwargs])
 }
 
 fn passthru(chance: &impl Chance, options: &mut Value) {

@@ -9,7 +9,7 @@ use wamplet::payload::EncodedPayload;
 use wamplet::router::{Action, Identity, Now, Outbox, Router, Transport};
 
 use super::operation::{self, Operation};
-use super::router::{self, ANY, Heard, Model, TEXT};
+use super::router::{self, ANY, ANY_ORDER, Heard, Model, TEXT};
 use super::settings::Settings;
 
 /// Where router and model do not agree, in words.
@@ -130,6 +130,7 @@ impl Run {
                     let subscribers = subscription.subscribers.iter().map(|at| id_of(*at)).collect();
                     json!({
                         "id": subscription.id,
+                        "created": subscription.created,
                         "uri": subscription.uri,
                         "match": subscription.policy,
                         "subscribers": sorted(subscribers),
@@ -145,6 +146,7 @@ impl Run {
                         registration.callees.iter().map(|callee| id_of(callee.transport)).collect();
                     json!({
                         "id": registration.id,
+                        "created": registration.created,
                         "uri": registration.uri,
                         "match": registration.policy,
                         "invoke": registration.invoke,
@@ -266,7 +268,7 @@ impl Run {
             // Who counts in its own way takes what nobody else has.
             "next" => return last_request.map_or(1_000 + self.steps, |last| last + 1),
             "subscription" => {
-                let held = realm.subscriptions.iter().filter(|held| held.subscribers.contains(&at));
+                let held = realm.subscriptions.iter().filter(|held| held.has(at));
                 held.map(|held| held.id).collect()
             }
             "registration" => {
@@ -357,6 +359,11 @@ impl Run {
                 let is_new = self.publications.iter().all(|(_, known)| *known != id);
                 self.publications.push((text.clone(), id));
                 is_new
+            }
+            (Value::Array(found), Value::Object(expected)) => {
+                let mut found = found.clone();
+                found.sort_by_key(Value::as_u64);
+                expected.get(ANY_ORDER) == Some(&Value::from(found))
             }
             (Value::Array(found), Value::Array(expected)) => {
                 found.len() == expected.len()

@@ -22,6 +22,7 @@ pub struct Limits {
     pub subscriptions: usize,
     pub registrations: usize,
     pub calls: usize,
+    pub testaments: usize,
     pub hello_timeout_ms: u64,
     pub goodbye_timeout_ms: u64,
 }
@@ -33,6 +34,8 @@ pub struct RealmSettings {
     pub is_strict: bool,
     /// `session_on_leave`: the specification's three positionals.
     pub leaves_with_three: bool,
+    /// `enable_meta_api`.
+    pub has_meta_api: bool,
     pub roles: Vec<RoleSettings>,
 }
 
@@ -60,6 +63,7 @@ const LIMITS: Limits = Limits {
     subscriptions: 5,
     registrations: 5,
     calls: 4,
+    testaments: 3,
     hello_timeout_ms: 2_000,
     goodbye_timeout_ms: 1_000,
 };
@@ -75,11 +79,14 @@ impl Settings {
     /// One of them.
     pub fn of(number: usize) -> Self {
         let open = |name| RoleSettings { name, rules: vec![rule("", "prefix", "crps")] };
-        let realm = |name, roles| RealmSettings { name, is_strict: false, leaves_with_three: false, roles };
+        let realm = |name, roles| RealmSettings { name, roles, ..RealmSettings::open() };
         let realms = match number {
             0 => vec![
                 realm("realm1", vec![open("anonymous"), open("user"), open("admin")]),
-                realm("realm2", vec![open("anonymous"), open("user")]),
+                RealmSettings {
+                    has_meta_api: false,
+                    ..realm("realm2", vec![open("anonymous"), open("user")])
+                },
             ],
             1 => {
                 let mut wildcard = rule(".b.", "wildcard", "cp");
@@ -94,7 +101,7 @@ impl Settings {
                         rule("b.b", "prefix", "crs"),
                         wildcard,
                         publishing,
-                        rule("wamp.session.", "prefix", "cs"),
+                        rule("wamp.", "prefix", "cs"),
                         rule("wamp.session.kill", "exact", ""),
                     ],
                 };
@@ -122,6 +129,7 @@ impl Settings {
             "subscriptions": self.limits.subscriptions,
             "registrations": self.limits.registrations,
             "calls": self.limits.calls,
+            "testaments": self.limits.testaments,
             "hello_timeout_ms": self.limits.hello_timeout_ms,
             "goodbye_timeout_ms": self.limits.goodbye_timeout_ms,
         } });
@@ -136,7 +144,7 @@ impl RealmSettings {
     /// A realm that nobody configured: one role, which may do everything.
     pub fn open() -> Self {
         let roles = vec![RoleSettings { name: "anonymous", rules: vec![rule("", "prefix", "crps")] }];
-        Self { name: "", is_strict: false, leaves_with_three: false, roles }
+        Self { name: "", is_strict: false, leaves_with_three: false, has_meta_api: true, roles }
     }
 
     /// Every realm has the role of those whom the driver trusts as itself.
@@ -153,6 +161,7 @@ impl RealmSettings {
             "options": {
                 "uri_check": if self.is_strict { "strict" } else { "loose" },
                 "session_on_leave": on_leave,
+                "enable_meta_api": self.has_meta_api,
             },
         })
     }

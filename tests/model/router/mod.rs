@@ -27,6 +27,15 @@ pub fn publication(number: u64) -> Value {
     format!("<publication {number}>").into()
 }
 
+/// In an expectation: these ids in any order.
+pub fn in_any_order(mut ids: Vec<u64>) -> Value {
+    ids.sort_unstable();
+    json!({ ANY_ORDER: ids })
+}
+
+/// The key of [`in_any_order`].
+pub const ANY_ORDER: &str = "<in any order>";
+
 /// What one transport got in a step, in order. Closing it is a text: `closed: Normal`.
 pub type Heard = Vec<Value>;
 
@@ -87,6 +96,16 @@ pub struct Session {
     pub last_request: Option<u64>,
     /// INVOCATIONs that it was sent.
     pub invocations: u64,
+    testaments: Vec<Testament>,
+}
+
+/// What a session wants published when it has ended.
+#[derive(Clone)]
+struct Testament {
+    scope: String,
+    publication: Value,
+    /// As if the session sent it.
+    publish: Value,
 }
 
 /// What is there while somebody has joined, or because it is configured.
@@ -105,6 +124,7 @@ pub struct Subscription {
     pub id: u64,
     pub uri: String,
     pub policy: String,
+    pub created: String,
     /// Transports.
     pub subscribers: Vec<usize>,
 }
@@ -114,6 +134,7 @@ pub struct Registration {
     pub uri: String,
     pub policy: String,
     pub invoke: String,
+    pub created: String,
     /// In the order of registration.
     pub callees: Vec<Callee>,
     /// How many callees there ever were.
@@ -469,9 +490,10 @@ impl Model {
             roles: hello["roles"].clone(),
             last_request: Some(0),
             invocations: 0,
+            testaments: Vec::new(),
         });
         for topic in ["wamp.session.on_join", "wamp.metaevent.session.on_join"] {
-            self.announce(realm, topic, json!([details]));
+            self.announce(realm, topic, &json!([details]));
         }
     }
 
@@ -537,11 +559,21 @@ impl Model {
 
     /// What the role of a session says about an action; whether the session is disclosed by it.
     fn authorize(&self, at: usize, text: &str, policy: &str, action: &str) -> Result<bool, Fault> {
-        let session = self.session(at);
+        self.authorize_session(self.session(at), text, policy, action)
+    }
+
+    fn authorize_session(
+        &self,
+        session: &Session,
+        text: &str,
+        policy: &str,
+        action: &str,
+    ) -> Result<bool, Fault> {
         let configured = self.configured(&session.realm).expect("its realm is configured");
         let Some(role) = configured.roles.iter().find(|role| role.name == session.authrole) else {
-            // The role that may do everything where nothing else is said.
-            return Ok(false);
+            // The one role that may do everything where nothing else is said.
+            let is_trusted = session.authrole == "trusted";
+            return if is_trusted { Ok(false) } else { Err(Fault::Refused("wamp.error.not_authorized")) };
         };
         // Whoever asks for a pattern asks for all that it reaches: an exact rule does not allow a pattern, nor a rule
         // that is a wildcard a prefix.
@@ -575,25 +607,49 @@ impl Model {
         self.transports[at].state = State::Closing(deadline);
     }
 
-    /// Ends the session on a transport, if there is one; the transport may have another.
+    /// Ends the session on a transport, if there is one; the transport may have another. The news of it: what it held, its
+    /// testaments, itself.
     fn leave(&mut self, at: usize, is_announced: bool) {
         let Some(session) = self.joined(at).cloned() else { return };
         self.transports[at].state = self.open_state();
-        self.leave_registrations_and_calls(at, &session);
         let realm = self.realm(&session.realm);
-        for subscription in &mut realm.subscriptions {
-            subscription.subscribers.retain(|subscriber| *subscriber != at);
-        }
-        realm.subscriptions.retain(|subscription| !subscription.subscribers.is_empty());
+        let registered: Vec<u64> = realm
+            .registrations
+            .iter()
+            .filter(|held| held.has(at) && held.is_told())
+            .map(|held| held.id)
+            .collect();
+        let subscribed: Vec<u64> = realm
+            .subscriptions
+            .iter()
+            .filter(|held| held.has(at) && held.is_told())
+            .map(|held| held.id)
+            .collect();
+        self.leave_registrations_and_calls(at, &session);
+        self.realm(&session.realm).take_subscriber(at, None);
         if is_announced {
+            for id in registered {
+                self.announce_end(&session, "registration", id);
+            }
+            for id in subscribed {
+                self.announce_end(&session, "subscription", id);
+            }
+            self.publish_testaments(at, &session);
             let Session { id, authid, authrole, .. } = &session;
             let has_three =
                 self.configured(&session.realm).is_some_and(|configured| configured.leaves_with_three);
             let values = if has_three { json!([id, authid, authrole]) } else { json!([id]) };
-            self.announce(&session.realm, "wamp.session.on_leave", values);
-            self.announce(&session.realm, "wamp.metaevent.session.on_leave", json!([session.details]));
+            self.announce(&session.realm, "wamp.session.on_leave", &values);
+            self.announce(&session.realm, "wamp.metaevent.session.on_leave", &json!([session.details]));
         }
         self.drop_if_empty(&session.realm);
+    }
+
+    /// The time of day, as the meta API says it: runs begin at 2023-11-14T22:13:20Z and end on the same day.
+    fn time_of_day(&self) -> String {
+        let ms = self.now_ms - 1_000 + 1_000 * (20 + 60 * (13 + 60 * 22));
+        let (seconds, ms) = (ms / 1_000, ms % 1_000);
+        format!("2023-11-14T{:02}:{:02}:{:02}.{ms:03}Z", seconds / 3_600, seconds / 60 % 60, seconds % 60)
     }
 
     fn drop_if_empty(&mut self, name: &str) {

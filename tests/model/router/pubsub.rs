@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Fault, Model, Session, Subscription, passthru, publication, uri, with_payload};
+use super::{Fault, Model, Realm, Session, Subscription, passthru, publication, uri, with_payload};
 
 impl Model {
     pub(super) fn subscribe(&mut self, at: usize, message: &Value) -> Result<(), Fault> {
@@ -13,12 +13,13 @@ impl Model {
         self.authorize(at, topic, policy, "subscribe")?;
         let most = self.settings.limits.subscriptions;
         let realm = self.realm_of(at);
-        let held = realm.subscriptions.iter().filter(|held| held.subscribers.contains(&at)).count();
+        let held = realm.subscriptions.iter().filter(|held| held.has(at)).count();
         let found = realm.subscriptions.iter_mut().find(|known| known.uri == topic && known.policy == policy);
-        let is_new = found.as_ref().is_none_or(|known| !known.subscribers.contains(&at));
+        let is_new = found.as_ref().is_none_or(|known| !known.has(at));
         if is_new && held >= most {
             return Err(Fault::Refused("wamplet.error.limit_exceeded"));
         }
+        let is_created = found.is_none();
         let id = match found {
             Some(subscription) => {
                 if is_new {
@@ -27,26 +28,35 @@ impl Model {
                 subscription.id
             }
             None => {
+                let created = self.time_of_day();
+                let realm = self.realm_of(at);
                 realm.last_subscription += 1;
                 let id = realm.last_subscription;
                 let (uri, policy) = (topic.into(), policy.into());
-                realm.subscriptions.push(Subscription { id, uri, policy, subscribers: vec![at] });
+                realm.subscriptions.push(Subscription { id, uri, policy, created, subscribers: vec![at] });
                 id
             }
         };
         self.send(at, json!([33, request, id]));
+        if is_new && !uri::is_reserved(topic) {
+            self.announce_beginning(at, "subscription", id, is_created);
+        }
         Ok(())
     }
 
     pub(super) fn unsubscribe(&mut self, at: usize, message: &Value) -> Result<(), Fault> {
         let realm = self.realm_of(at);
-        let mut held = realm.subscriptions.iter_mut().filter(|held| held.subscribers.contains(&at));
+        let mut held = realm.subscriptions.iter().filter(|held| held.has(at));
         let Some(subscription) = held.find(|held| message[2] == held.id) else {
             return Err(Fault::Refused("wamp.error.no_such_subscription"));
         };
-        subscription.subscribers.retain(|subscriber| *subscriber != at);
-        realm.subscriptions.retain(|subscription| !subscription.subscribers.is_empty());
+        let (id, is_told) = (subscription.id, subscription.is_told());
+        realm.take_subscriber(at, Some(id));
         self.send(at, json!([35, message[1]]));
+        if is_told {
+            let session = self.session(at).clone();
+            self.announce_end(&session, "subscription", id);
+        }
         Ok(())
     }
 
@@ -66,26 +76,58 @@ impl Model {
         if options["acknowledge"] == true {
             self.send(at, json!([17, request, publication]));
         }
+        let session = self.session(at).clone();
+        self.publish_as(at, &session, publication, is_disclosed, message);
+        Ok(())
+    }
+
+    /// The EVENTs of a PUBLISH that is allowed, of a session that may have left.
+    fn publish_as(
+        &mut self,
+        at: usize,
+        publisher: &Session,
+        publication: Value,
+        is_disclosed: bool,
+        message: &Value,
+    ) {
+        let (options, topic) = (&message[2], message[3].as_str().expect("a topic"));
         let mut details = passthru(options);
         if is_disclosed {
-            let publisher = self.session(at);
             details.insert("publisher".into(), publisher.id.into());
             details.insert("publisher_authid".into(), publisher.authid.clone().into());
             details.insert("publisher_authrole".into(), publisher.authrole.clone().into());
         }
-        let realm = self.session(at).realm.clone();
         let excluded = (options["exclude_me"] != false).then_some(at);
-        self.dispatch(&realm, topic, publication, excluded, options, &details, message);
-        Ok(())
+        self.dispatch(&publisher.realm, topic, publication, excluded, options, &details, message);
+    }
+
+    /// [advanced/pubsub_testament] all that are for when the session is detached, then all for when it is destroyed;
+    /// those that the session may not publish any more are not.
+    pub(super) fn publish_testaments(&mut self, at: usize, session: &Session) {
+        for scope in ["detached", "destroyed"] {
+            for testament in session.testaments.iter().filter(|testament| testament.scope == scope) {
+                let (options, topic) =
+                    (&testament.publish[2], testament.publish[3].as_str().expect("a topic"));
+                if let Ok(is_disclosed) = self.authorize_session(session, topic, "exact", "publish") {
+                    let is_disclosed = is_disclosed || options["disclose_me"] == true;
+                    let publication = testament.publication.clone();
+                    self.publish_as(at, session, publication, is_disclosed, &testament.publish);
+                }
+            }
+        }
     }
 
     /// An event of the router itself.
-    pub(super) fn announce(&mut self, realm: &str, topic: &str, args: Value) {
+    pub(super) fn announce(&mut self, realm: &str, topic: &str, args: &Value) {
+        let is_served = self.configured(realm).is_none_or(|configured| configured.has_meta_api);
+        if !is_served {
+            return;
+        }
         let publication = self.next_publication();
         self.dispatch(realm, topic, publication, None, &json!({}), &Map::new(), &json!([0, 0, 0, 0, args]));
     }
 
-    fn next_publication(&mut self) -> Value {
+    pub(super) fn next_publication(&mut self) -> Value {
         self.publications += 1;
         publication(self.publications)
     }
@@ -124,7 +166,30 @@ impl Model {
     }
 }
 
-const AUDIENCE: [&str; 6] =
+impl Subscription {
+    pub fn has(&self, at: usize) -> bool {
+        self.subscribers.contains(&at)
+    }
+
+    /// Whether the meta API tells of it: who watches the router's own topics is no news.
+    pub(super) fn is_told(&self) -> bool {
+        !uri::is_reserved(&self.uri)
+    }
+}
+
+impl Realm {
+    /// Takes a subscriber out of one subscription, or out of all.
+    pub(super) fn take_subscriber(&mut self, at: usize, id: Option<u64>) {
+        for subscription in &mut self.subscriptions {
+            if id.is_none_or(|id| subscription.id == id) {
+                subscription.subscribers.retain(|subscriber| *subscriber != at);
+            }
+        }
+        self.subscriptions.retain(|subscription| !subscription.subscribers.is_empty());
+    }
+}
+
+pub(super) const AUDIENCE: [&str; 6] =
     ["eligible", "eligible_authid", "eligible_authrole", "exclude", "exclude_authid", "exclude_authrole"];
 
 /// [advanced/pubsub_subscriber_blackwhite_listing] a receiver passes every list that is there.

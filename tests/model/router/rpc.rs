@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    Call, Callee, Fault, Model, Realm, Registration, Session, TEXT, meta, passthru, uri, with_payload,
-};
+use super::{Call, Callee, Fault, Model, Realm, Registration, Session, TEXT, passthru, uri, with_payload};
 
 impl Model {
     pub(super) fn register(&mut self, at: usize, message: &Value) -> Result<(), Fault> {
@@ -18,6 +16,7 @@ impl Model {
         }
         self.authorize(at, procedure, policy, "register")?;
         let most = self.settings.limits.registrations;
+        let created = self.time_of_day();
         let realm = self.realm_of(at);
         let held = realm.registrations.iter().filter(|held| held.has(at)).count();
         let mut known = realm.registrations.iter_mut();
@@ -26,6 +25,7 @@ impl Model {
         if is_new && held >= most {
             return Err(Fault::Refused("wamplet.error.limit_exceeded"));
         }
+        let is_created = found.is_none();
         let registration = match found {
             Some(known) if known.invoke == "single" && invoke == "single" => {
                 return Err(Fault::Refused("wamp.error.procedure_already_exists"));
@@ -41,6 +41,7 @@ impl Model {
                     uri: procedure.into(),
                     policy: policy.into(),
                     invoke: invoke.into(),
+                    created,
                     callees: Vec::new(),
                     ever: 0,
                     last_called: 0,
@@ -59,6 +60,9 @@ impl Model {
         }
         let id = registration.id;
         self.send(at, json!([65, request, id]));
+        if is_new {
+            self.announce_beginning(at, "registration", id, is_created);
+        }
         Ok(())
     }
 
@@ -70,6 +74,8 @@ impl Model {
         };
         realm.take_callee(at, Some(id));
         self.send(at, json!([67, message[1]]));
+        let session = self.session(at).clone();
+        self.announce_end(&session, "registration", id);
         Ok(())
     }
 
@@ -83,11 +89,8 @@ impl Model {
             return Err(Fault::Violation);
         }
         let is_disclosed = self.authorize(at, procedure, "exact", "call")? || options["disclose_me"] == true;
-        if meta::PROCEDURES.contains(&procedure) {
-            return self.call_meta(at, message);
-        }
         if uri::is_reserved(procedure) {
-            return Err(Fault::Refused("wamp.error.no_such_procedure"));
+            return self.call_meta(at, message);
         }
         let most = self.settings.limits.calls;
         let realm = self.realm_of(at);
@@ -282,6 +285,11 @@ impl Model {
 }
 
 impl Registration {
+    /// Whether the meta API tells of it: always, since nobody registers the router's own procedures.
+    pub(super) fn is_told(&self) -> bool {
+        !uri::is_reserved(&self.uri)
+    }
+
     pub fn has(&self, at: usize) -> bool {
         self.callees.iter().any(|callee| callee.transport == at)
     }
@@ -289,7 +297,7 @@ impl Registration {
 
 impl Realm {
     /// Takes a callee out of one registration, or out of all.
-    fn take_callee(&mut self, at: usize, id: Option<u64>) {
+    pub(super) fn take_callee(&mut self, at: usize, id: Option<u64>) {
         for registration in &mut self.registrations {
             if id.is_none_or(|id| registration.id == id) {
                 registration.callees.retain(|callee| callee.transport != at);
@@ -300,7 +308,7 @@ impl Realm {
 
     /// [advanced/rpc_pattern_based_registration] the exact registration; else the longest prefix; else the wildcard
     /// with the longest portions of literal components.
-    fn best_registration(&self, procedure: &str) -> Option<usize> {
+    pub(super) fn best_registration(&self, procedure: &str) -> Option<usize> {
         let known = self.registrations.iter().enumerate();
         let matching = known.filter(|(_, known)| uri::matches(&known.uri, &known.policy, procedure));
         let best = matching.max_by_key(|(_, known)| match known.policy.as_str() {
