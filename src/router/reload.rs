@@ -8,6 +8,7 @@ use super::context::Now;
 use super::fault;
 use super::outbox::Outbox;
 use super::stats::{Handshake, Meter};
+use super::testament::Testaments;
 use crate::config::{Config, RealmConfig, Realms};
 use crate::id::SessionKey;
 use crate::message::dict;
@@ -78,7 +79,11 @@ impl<P: Payload> Router<P> {
                     joined.role = role;
                     self.reconfigure_guard(key, index, now, outbox);
                 }
-                None => without_role.push(key),
+                None => {
+                    // Whose role is gone has nobody's permission to publish.
+                    joined.testaments = Testaments::default();
+                    without_role.push(key);
+                }
             }
             self.reconfigure_meter(key, index, now);
         }

@@ -63,3 +63,19 @@ fn a_realm_that_a_refused_hello_brought_into_being_is_gone_with_it() {
         "#,
     );
 }
+
+#[test]
+fn who_leaves_because_its_role_is_gone_leaves_no_testament() {
+    agree(
+        1,
+        r#"
+        0 opens json nobody
+        0 says [1,"realm1",{"roles":{"caller":{}}}]
+        0 says [48,"$next",{},"wamp.session.add_testament",["a.c",["$tag"],{}],{}]
+        1 opens json user
+        1 says [1,"realm1",{"roles":{"subscriber":{}}}]
+        1 says [32,"$next",{},"a.c"]
+        reload 3
+        "#,
+    );
+}
