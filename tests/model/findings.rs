@@ -20,6 +20,7 @@ fn operations_are_read_as_they_are_written() {
         "0 opens msgpack joe",
         "3 says [16,\"$next\",{\"eligible\":[\"$session 1\"]},\"a.b\",[\"$tag\"]]",
         "5 is lost",
+        "answer 0 [{\"allow\":true}]",
         "wait 500",
         "reload 1",
         "shut down",

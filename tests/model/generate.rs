@@ -164,6 +164,11 @@ pub fn operation(chance: &impl Chance, run: &Run) -> Operation {
         0..6 => return Operation::IsLost { client },
         6 => return Operation::Reload { settings: chance.below(Settings::COUNT) },
         7 if chance.one_in(20) => return Operation::ShutDown,
+        // Somebody should answer, where somebody is asked.
+        40..140 if run.model.questions.iter().any(|question| question.function.is_some()) => {
+            let answer = if chance.one_in(20) { Value::Null } else { verdict(chance) };
+            return Operation::Answers { position: chance.below(4), answer };
+        }
         8..40 => {
             let ms = [1, 50, 99, 100, 101, 400, 1_000, 2_500];
             return Operation::Wait { ms: chance.pick(&ms) };
@@ -269,6 +274,9 @@ fn answer(chance: &impl Chance) -> Value {
     let invocation = reference(chance, "invocation");
     if chance.one_in(4) {
         return with_payload(chance, json!([8, 68, invocation, options, "a.error"]));
+    }
+    if chance.one_in(3) {
+        return json!([70, invocation, options, verdict(chance)]);
     }
     if chance.one_in(2) {
         options["progress"] = (!chance.one_in(4)).into();
@@ -447,6 +455,22 @@ fn passthru(chance: &impl Chance, options: &mut Value) {
             options["ppt_serializer"] = "cbor".into();
         }
     }
+}
+
+/// What an authorizer may answer.
+fn verdict(chance: &impl Chance) -> Value {
+    chance.pick(&[
+        json!([true]),
+        json!([true]),
+        json!([false]),
+        json!([{ "allow": true, "cache": true }]),
+        json!([{ "allow": true, "cache": true, "disclose": true }]),
+        json!([{ "allow": false, "cache": true, "disclose": null }]),
+        json!([{ "cache": true }]),
+        json!([{ "allow": true, "validate": true }]),
+        json!(["yes"]),
+        json!([]),
+    ])
 }
 
 fn with_payload(chance: &impl Chance, mut head: Value) -> Value {

@@ -1,6 +1,7 @@
 //! What can happen to a router, in a form that people read, tests repeat and the shrinker takes apart.
 //!
-//! An operation is a line of text: `0 opens json user`, `0 says [32,"$next",{},"a.b"]`, `0 is lost`, `wait 500`,
+//! An operation is a line of text: `0 opens json user`, `0 says [32,"$next",{},"a.b"]`, `0 is lost`, `answer 0 [true]`,
+//! `wait 500`,
 //! `reload 1`, `shut down`. The number is that of a client. In a message `"$next"` stands for the next request id of the
 //! client, `"$tag"` for a number that no other message has, and these for ids that it has at the time, each the one at
 //! a position modulo how many there are, and 777 where there is none: `"$subscription 0"`, `"$registration 0"`,
@@ -28,6 +29,11 @@ pub enum Operation {
     },
     IsLost {
         client: usize,
+    },
+    /// The driver answers one of the open questions to its functions: with arguments, or null where it fails.
+    Answers {
+        position: usize,
+        answer: Value,
     },
     Wait {
         ms: u64,
@@ -64,6 +70,7 @@ impl fmt::Display for Operation {
             }
             Self::Says { client, message } => write!(f, "{client} says {message}"),
             Self::IsLost { client } => write!(f, "{client} is lost"),
+            Self::Answers { position, answer } => write!(f, "answer {position} {answer}"),
             Self::Wait { ms } => write!(f, "wait {ms}"),
             Self::Reload { settings } => write!(f, "reload {settings}"),
             Self::ShutDown => f.write_str("shut down"),
@@ -86,6 +93,11 @@ impl FromStr for Operation {
         let (first, rest) = line.split_once(' ').ok_or_else(wrong)?;
         match first {
             "wait" => return Ok(Self::Wait { ms: number(rest)? }),
+            "answer" => {
+                let (position, answer) = rest.split_once(' ').ok_or_else(wrong)?;
+                let answer = serde_json::from_str(answer).map_err(|error| format!("{error}: {line}"))?;
+                return Ok(Self::Answers { position: number(position)? as usize, answer });
+            }
             "reload" => return Ok(Self::Reload { settings: number(rest)? as usize }),
             _ => {}
         }

@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
+use wamplet::auth::Failure;
 use wamplet::codec::{self, Serializer};
-use wamplet::id::SessionKey;
-use wamplet::payload::EncodedPayload;
+use wamplet::id::{SessionKey, Ticket};
+use wamplet::payload::{EncodedPayload, Values};
 use wamplet::router::{Action, Identity, Now, Outbox, Router, Transport};
 
 use super::operation::{self, Operation};
-use super::router::{self, ANY, ANY_ORDER, Heard, Model, TEXT};
+use super::router::{self, ANY, ANY_ORDER, Caller, Heard, Model, Question, TEXT};
 use super::settings::Settings;
 
 /// Where router and model do not agree, in words.
@@ -28,6 +29,8 @@ pub struct Run {
     keys: Vec<(SessionKey, Serializer)>,
     /// Ids of publications, by the numbers that the model gives them.
     publications: Vec<(String, u64)>,
+    /// The tickets of questions to functions, by the numbers that the model gives them.
+    asked: Vec<(u64, Ticket)>,
     steps: u64,
     /// What was said and heard, where somebody wants to know.
     transcript: Option<String>,
@@ -47,6 +50,7 @@ impl Run {
             clients: [None; CLIENTS],
             keys: Vec::new(),
             publications: Vec::new(),
+            asked: Vec::new(),
             steps: 0,
             transcript: is_told.then(String::new),
             reached: vec![0; 512],
@@ -88,6 +92,19 @@ impl Run {
                 let settings = Settings::of(*settings);
                 self.router.reload(settings.config(), self.now, &mut self.outbox);
                 self.compare(|model| model.reload(settings))
+            }
+            Operation::Answers { position, answer } => {
+                let open = self.model.questions.iter().filter(|question| question.function.is_some());
+                let numbers: Vec<u64> = open.map(|question| question.number).collect();
+                let Some(number) = numbers.get(position % numbers.len().max(1)).copied() else {
+                    return Ok(());
+                };
+                let asked = self.asked.iter().find(|(known, _)| *known == number);
+                let ticket = asked.map(|(_, ticket)| *ticket).ok_or("a question without a ticket")?;
+                let values = answer.as_array().map(|args| Values::args(args.iter().cloned()));
+                let failure = || Failure::new("a.failure", "the function failed");
+                self.router.handle_answer(ticket, values.ok_or_else(failure), self.now, &mut self.outbox);
+                self.compare(|model| model.answered(number, answer.as_array().map(|_| answer.clone())))
             }
             Operation::ShutDown => {
                 self.router.handle_shutdown(self.now, &mut self.outbox);
@@ -277,7 +294,12 @@ impl Run {
             "invocation" => {
                 realm.calls.iter().filter(|call| call.callee == at).map(|call| call.invocation).collect()
             }
-            "call" => realm.calls.iter().filter(|call| call.caller == at).map(|call| call.request).collect(),
+            "call" => realm
+                .calls
+                .iter()
+                .filter(|call| call.caller == Caller::Session(at))
+                .map(|call| call.request)
+                .collect(),
             _ => panic!("no such name: {name}"),
         };
         if ids.is_empty() { NONE } else { ids[position % ids.len()] }
@@ -322,9 +344,11 @@ impl Run {
                 }
             }
         }
+        let known = self.model.questions.iter().map(|question| question.number).max();
         self.model.begin(&heard, told_to_go);
         step(&mut self.model);
         let expected = self.model.take_expected();
+        self.compare_questions(known)?;
         for at in closed {
             self.clients.iter_mut().filter(|client| **client == Some(at)).for_each(|client| *client = None);
         }
@@ -343,6 +367,29 @@ impl Run {
         let (found, expected) = (self.router.next_timeout(), self.model.next_deadline());
         if found != expected {
             return Err(format!("the next timeout is at {found:?}, not at {expected:?}"));
+        }
+        Ok(())
+    }
+
+    /// Functions are asked the same in the same order. Those that were asked only to be asked anew in the same step are
+    /// not in the model any more.
+    fn compare_questions(&mut self, known: Option<u64>) -> Result<(), Difference> {
+        let found = self.outbox.take_questions();
+        let asked = self.model.questions.iter();
+        let expected: Vec<Question> = asked
+            .filter(|question| question.function.is_some() && Some(question.number) > known)
+            .cloned()
+            .collect();
+        let mut found = found.iter().rev();
+        for expected in expected.iter().rev() {
+            let args = |question: &wamplet::router::Question| Value::from(question.values.args.clone());
+            let is_same = |run: &mut Self, found: &wamplet::router::Question| {
+                Some(&*found.function) == expected.function && run.is_like(&args(found), &expected.values)
+            };
+            let Some(asked) = found.by_ref().find(|found| is_same(self, found)) else {
+                return Err(format!("nobody asked {expected:?}"));
+            };
+            self.asked.push((expected.number, asked.ticket));
         }
         Ok(())
     }

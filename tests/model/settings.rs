@@ -2,7 +2,9 @@
 //! configuration of the router.
 
 use serde_json::{Value, json};
-use wamplet::config::Config;
+use wamplet::auth::Ask;
+use wamplet::auth::authorizer::{self, Role};
+use wamplet::config::{Config, Realms};
 
 /// What a router serves.
 #[derive(Clone, Debug)]
@@ -23,6 +25,8 @@ pub struct Limits {
     pub registrations: usize,
     pub calls: usize,
     pub testaments: usize,
+    pub waiting_requests: usize,
+    pub answer_timeout_ms: u64,
     pub hello_timeout_ms: u64,
     pub goodbye_timeout_ms: u64,
 }
@@ -43,6 +47,17 @@ pub struct RealmSettings {
 pub struct RoleSettings {
     pub name: &'static str,
     pub rules: Vec<Rule>,
+    /// Who decides in the place of the rules.
+    pub authorizer: Option<Authorizer>,
+}
+
+/// Who is asked what a role may do.
+#[derive(Clone, Debug)]
+pub struct Authorizer {
+    /// A procedure of the realm, or a function of the driver.
+    pub name: &'static str,
+    pub is_function: bool,
+    pub cache_ms: u64,
 }
 
 /// One permission.
@@ -64,6 +79,8 @@ const LIMITS: Limits = Limits {
     registrations: 5,
     calls: 4,
     testaments: 3,
+    waiting_requests: 3,
+    answer_timeout_ms: 300,
     hello_timeout_ms: 2_000,
     goodbye_timeout_ms: 1_000,
 };
@@ -74,11 +91,11 @@ const fn rule(uri: &'static str, policy: &'static str, allow: &'static str) -> R
 
 impl Settings {
     /// How many different ones there are.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 5;
 
     /// One of them.
     pub fn of(number: usize) -> Self {
-        let open = |name| RoleSettings { name, rules: vec![rule("", "prefix", "crps")] };
+        let open = |name| RoleSettings { name, rules: vec![rule("", "prefix", "crps")], authorizer: None };
         let realm = |name, roles| RealmSettings { name, roles, ..RealmSettings::open() };
         let realms = match number {
             0 => vec![
@@ -95,6 +112,7 @@ impl Settings {
                 publishing.discloses_publisher = true;
                 let user = RoleSettings {
                     name: "user",
+                    authorizer: None,
                     rules: vec![
                         rule("a.", "prefix", "crps"),
                         rule("a.b", "exact", "c"),
@@ -115,7 +133,21 @@ impl Settings {
                 vec![first, realm("realm3", vec![open("admin"), open("anonymous")])]
             }
             2 => Vec::new(),
-            _ => vec![realm("realm1", vec![open("user"), open("admin")])],
+            3 => vec![realm("realm1", vec![open("user"), open("admin")])],
+            _ => {
+                let asking = |name, procedure, is_function, cache_ms| RoleSettings {
+                    name,
+                    rules: Vec::new(),
+                    authorizer: Some(Authorizer { name: procedure, is_function, cache_ms }),
+                };
+                let user = asking("user", "a.c", false, 400);
+                let admin = asking("admin", "check", true, 0);
+                let anonymous = asking("anonymous", "check", true, 1_000);
+                vec![
+                    realm("realm1", vec![open("anonymous"), user, admin]),
+                    realm("realm2", vec![anonymous, open("user")]),
+                ]
+            }
         };
         Self { any_realm: realms.is_empty(), realms, limits: LIMITS }
     }
@@ -130,20 +162,33 @@ impl Settings {
             "registrations": self.limits.registrations,
             "calls": self.limits.calls,
             "testaments": self.limits.testaments,
+            "waiting_requests": self.limits.waiting_requests,
+            "answer_timeout_ms": self.limits.answer_timeout_ms,
             "hello_timeout_ms": self.limits.hello_timeout_ms,
             "goodbye_timeout_ms": self.limits.goodbye_timeout_ms,
         } });
         if !self.any_realm {
             config["realms"] = self.realms.iter().map(RealmSettings::config).collect();
         }
-        Config::from_value(&config).expect("the settings are a valid configuration").config
+        let mut config = Config::from_value(&config).expect("the settings are a valid configuration").config;
+        if let Realms::Named(realms) = &mut config.realms {
+            for (realm, settings) in realms.iter_mut().zip(&self.realms) {
+                for (role, settings) in realm.roles.iter_mut().zip(&settings.roles) {
+                    if let Some(authorizer) = &settings.authorizer {
+                        *role = Role::dynamic(settings.name, authorizer.config());
+                    }
+                }
+            }
+        }
+        config
     }
 }
 
 impl RealmSettings {
     /// A realm that nobody configured: one role, which may do everything.
     pub fn open() -> Self {
-        let roles = vec![RoleSettings { name: "anonymous", rules: vec![rule("", "prefix", "crps")] }];
+        let rules = vec![rule("", "prefix", "crps")];
+        let roles = vec![RoleSettings { name: "anonymous", rules, authorizer: None }];
         Self { name: "", is_strict: false, leaves_with_three: false, has_meta_api: true, roles }
     }
 
@@ -171,6 +216,16 @@ impl RoleSettings {
     fn config(&self) -> Value {
         let permissions: Vec<Value> = self.rules.iter().map(Rule::config).collect();
         json!({ "name": self.name, "permissions": permissions })
+    }
+}
+
+impl Authorizer {
+    fn config(&self) -> authorizer::Authorizer {
+        let ask = match self.is_function {
+            true => Ask::Function(self.name.into()),
+            false => Ask::Procedure { uri: self.name.into(), realm: None },
+        };
+        authorizer::Authorizer { cache_ms: self.cache_ms, ..authorizer::Authorizer::new(ask) }
     }
 }
 

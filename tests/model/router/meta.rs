@@ -120,9 +120,9 @@ impl Model {
             "match" if is_registration => {
                 let procedure = text(message, 0, uri_name)?;
                 let realm = self.realm_of(at);
-                realm
-                    .best_registration(procedure)
-                    .map_or(Value::Null, |found| realm.registrations[found].id.into())
+                // No registration answers in the router's name.
+                let found = realm.best_registration(procedure).filter(|_| !uri::is_reserved(procedure));
+                found.map_or(Value::Null, |found| realm.registrations[found].id.into())
             }
             "match" => {
                 let topic = text(message, 0, uri_name)?;
@@ -287,7 +287,7 @@ impl Model {
         if lists.map(Vec::len).sum::<usize>() > self.settings.limits.audience {
             return Err(Fault::Refused("wamplet.error.limit_exceeded"));
         }
-        self.authorize(at, topic, "exact", "publish")?;
+        self.authorize_session(self.session(at), topic, "exact", "publish")?;
         if self.session(at).testaments.len() >= self.settings.limits.testaments {
             return Err(Fault::Refused("wamplet.error.limit_exceeded"));
         }

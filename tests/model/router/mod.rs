@@ -7,13 +7,18 @@
 //! `random` from its INVOCATION, who leaves first at a shutdown; [`publication`] and [`TEXT`] stand for what only has to fit.
 
 pub mod grammar;
+mod guard;
 mod meta;
 mod pubsub;
 mod rpc;
 mod uri;
 
+use std::collections::VecDeque;
+
 use serde_json::{Map, Value, json};
 
+pub use self::guard::Question;
+use self::guard::{Decision, Task};
 use super::settings::{RealmSettings, Settings};
 
 /// In an expectation: any text but the empty one.
@@ -52,6 +57,15 @@ pub struct Model {
     timers: u64,
     publications: u64,
     is_shut_down: bool,
+    /// What was asked and is not answered.
+    pub questions: Vec<Question>,
+    last_question: u64,
+    /// What happens when the input has had its effects.
+    tasks: VecDeque<Task>,
+    /// What authorizers let the router remember.
+    decisions: Vec<Decision>,
+    /// About the request that is being carried out, where an authorizer decides.
+    verdict: Option<Result<bool, &'static str>>,
     /// What the router did in this step, by transport.
     heard: Vec<Heard>,
     /// Whom the router told to go in this step, in its order.
@@ -97,6 +111,10 @@ pub struct Session {
     /// INVOCATIONs that it was sent.
     pub invocations: u64,
     testaments: Vec<Testament>,
+    /// Requests that wait for the authorizer, the first of which it is asked about.
+    waiting: Vec<Value>,
+    /// The number of the question.
+    asking: Option<u64>,
 }
 
 /// What a session wants published when it has ended.
@@ -152,9 +170,17 @@ pub struct Callee {
     forwards_timeout: bool,
 }
 
+/// Who waits for the end of a call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Caller {
+    Session(usize),
+    /// The router itself, with the number of its question.
+    Router(u64),
+}
+
 /// A call under way.
 pub struct Call {
-    pub caller: usize,
+    pub caller: Caller,
     pub request: u64,
     pub callee: usize,
     pub invocation: u64,
@@ -181,6 +207,11 @@ impl Model {
             timers: 0,
             publications: 0,
             is_shut_down: false,
+            questions: Vec::new(),
+            last_question: 0,
+            tasks: VecDeque::new(),
+            decisions: Vec::new(),
+            verdict: None,
             heard: Vec::new(),
             told_to_go: Vec::new(),
             expected: Vec::new(),
@@ -196,6 +227,7 @@ impl Model {
 
     /// What each transport must have got in this step.
     pub fn take_expected(&mut self) -> Vec<Heard> {
+        self.do_tasks();
         std::mem::take(&mut self.expected)
     }
 
@@ -229,10 +261,16 @@ impl Model {
                 }
                 _ => Err(Fault::Violation),
             },
-            State::Joined(_) if is_well_formed => self.request(at, code, message),
+            State::Joined(_) if is_well_formed => self.arrive(at, code, message),
             State::Joined(_) => Err(Fault::Violation),
         };
-        match fault {
+        self.verdict = None;
+        self.conclude(at, code, message, fault);
+    }
+
+    /// The answer to what could not be done.
+    fn conclude(&mut self, at: usize, code: u64, message: &Value, done: Result<(), Fault>) {
+        match done {
             Ok(()) => {}
             Err(Fault::Violation) => {
                 self.send(at, json!([3, { "message": TEXT }, "wamp.error.protocol_violation"]));
@@ -272,7 +310,9 @@ impl Model {
             match what {
                 Due::Transport(at) => self.close(at, "Timeout"),
                 Due::Call { realm, call } => self.time_out(realm, call),
+                Due::Question(number) => self.answered(number, None),
             }
+            self.do_tasks();
         }
     }
 
@@ -303,11 +343,17 @@ impl Model {
             if let Some(configured) = self.configured(&name) {
                 let is_transient = self.settings.any_realm;
                 self.realm(&name).is_transient = is_transient;
+                self.decisions.retain(|decision| decision.realm != name);
+                let (mut staying, mut leaving) = (Vec::new(), Vec::new());
                 for (_, at) in sessions {
                     let has_role = configured.has_role(&self.session(at).authrole);
-                    if !has_role {
-                        self.say_goodbye(at, "wamp.close.killed", details.clone(), true);
-                    }
+                    if has_role { staying.push(at) } else { leaving.push(at) }
+                }
+                for at in staying {
+                    self.ask_anew(at);
+                }
+                for at in leaving {
+                    self.say_goodbye(at, "wamp.close.killed", details.clone(), true);
                 }
             } else {
                 for (_, at) in sessions {
@@ -401,7 +447,10 @@ impl Model {
             let calls = known.calls.iter().enumerate();
             calls.filter_map(move |(call, known)| Some((known.deadline?, Due::Call { realm, call })))
         });
-        transports.chain(calls).min_by_key(|(deadline, _)| *deadline)
+        let questions = self.questions.iter();
+        let questions =
+            questions.filter_map(|question| Some((question.deadline?, Due::Question(question.number))));
+        transports.chain(calls).chain(questions).min_by_key(|(deadline, _)| *deadline)
     }
 
     /// [basic/sessions] HELLO is answered with WELCOME or ABORT.
@@ -491,17 +540,27 @@ impl Model {
             last_request: Some(0),
             invocations: 0,
             testaments: Vec::new(),
+            waiting: Vec::new(),
+            asking: None,
         });
         for topic in ["wamp.session.on_join", "wamp.metaevent.session.on_join"] {
             self.announce(realm, topic, &json!([details]));
         }
     }
 
-    /// A message of a session.
-    fn request(&mut self, at: usize, code: u64, message: &Value) -> Result<(), Fault> {
+    /// A message of a session, which may have to wait.
+    fn arrive(&mut self, at: usize, code: u64, message: &Value) -> Result<(), Fault> {
         if is_request(code) {
             self.check_request_id(at, message[1].as_u64().expect("an id"))?;
         }
+        if self.must_wait(at, code, message) {
+            return self.wait(at, message);
+        }
+        self.request(at, code, message)
+    }
+
+    /// A message of a session.
+    fn request(&mut self, at: usize, code: u64, message: &Value) -> Result<(), Fault> {
         match code {
             3 => {
                 self.leave(at, true);
@@ -559,9 +618,13 @@ impl Model {
 
     /// What the role of a session says about an action; whether the session is disclosed by it.
     fn authorize(&self, at: usize, text: &str, policy: &str, action: &str) -> Result<bool, Fault> {
-        self.authorize_session(self.session(at), text, policy, action)
+        match self.verdict {
+            Some(verdict) => verdict.map_err(Fault::Refused),
+            None => self.authorize_session(self.session(at), text, policy, action),
+        }
     }
 
+    /// The same by the permissions of its role alone; a role that has an authorizer has none.
     fn authorize_session(
         &self,
         session: &Session,
@@ -612,6 +675,7 @@ impl Model {
     fn leave(&mut self, at: usize, is_announced: bool) {
         let Some(session) = self.joined(at).cloned() else { return };
         self.transports[at].state = self.open_state();
+        self.give_up_waiting(at, &session);
         let realm = self.realm(&session.realm);
         let registered: Vec<u64> = realm
             .registrations
@@ -664,6 +728,7 @@ impl Model {
 enum Due {
     Transport(usize),
     Call { realm: usize, call: usize },
+    Question(u64),
 }
 
 impl Realm {

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Call, Callee, Fault, Model, Realm, Registration, Session, TEXT, passthru, uri, with_payload};
+use super::{
+    Call, Callee, Caller, Fault, Model, Realm, Registration, Session, TEXT, passthru, uri, with_payload,
+};
 
 impl Model {
     pub(super) fn register(&mut self, at: usize, message: &Value) -> Result<(), Fault> {
@@ -97,31 +99,50 @@ impl Model {
         let Some(found) = realm.best_registration(procedure) else {
             return Err(Fault::Refused("wamp.error.no_such_procedure"));
         };
-        let mine = realm.calls.iter().filter(|call| call.caller == at);
+        let mine = realm.calls.iter().filter(|call| call.caller == Caller::Session(at));
         if mine.clone().any(|call| call.request == request) {
             return Err(Fault::Violation);
         }
         if mine.count() >= most {
             return Err(Fault::Refused("wamplet.error.limit_exceeded"));
         }
-        let callee = self.choose(at, found);
-        let registration = &self.realm_of(at).registrations[found];
-        let (registration, is_pattern) = (registration.id, registration.policy != "exact");
+        let realm = self.session(at).realm.clone();
+        self.invoke(&realm, found, Caller::Session(at), request, is_disclosed, message);
+        Ok(())
+    }
 
+    /// INVOCATION to the callee that the registration chooses. The router itself is never disclosed, and watches its own
+    /// timeouts.
+    pub(super) fn invoke(
+        &mut self,
+        name: &str,
+        found: usize,
+        caller: Caller,
+        request: u64,
+        is_disclosed: bool,
+        message: &Value,
+    ) {
+        let options = &message[2];
+        let callee = self.choose(name, found);
+        let registration = &self.realm(name).registrations[found];
+        let (registration, is_pattern) = (registration.id, registration.policy != "exact");
         let receives_progress = options["receive_progress"] == true
             && self.has_feature(callee.transport, "callee", "progressive_call_results");
         let timeout_ms = options["timeout"].as_u64().unwrap_or_default();
-        let is_forwarded =
-            callee.forwards_timeout && self.has_feature(callee.transport, "callee", "call_timeout");
+        let is_forwarded = matches!(caller, Caller::Session(_))
+            && callee.forwards_timeout
+            && self.has_feature(callee.transport, "callee", "call_timeout");
         let mut details = passthru(options);
-        if is_disclosed || callee.discloses_caller {
+        if let Caller::Session(at) = caller
+            && (is_disclosed || callee.discloses_caller)
+        {
             let caller = self.session(at);
             details.insert("caller".into(), caller.id.into());
             details.insert("caller_authid".into(), caller.authid.clone().into());
             details.insert("caller_authrole".into(), caller.authrole.clone().into());
         }
         if is_pattern {
-            details.insert("procedure".into(), procedure.into());
+            details.insert("procedure".into(), message[3].clone());
         }
         if receives_progress {
             details.insert("receive_progress".into(), true.into());
@@ -136,8 +157,8 @@ impl Model {
         self.send(callee.transport, with_payload(head, message, 4));
         let timeout_ms = if is_forwarded { 0 } else { timeout_ms };
         let deadline = (timeout_ms > 0).then(|| self.timer(timeout_ms));
-        self.realm_of(at).calls.push(Call {
-            caller: at,
+        self.realm(name).calls.push(Call {
+            caller,
             request,
             callee: callee.transport,
             invocation,
@@ -146,7 +167,6 @@ impl Model {
             timeout_ms,
             deadline,
         });
-        Ok(())
     }
 
     /// YIELD.
@@ -160,7 +180,9 @@ impl Model {
             return Ok(());
         }
         let Call { caller, request, receives_progress, timeout_ms, .. } = self.realms[realm].calls[call];
-        if receives_progress {
+        if let Caller::Session(caller) = caller
+            && receives_progress
+        {
             // [advanced/rpc_progressive_call_results] the timeout is one between results.
             let deadline = (timeout_ms > 0).then(|| self.timer(timeout_ms));
             self.realms[realm].calls[call].deadline = deadline;
@@ -186,7 +208,9 @@ impl Model {
         let mode = message[2]["mode"].as_str().unwrap_or("skip");
         let realm = self.realm_index(at);
         let calls = &self.realms[realm].calls;
-        let Some(call) = calls.iter().position(|call| call.caller == at && message[1] == call.request) else {
+        let Some(call) =
+            calls.iter().position(|call| call.caller == Caller::Session(at) && message[1] == call.request)
+        else {
             // It is over: the two messages crossed.
             return;
         };
@@ -212,7 +236,7 @@ impl Model {
         self.realms[realm].take_callee(at, None);
         loop {
             let calls = self.realms[realm].calls.iter().enumerate();
-            let mine = calls.filter(|(_, call)| call.caller == at);
+            let mine = calls.filter(|(_, call)| call.caller == Caller::Session(at));
             let Some((call, _)) = mine.min_by_key(|(_, call)| call.request) else { break };
             self.interrupt(realm, call, "killnowait");
             self.realms[realm].calls.remove(call);
@@ -241,7 +265,7 @@ impl Model {
     }
 
     /// INTERRUPT, once, to a callee that announced that it understands it.
-    fn interrupt(&mut self, realm: usize, call: usize, mode: &str) {
+    pub(super) fn interrupt(&mut self, realm: usize, call: usize, mode: &str) {
         let Call { callee, invocation, is_interrupted, .. } = self.realms[realm].calls[call];
         if !is_interrupted && self.has_feature(callee, "callee", "call_canceling") {
             self.realms[realm].calls[call].is_interrupted = true;
@@ -255,13 +279,19 @@ impl Model {
 
     fn finish(&mut self, realm: usize, call: usize, answer: impl FnOnce(u64) -> Value) {
         let Call { caller, request, .. } = self.realms[realm].calls.remove(call);
-        self.send(caller, answer(request));
+        match caller {
+            Caller::Session(caller) => self.send(caller, answer(request)),
+            Caller::Router(question) => {
+                let answer = answer(request);
+                self.answered(question, (answer[0] == 50).then(|| answer[3].clone()));
+            }
+        }
     }
 
     /// The callee for one call. [advanced/rpc_shared_registration]
-    fn choose(&mut self, at: usize, found: usize) -> Callee {
+    fn choose(&mut self, name: &str, found: usize) -> Callee {
         let heard = std::mem::take(&mut self.heard);
-        let registration = &mut self.realm_of(at).registrations[found];
+        let registration = &mut self.realm(name).registrations[found];
         let callees = &registration.callees;
         let chosen = match registration.invoke.as_str() {
             "single" | "first" => &callees[0],

@@ -1,0 +1,245 @@
+//! Requests that wait, in order, while the authorizer of their session thinks. [advanced/authorization]
+
+use serde_json::{Value, json};
+
+use super::super::settings::Authorizer;
+use super::{ANY, Caller, Deadline, Fault, Model, Session, is_request, uri};
+
+/// Something that the router asks a procedure, or a function of its driver.
+#[derive(Clone, Debug)]
+pub struct Question {
+    pub number: u64,
+    /// The transport whose first waiting request it is about.
+    at: usize,
+    /// A function is asked; how long a procedure may take is watched like any call.
+    pub function: Option<&'static str>,
+    pub values: Value,
+    pub(super) deadline: Option<Deadline>,
+}
+
+pub enum Task {
+    /// What somebody answered: positional arguments, or nothing where there is no answer.
+    Answered {
+        question: Question,
+        answer: Option<Value>,
+    },
+    GoOn(usize),
+}
+
+/// What an authorizer lets the router remember.
+pub struct Decision {
+    pub realm: String,
+    about: Value,
+    until_ms: u64,
+    verdict: Result<bool, &'static str>,
+}
+
+impl Model {
+    /// Whether a message has to wait. YIELD, ERROR, GOODBYE and ABORT never do.
+    pub(super) fn must_wait(&mut self, at: usize, code: u64, message: &Value) -> bool {
+        let waiting = &self.session(at).waiting;
+        if code == 49 {
+            return waiting.iter().any(|waiting| waiting[0] == 48 && waiting[1] == message[1]);
+        }
+        let is_first = waiting.is_empty();
+        is_request(code) && !(is_first && self.may_go_on(at, message))
+    }
+
+    pub(super) fn wait(&mut self, at: usize, message: &Value) -> Result<(), Fault> {
+        let most = self.settings.limits.waiting_requests;
+        let session = self.session_mut(at);
+        if session.waiting.len() >= most {
+            // There is no ERROR for a CANCEL.
+            let is_answered = message[0] != 49;
+            return if is_answered { Err(Fault::Refused("wamplet.error.limit_exceeded")) } else { Ok(()) };
+        }
+        session.waiting.push(message.clone());
+        if session.waiting.len() == 1 {
+            self.ask_authorizer(at);
+        }
+        Ok(())
+    }
+
+    /// The session has left: what waited is forgotten, and whoever was asked may stop thinking.
+    pub(super) fn give_up_waiting(&mut self, at: usize, session: &Session) {
+        if let Some(number) = session.asking {
+            self.withdraw(number, &session.realm);
+        }
+        self.tasks.retain(|task| !matches!(task, Task::GoOn(other) if *other == at));
+    }
+
+    /// A new configuration decides about what waits.
+    pub(super) fn ask_anew(&mut self, at: usize) {
+        let session = self.session_mut(at);
+        let (asking, realm) = (session.asking.take(), session.realm.clone());
+        if let Some(number) = asking {
+            self.withdraw(number, &realm);
+        }
+        self.tasks.push_back(Task::GoOn(at));
+    }
+
+    /// Takes the answer to a question; what it means is looked at when the input has had its effects.
+    pub fn answered(&mut self, number: u64, answer: Option<Value>) {
+        if let Some(position) = self.questions.iter().position(|question| question.number == number) {
+            let question = self.questions.remove(position);
+            self.tasks.push_back(Task::Answered { question, answer });
+        }
+    }
+
+    pub(super) fn do_tasks(&mut self) {
+        while let Some(task) = self.tasks.pop_front() {
+            match task {
+                Task::Answered { question, answer } => self.decide(&question, answer.as_ref()),
+                Task::GoOn(at) => self.go_on(at),
+            }
+        }
+    }
+
+    fn go_on(&mut self, at: usize) {
+        let Some(session) = self.joined(at) else { return };
+        let first = session.waiting.first().filter(|_| session.asking.is_none());
+        let Some(message) = first.cloned() else { return };
+        if self.may_go_on(at, &message) {
+            self.let_pass(at);
+        } else {
+            self.ask_authorizer(at);
+        }
+    }
+
+    /// Carries out the first request that waits; then the next is looked at.
+    fn let_pass(&mut self, at: usize) {
+        let message = self.session_mut(at).waiting.remove(0);
+        let code = message[0].as_u64().expect("a code");
+        self.tasks.push_back(Task::GoOn(at));
+        let done = self.request(at, code, &message);
+        self.verdict = None;
+        self.conclude(at, code, &message, done);
+    }
+
+    fn decide(&mut self, question: &Question, answer: Option<&Value>) {
+        let at = question.at;
+        let asks = |session: &&Session| session.asking == Some(question.number);
+        let Some(session) = self.joined(at).filter(asks).cloned() else { return };
+        self.session_mut(at).asking = None;
+        let about = about(&session, &session.waiting[0]).expect("it is about what needs permission");
+        let (verdict, is_remembered) = match answer.and_then(|args| read(args.get(0)?)) {
+            None => (Err("wamp.error.authorization_failed"), false),
+            Some((false, _, cache)) => (Err("wamp.error.not_authorized"), cache),
+            Some((true, disclose, cache)) => (Ok(disclose), cache),
+        };
+        let cache_ms = self.authorizer(at).map_or(0, |authorizer| authorizer.cache_ms);
+        if is_remembered && cache_ms > 0 {
+            let (realm, until_ms) = (session.realm, self.now_ms + cache_ms);
+            self.decisions.retain(|decision| decision.realm != realm || decision.about != about);
+            self.decisions.push(Decision { realm, about, until_ms, verdict });
+        }
+        self.verdict = Some(verdict);
+        self.let_pass(at);
+    }
+
+    /// Whether nobody has to be asked; where somebody else would be, the verdict is known.
+    fn may_go_on(&mut self, at: usize, message: &Value) -> bool {
+        let session = self.session(at).clone();
+        let Some(about) = about(&session, message) else { return true };
+        let Some(authorizer) = self.authorizer(at) else { return true };
+        let (action, text) = (about[2].as_str().expect("an action"), message[3].as_str().expect("a URI"));
+        let policy = about[3].as_str().expect("a policy");
+        // What is refused in any case is refused without asking.
+        let role = match action {
+            "call" => "caller",
+            "register" => "callee",
+            "publish" => "publisher",
+            _ => "subscriber",
+        };
+        let is_refused = self.demand_role(at, role).is_err()
+            || self.check_uri(at, text, policy).is_err()
+            || matches!(action, "publish" | "register") && uri::is_reserved(text);
+        if is_refused {
+            return true;
+        }
+        let realm = self.realm_of(at);
+        let found = realm.best_registration(authorizer.name).filter(|_| !authorizer.is_function);
+        if found.is_some_and(|found| realm.registrations[found].has(at)) {
+            // It would have to answer a question about itself.
+            self.verdict = Some(Ok(false));
+            return true;
+        }
+        let known = self.decisions.iter().find(|decision| {
+            decision.realm == session.realm && decision.about == about && decision.until_ms > self.now_ms
+        });
+        self.verdict = known.map(|decision| decision.verdict);
+        self.verdict.is_some()
+    }
+
+    fn authorizer(&self, at: usize) -> Option<Authorizer> {
+        let session = self.session(at);
+        let configured = self.configured(&session.realm)?;
+        configured.roles.into_iter().find(|role| role.name == session.authrole)?.authorizer
+    }
+
+    fn ask_authorizer(&mut self, at: usize) {
+        let session = self.session(at).clone();
+        let authorizer = self.authorizer(at).expect("who waits has an authorizer");
+        let message = &session.waiting[0];
+        let about = about(&session, message).expect("who waits needs permission");
+        // The options of the request are not compared.
+        let values = json!([session.details, message[3], about[2], ANY]);
+        self.last_question += 1;
+        let number = self.last_question;
+        self.session_mut(at).asking = Some(number);
+        let timeout = self.settings.limits.answer_timeout_ms;
+        let function = authorizer.is_function.then_some(authorizer.name);
+        let deadline = function.map(|_| self.timer(timeout));
+        self.questions.push(Question { number, at, function, values: values.clone(), deadline });
+        if function.is_none() {
+            match self.realm(&session.realm).best_registration(authorizer.name) {
+                None => self.answered(number, None),
+                Some(found) => {
+                    let call = json!([48, 0, { "timeout": timeout }, authorizer.name, values]);
+                    self.invoke(&session.realm, found, Caller::Router(number), 0, false, &call);
+                }
+            }
+        }
+    }
+
+    /// Does without an answer.
+    fn withdraw(&mut self, number: u64, realm: &str) {
+        self.questions.retain(|question| question.number != number);
+        let realm = self.realms.iter().position(|known| known.name == realm).expect("the realm is there");
+        let calls = &self.realms[realm].calls;
+        if let Some(call) = calls.iter().position(|call| call.caller == Caller::Router(number)) {
+            self.interrupt(realm, call, "killnowait");
+            self.realms[realm].calls.remove(call);
+        }
+    }
+}
+
+/// Whose permission for what: nothing where a message needs none.
+fn about(session: &Session, message: &Value) -> Option<Value> {
+    let policy = message[2]["match"].as_str().unwrap_or("exact");
+    let (action, policy) = match message[0].as_u64()? {
+        16 => ("publish", "exact"),
+        32 => ("subscribe", policy),
+        48 => ("call", "exact"),
+        64 => ("register", policy),
+        _ => return None,
+    };
+    Some(json!([session.authid, session.authrole, action, policy, message[3]]))
+}
+
+/// `allow`, `disclose` and `cache` of an answer, if it is one.
+fn read(answer: &Value) -> Option<(bool, bool, bool)> {
+    match answer {
+        Value::Bool(allow) => Some((*allow, false, false)),
+        Value::Object(pairs) => {
+            let flag = |key: &str| match pairs.get(key) {
+                None | Some(Value::Null) => Some(false),
+                Some(value) => value.as_bool(),
+            };
+            let is_known = |key: &String| ["allow", "disclose", "cache"].contains(&key.as_str());
+            let allow = pairs.get("allow")?.as_bool()?;
+            pairs.keys().all(is_known).then_some((allow, flag("disclose")?, flag("cache")?))
+        }
+        _ => None,
+    }
+}
