@@ -273,6 +273,20 @@ pub struct PassthruAttributes<'a> {
     pub enc_serializer: Option<Cow<'a, str>>,
 }
 
+impl Passthru<'_> {
+    /// Bytes of all its texts.
+    pub(crate) fn text_len(&self) -> usize {
+        let Some(attributes) = &self.0 else { return 0 };
+        let PassthruAttributes { ppt_scheme, ppt_serializer, ppt_cipher, ppt_keyid, .. } = &**attributes;
+        let PassthruAttributes { enc_algo, enc_key, enc_serializer, .. } = &**attributes;
+        [ppt_scheme, ppt_serializer, ppt_cipher, ppt_keyid, enc_algo, enc_key, enc_serializer]
+            .into_iter()
+            .flatten()
+            .map(|text| text.len())
+            .sum()
+    }
+}
+
 /// A set of sessions named by id, authid and authrole; `None` where the attribute is absent, which differs from an
 /// empty list. [wamp: advanced/pubsub_subscriber_blackwhite_listing]
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -283,6 +297,12 @@ pub struct Audience<'a> {
 }
 
 impl Audience<'_> {
+    /// Bytes of all its names.
+    pub(crate) fn text_len(&self) -> usize {
+        let texts = [&self.authids, &self.authroles].into_iter().flatten().flatten();
+        texts.map(|text| text.len()).sum::<usize>() + 8 * self.sessions.as_ref().map_or(0, Vec::len)
+    }
+
     /// How many names all lists have together.
     pub fn len(&self) -> usize {
         let Self { sessions, authids, authroles } = self;
@@ -308,6 +328,8 @@ pub struct PublishOptions<'a> {
     pub disclose_me: bool,
     /// Keep the event for later subscribers. Default false.
     pub retain: bool,
+    /// `x_retain_ms`: milliseconds for which it is kept. Default as long as the realm's configuration says.
+    pub retain_ms: Option<u64>,
     /// `eligible`, `eligible_authid`, `eligible_authrole`.
     pub eligible: Audience<'a>,
     /// `exclude`, `exclude_authid`, `exclude_authrole`.
@@ -322,6 +344,7 @@ impl Default for PublishOptions<'_> {
             exclude_me: true,
             disclose_me: false,
             retain: false,
+            retain_ms: None,
             eligible: Audience::default(),
             exclude: Audience::default(),
             passthru: Passthru::default(),

@@ -54,6 +54,11 @@ pub trait Payload: Clone + Default + fmt::Debug {
         self
     }
 
+    /// About how many bytes of memory the tail takes.
+    fn memory_len(&self) -> usize {
+        self.encoded_len()
+    }
+
     /// A tail made by the router.
     fn from_values(values: &Values) -> Self;
 

@@ -35,6 +35,24 @@ impl MatchPolicy {
         }
     }
 
+    /// Whether a pattern of this policy matches the concrete `uri`.
+    pub fn matches(self, pattern: &str, uri: &str) -> bool {
+        match self {
+            Self::Exact => pattern == uri,
+            Self::Prefix => uri.starts_with(pattern),
+            Self::Wildcard => {
+                let (mut parts, mut uri) = (pattern.split('.'), uri.split('.'));
+                loop {
+                    match (parts.next(), uri.next()) {
+                        (None, None) => return true,
+                        (Some(part), Some(component)) if part.is_empty() || part == component => {}
+                        _ => return false,
+                    }
+                }
+            }
+        }
+    }
+
     /// The policy that the `match` option names, if any.
     pub fn from_option(text: &str) -> Option<Self> {
         match text {
@@ -103,6 +121,25 @@ mod tests {
         ] {
             assert_eq!(is_valid(uri, UriCheck::Loose), loose, "{uri:?} loose");
             assert_eq!(is_valid(uri, UriCheck::Strict), strict, "{uri:?} strict");
+        }
+    }
+
+    #[test]
+    fn a_pattern_matches_what_its_policy_says() {
+        use MatchPolicy::{Exact, Prefix, Wildcard};
+        for (policy, pattern, uri, matches) in [
+            (Exact, "com.a", "com.a", true),
+            (Exact, "com.a", "com.a.b", false),
+            (Prefix, "com.a", "com.ab", true),
+            (Prefix, "", "com", true),
+            (Prefix, "com.", "com", false),
+            (Wildcard, "com..b", "com.a.b", true),
+            (Wildcard, "com..b", "com.a.c", false),
+            (Wildcard, "com..b", "com.a.b.c", false),
+            (Wildcard, "com.a.", "com.a", false),
+            (Wildcard, "", "com", true),
+        ] {
+            assert_eq!(policy.matches(pattern, uri), matches, "{policy:?} {pattern:?} {uri:?}");
         }
     }
 

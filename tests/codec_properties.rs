@@ -364,6 +364,7 @@ impl Parts {
             exclude_me: g,
             disclose_me: h,
             retain: i,
+            retain_ms: self.number.filter(|ms| *ms > 0),
             eligible: self.audience(0),
             exclude: self.audience(1),
             passthru: passthru(),

@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use configs::{assert_text, count, files, folder, read, replace};
 use wamplet::auth::authorizer::{Action, Allow, Disclose, Permission, Role};
 use wamplet::config::{
-    Config, ConfigError, Limits, Loaded, OnLeave, Overflow, RealmConfig, Realms, SHOWN, Stats,
+    Config, ConfigError, HistoryRule, Limits, Loaded, OnLeave, Overflow, RealmConfig, Realms, RetentionRule,
+    SHOWN, Stats, Store, StoreKind,
 };
 use wamplet::uri::{MatchPolicy, UriCheck, is_valid, is_valid_pattern};
 
@@ -92,6 +93,41 @@ fn a_node_of_version_2_keeps_its_realms_of_all_router_workers() {
 }
 
 #[test]
+fn a_store_says_which_events_are_kept() {
+    use MatchPolicy::{Exact, Prefix, Wildcard};
+    let history = |uri: &str, match_policy, limit| HistoryRule { uri: uri.into(), match_policy, limit };
+    let retention = |uri: &str, match_policy, limit, expires_after_s| RetentionRule {
+        uri: uri.into(),
+        match_policy,
+        limit,
+        expires_after_s,
+    };
+    let [defaults, crossbar, database, off] = good("store");
+    assert_eq!((defaults.store, off.store), (Some(Store::default()), None));
+    let expected = Store {
+        history: vec![
+            history("com.example.oncounter", Exact, 20),
+            history("com.example.", Prefix, 100),
+            history("com..update", Wildcard, 100),
+            history("com.starred.", Prefix, 100),
+        ],
+        ..Store::default()
+    };
+    assert_eq!(crossbar.store, Some(expected));
+    let expected = Store {
+        kind: StoreKind::Database,
+        path: Some("data/events.redb".into()),
+        history: vec![history("com.example.a", Exact, 1_000)],
+        retention: vec![
+            retention("com.example.none", Exact, 0, None),
+            retention("com.example.", Prefix, 3, Some(60)),
+            retention("", Prefix, 16, None),
+        ],
+    };
+    assert_eq!(database.store, Some(expected));
+}
+
+#[test]
 fn permissions_of_both_styles_stand_side_by_side() {
     let [realm] = good("both-styles");
     let call = Allow { call: true, ..Allow::default() };
@@ -143,6 +179,10 @@ fn every_limit_can_be_set() {
         authorization_cache: 17,
         testaments: 18,
         testament_length: 19,
+        retained_topics: 20,
+        retained_length: 21,
+        history_length: 22,
+        events_at_once: 23,
         hello_timeout_ms: 9,
         goodbye_timeout_ms: 10_000,
         queue_length: 13,

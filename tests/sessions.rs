@@ -32,6 +32,7 @@ fn welcome_announces_broker_and_dealer_with_their_features() {
     let roles = details["roles"].as_object().expect("a dictionary of roles");
     assert_eq!(roles.keys().collect::<Vec<_>>(), ["broker", "dealer"]);
     for feature in [
+        "event_retention",
         "pattern_based_subscription",
         "publisher_exclusion",
         "publisher_identification",
@@ -59,7 +60,6 @@ fn welcome_announces_broker_and_dealer_with_their_features() {
     // What it does not do, it must not announce: clients would rely on it.
     for (role, feature) in [
         ("broker", "event_history"),
-        ("broker", "event_retention"),
         ("broker", "sharded_subscription"),
         ("dealer", "progressive_call_invocations"),
         ("dealer", "call_reroute"),

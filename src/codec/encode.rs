@@ -79,6 +79,7 @@ impl<'o> Head<'o> {
                     }
                     options.flag(Key::DiscloseMe, given.disclose_me);
                     options.flag(Key::Retain, given.retain);
+                    options.number(Key::RetainMs, given.retain_ms);
                     let keys = [Key::Eligible, Key::EligibleAuthid, Key::EligibleAuthrole];
                     options.audience(keys, &given.eligible);
                     options

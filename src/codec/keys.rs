@@ -84,6 +84,7 @@ keys! {
     TransactionHash = "transaction_hash",
     Trustlevel = "trustlevel",
     AcknowledgedDelivery = "x_acknowledged_delivery",
+    RetainMs = "x_retain_ms",
 }
 
 #[cfg(test)]

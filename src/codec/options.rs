@@ -30,6 +30,9 @@ impl<'r, 'a, R: Reader<'a> + ?Sized> Decoder<'r, 'a, R> {
                 Key::ExcludeMe => options.exclude_me = decoder.bool()?,
                 Key::DiscloseMe => options.disclose_me = decoder.bool()?,
                 Key::Retain => options.retain = decoder.bool()?,
+                Key::RetainMs => {
+                    options.retain_ms = Some(decoder.integer("an integer from 1", 1..=u64::MAX)?);
+                }
                 Key::Eligible => decoder.sessions(&mut options.eligible)?,
                 Key::EligibleAuthid => options.eligible.authids = Some(decoder.texts()?),
                 Key::EligibleAuthrole => options.eligible.authroles = Some(decoder.texts()?),

@@ -16,7 +16,10 @@ use serde_json::{Map, Value};
 
 use super::cursor::{Cursor, Key, Object, Report, quote};
 use super::error::ConfigError;
-use super::{Config, Limits, Loaded, OnLeave, Overflow, RealmConfig, Realms, Stats};
+use super::{
+    Config, HistoryRule, Limits, Loaded, OnLeave, Overflow, RealmConfig, Realms, RetentionRule, Stats, Store,
+    StoreKind,
+};
 use crate::auth::authorizer::{Allow, Disclose, Permission, Role};
 use crate::uri::{self, MatchPolicy, UriCheck};
 
@@ -159,8 +162,57 @@ impl Reader<'_> {
         };
         let roles = self.roles(&object.required("roles"));
         let stats = object.get("stats").and_then(|stats| self.stats(&stats));
+        let store = object.get("store").and_then(|store| self.store(&store));
         let RealmOptions { uri_check, on_leave, has_meta_api } = options?;
-        Some(RealmConfig { name: name?, roles: roles?, uri_check, on_leave, has_meta_api, stats })
+        Some(RealmConfig { name: name?, roles: roles?, uri_check, on_leave, has_meta_api, stats, store })
+    }
+
+    fn store(&mut self, store: &Cursor<'_>) -> Option<Store> {
+        let object = store.object(&STORE_KEYS, self.report)?;
+        let kind = object.get("type").and_then(|kind| kind.choice(&STORE_KINDS, self.report));
+        let path = object.get("path").and_then(|path| match path.string("a file", self.report)? {
+            "" => path.problem("a file", self.report),
+            file => Some(file.to_owned()),
+        });
+        let limit = self.limit_or(&object, 1, MAX_HISTORY, HISTORY_LIMIT);
+        let mut store = Store { kind: kind.unwrap_or_default(), path, ..Store::default() };
+        self.patterns(&object, "event-history", &HISTORY_KEYS, |reader, object, uri, match_policy| {
+            let limit = reader.limit_or(object, 1, MAX_HISTORY, limit);
+            store.history.push(HistoryRule { uri, match_policy, limit });
+        });
+        self.patterns(&object, "event-retention", &RETENTION_KEYS, |reader, object, uri, match_policy| {
+            let limit = reader.limit_or(object, 0, MAX_RETAINED, RetentionRule::LIMIT);
+            let expiry = object.get("expires_after");
+            let expires_after_s = expiry.and_then(|expiry| expiry.integer(1, MAX_TRIGGER, reader.report));
+            store.retention.push(RetentionRule { uri, match_policy, limit, expires_after_s });
+        });
+        Some(store)
+    }
+
+    fn limit_or(&mut self, object: &Object<'_>, least: u64, most: u64, default: usize) -> usize {
+        let limit = object.get("limit").and_then(|limit| limit.integer(least, most, self.report));
+        limit.map_or(default, |limit| limit as usize)
+    }
+
+    /// The objects of a list, each with a pattern that no other has.
+    fn patterns(
+        &mut self,
+        object: &Object<'_>,
+        key: &str,
+        keys: &[(&str, Key)],
+        mut read: impl FnMut(&mut Self, &Object<'_>, String, MatchPolicy),
+    ) -> Option<()> {
+        let mut paths = Paths::new();
+        for element in object.get(key)?.elements(MAX_STORED, "topics and patterns", self.report)? {
+            let Some(object) = element.object(keys, self.report) else { continue };
+            let Some((uri, policy)) = self.pattern(&object) else { continue };
+            if let Some(earlier) = paths.insert(format!("{} {uri}", policy.as_str()), element.path().into()) {
+                let found = format!("the same as {}", earlier.as_str().unwrap_or_default());
+                element.problem_found::<()>("a pattern that no other has", &found, self.report);
+            }
+            read(self, &object, uri, policy);
+        }
+        Some(())
     }
 
     fn stats(&mut self, stats: &Cursor<'_>) -> Option<Stats> {
@@ -361,6 +413,8 @@ const MAX_WORKERS: usize = 1_000;
 const MAX_REALMS: usize = 1_000;
 const MAX_ROLES: usize = 1_000;
 const MAX_PERMISSIONS: usize = 10_000;
+/// Histories, or rules of retention, of one realm.
+const MAX_STORED: usize = 1_000;
 
 /// The role of the router's own sessions in Crossbar.io: it may do everything.
 const TRUSTED: &str = "trusted";
@@ -438,9 +492,33 @@ pub(super) const REALM_KEYS: [(&str, Key); 7] = [
     ("roles", Key::Served),
     ("options", Key::Served),
     ("stats", Key::Served),
-    ("store", Key::NotServed("events are not stored yet")),
+    ("store", Key::Served),
     ("inventory", Key::NotServed("payloads are not validated")),
 ];
+
+pub(super) const STORE_KEYS: [(&str, Key); 6] = [
+    ("type", Key::Served),
+    ("path", Key::Served),
+    ("limit", Key::Served),
+    ("event-history", Key::Served),
+    ("event-retention", Key::Served),
+    ("call-queue", Key::NotServed("calls are not queued yet")),
+];
+
+pub(super) const STORE_KINDS: [(&str, StoreKind); 2] =
+    [("memory", StoreKind::Memory), ("database", StoreKind::Database)];
+
+pub(super) const HISTORY_KEYS: [(&str, Key); 3] =
+    [("uri", Key::Served), ("match", Key::Served), ("limit", Key::Served)];
+
+pub(super) const RETENTION_KEYS: [(&str, Key); 4] =
+    [("uri", Key::Served), ("match", Key::Served), ("limit", Key::Served), ("expires_after", Key::Served)];
+
+/// Events of a history.
+pub(super) const MAX_HISTORY: u64 = 1_000_000;
+pub(super) const HISTORY_LIMIT: usize = 1_000;
+/// Retained events of a topic.
+pub(super) const MAX_RETAINED: u64 = 1_000;
 
 pub(super) const STATS_KEYS: [(&str, Key); 5] = [
     ("rated_message_size", Key::Served),
@@ -497,7 +575,7 @@ pub(super) const MATCH_POLICIES: [(&str, MatchPolicy); 3] =
 pub(super) type SetLimit = fn(&mut Limits, u64);
 
 /// Key, maximum, and where the value goes. The maxima fit into the 32 bits of wasm.
-pub(super) const LIMITS: [(&str, u64, SetLimit); 19] = [
+pub(super) const LIMITS: [(&str, u64, SetLimit); 23] = [
     ("transports", 1_000_000, |limits, value| limits.transports = value as usize),
     ("realms", 1_000_000, |limits, value| limits.realms = value as usize),
     // Reading recurses once for each level, and no deeper than this.
@@ -515,6 +593,10 @@ pub(super) const LIMITS: [(&str, u64, SetLimit); 19] = [
     ("authorization_cache", 1_000_000, |limits, value| limits.authorization_cache = value as usize),
     ("testaments", 1_000_000, |limits, value| limits.testaments = value as usize),
     ("testament_length", 1 << 30, |limits, value| limits.testament_length = value as usize),
+    ("retained_topics", 1_000_000, |limits, value| limits.retained_topics = value as usize),
+    ("retained_length", 1 << 30, |limits, value| limits.retained_length = value as usize),
+    ("history_length", 1 << 30, |limits, value| limits.history_length = value as usize),
+    ("events_at_once", 1_000_000, |limits, value| limits.events_at_once = value as usize),
     // A day. Whoever wants none at all does not want a limit.
     ("answer_timeout_ms", 86_400_000, |limits, value| limits.answer_timeout_ms = value),
     ("hello_timeout_ms", 86_400_000, |limits, value| limits.hello_timeout_ms = value),

@@ -33,7 +33,7 @@ use serde_json::Value;
 
 use crate::auth::authorizer::Role;
 use crate::codec::DecodeLimits;
-use crate::uri::UriCheck;
+use crate::uri::{MatchPolicy, UriCheck};
 
 #[cfg(feature = "native")]
 pub use load::Format;
@@ -102,6 +102,8 @@ pub struct RealmConfig {
     pub has_meta_api: bool,
     /// `stats`. Default none: nothing is counted, and nothing published.
     pub stats: Option<Stats>,
+    /// `store`: which events are kept. Default no history, and every event that is published to be retained, in memory.
+    pub store: Option<Store>,
 }
 
 impl RealmConfig {
@@ -114,8 +116,60 @@ impl RealmConfig {
             on_leave: OnLeave::default(),
             has_meta_api: true,
             stats: None,
+            store: None,
         }
     }
+}
+
+/// `store` of a realm: which events are kept, where, and for how long.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Store {
+    /// `type`. Default memory.
+    pub kind: StoreKind,
+    /// `path`: where the native router has its database. Default `events.redb` beside the configuration. A file may be
+    /// that of several realms.
+    pub path: Option<String>,
+    /// `event-history`: the topics whose events can be asked for later. Default none.
+    pub history: Vec<HistoryRule>,
+    /// `event-retention`: how events are retained, topic by topic; the most specific rule holds. A topic without a rule
+    /// is as one with all defaults.
+    pub retention: Vec<RetentionRule>,
+}
+
+/// `store.type`: what becomes of kept events when the router ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoreKind {
+    /// `"memory"`: they are gone. The default.
+    #[default]
+    Memory,
+    /// `"database"`: they are there again when it begins anew. Read once, when the router begins.
+    Database,
+}
+
+/// One history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryRule {
+    /// The topic or pattern. The router subscribes to it itself.
+    pub uri: String,
+    pub match_policy: MatchPolicy,
+    /// Most events; the oldest go first. Default `store.limit`, which is 1 000 by default.
+    pub limit: usize,
+}
+
+/// How events of some topics are retained.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetentionRule {
+    pub uri: String,
+    pub match_policy: MatchPolicy,
+    /// Most events of a topic: one for everybody, and newer ones that are for some. Default 16; 0 retains nothing.
+    pub limit: usize,
+    /// Seconds after which an event is no longer retained. Default never.
+    pub expires_after_s: Option<u64>,
+}
+
+impl RetentionRule {
+    /// The default of [`limit`](Self::limit).
+    pub const LIMIT: usize = 16;
 }
 
 /// The positional arguments of the event `wamp.session.on_leave`.
@@ -193,6 +247,16 @@ pub struct Limits {
     /// Bytes of all testaments of one session, each the PUBLISH that it stands for, in JSON. Default 64 KiB; one that
     /// makes it more is refused.
     pub testament_length: usize,
+    /// Topics with retained events of one realm. Default 10 000; events of one more are published and not retained.
+    pub retained_topics: usize,
+    /// Bytes of the retained events of one realm, in memory. Default 16 MiB; what has no room is published and not
+    /// retained.
+    pub retained_length: usize,
+    /// Bytes of the events in the histories of one realm, in memory. Default 64 MiB; then the oldest go.
+    pub history_length: usize,
+    /// Kept events that one request brings, be they of a history or retained ones of a pattern. Default 1 000; who asks a
+    /// history for more asks again, who subscribes gets the newest.
+    pub events_at_once: usize,
     /// Milliseconds in which a transport must say HELLO (again, after a GOODBYE). Default 10 000, then it is closed.
     pub hello_timeout_ms: u64,
     /// Milliseconds in which a session must answer the router's GOODBYE. Default 5 000, then it is closed.
@@ -233,6 +297,10 @@ impl Default for Limits {
             authorization_cache: 10_000,
             testaments: 100,
             testament_length: 64 << 10,
+            retained_topics: 10_000,
+            retained_length: 16 << 20,
+            history_length: 64 << 20,
+            events_at_once: 1_000,
             hello_timeout_ms: 10_000,
             goodbye_timeout_ms: 5_000,
             queue_length: 16 << 20,

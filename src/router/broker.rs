@@ -1,16 +1,22 @@
 //! Pub/sub routing of one realm: who gets which EVENT.
 //!
-//! Owns subscriptions. Never sees sockets or clocks. Matching itself is in [`pattern_index`](super::pattern_index).
+//! Owns subscriptions. Never sees sockets or clocks. Matching itself is in [`pattern_index`](super::pattern_index); the
+//! events that are kept for later are in [`retention`](super::retention) and [`history`](super::history).
 //! [wamp: basic/publish_subscribe, advanced/pubsub_*]
 
 use foldhash::fast::FixedState;
 
 use super::context::Now;
+use super::history::{Histories, Query};
+use super::journal::RecordedEvent;
+use super::kept_events::{KeptEvent, KeptEvents};
 use super::outbox::{Accepts, Head, Outbox};
 use super::pattern_index::{PatternIndex, SeededMap, sorted};
+use super::retention::Retention;
 use super::session::{Joined, Sessions};
 use super::sorted_map::SortedMap;
 use crate::codec::Serializer;
+use crate::config::{Limits, Store};
 use crate::id::{PublicationId, SessionKey, SubscriptionId};
 use crate::message::{Audience, EventDetails, Message, Passthru};
 use crate::payload::Payload;
@@ -18,12 +24,16 @@ use crate::uri::MatchPolicy;
 
 /// The subscriptions of one realm.
 #[derive(Debug)]
-pub(crate) struct Broker {
+pub(crate) struct Broker<P> {
     pub(super) index: PatternIndex,
     pub(super) subscriptions: SeededMap<SubscriptionId, Box<Subscription>>,
     pub(super) last_id: SubscriptionId,
     /// The subscriptions that match a publication; kept so that a warm publication allocates nothing.
     pub(super) matching: Vec<SubscriptionId>,
+    events: KeptEvents<P>,
+    retention: Retention,
+    histories: Histories,
+    seed: u64,
     /// EVENTs that a receiver could not take.
     pub dropped_events: u64,
 }
@@ -33,10 +43,12 @@ pub(crate) struct Broker {
 pub(crate) struct Subscription {
     pub uri: Box<str>,
     pub policy: MatchPolicy,
-    /// When the first subscriber came: nanoseconds of [`Now::unix_ns`](super::Now).
+    /// When the first subscriber came: nanoseconds of [`Now::unix_ns`](super::Now). 0 where only the router holds it.
     pub created_ns: u64,
     /// With what each takes, so that delivering needs no look at the session.
     pub subscribers: SortedMap<SessionKey, Accepts>,
+    /// The router itself holds it, and keeps its events: it is there also when nobody else holds it.
+    pub has_history: bool,
 }
 
 /// What is published: the parts of the EVENTs that do not depend on the subscription.
@@ -49,19 +61,61 @@ pub(crate) struct Publication<'a, P> {
     pub exclude: &'a Audience<'a>,
     /// Who the subscribers are told published it.
     pub disclosed: Option<&'a Joined>,
+    /// How far its permission says that it can be trusted.
+    pub trustlevel: Option<u64>,
+    /// Where it is to be kept for later subscribers.
+    pub retain: Option<Retain>,
     pub passthru: Passthru<'a>,
     pub payload: P,
 }
 
-impl Broker {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self {
+/// How an event is to be retained.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Retain {
+    /// Milliseconds; `None` is as long as the configuration says.
+    pub for_ms: Option<u64>,
+}
+
+impl<P: Payload> Broker<P> {
+    pub(crate) fn new(store: Option<&Store>, seed: u64) -> Self {
+        let mut broker = Self {
             index: PatternIndex::new(seed),
             subscriptions: SeededMap::with_hasher(FixedState::with_seed(seed)),
             last_id: SubscriptionId(0),
             matching: Vec::new(),
+            events: KeptEvents::default(),
+            retention: Retention::new(seed),
+            histories: Histories::default(),
+            seed,
             dropped_events: 0,
+        };
+        // There is nothing yet that could be forgotten.
+        broker.configure(store, &mut Outbox::new());
+        broker
+    }
+
+    /// Keeps the events that `store` says from now on. Of the histories that it names again, the events stay.
+    pub(crate) fn configure(&mut self, store: Option<&Store>, outbox: &mut Outbox<P>) {
+        self.retention.configure(store.map_or(&[], |store| &store.retention), self.seed);
+        let rules = store.map_or(&[][..], |store| &store.history);
+        let mut wanted = Vec::new();
+        for rule in rules {
+            let id = self.find_or_create(&rule.uri, rule.match_policy);
+            self.subscriptions.get_mut(&id).expect("it is there now").has_history = true;
+            self.histories.configure(id, rule.limit, &mut self.events, outbox);
+            wanted.push(id);
         }
+        let unwanted: Vec<_> = self.histories.subscriptions().filter(|id| !wanted.contains(id)).collect();
+        for id in unwanted {
+            self.histories.remove(id, &mut self.events, outbox);
+            self.subscriptions.get_mut(&id).expect("a history has a subscription").has_history = false;
+            self.drop_unheld(id);
+        }
+    }
+
+    /// Whether any events are kept for readers of history.
+    pub(crate) fn has_history(&self) -> bool {
+        !self.histories.is_empty()
     }
 
     /// The subscription of exactly this topic and match policy.
@@ -78,34 +132,55 @@ impl Broker {
         accepts: Accepts,
         now: Now,
     ) -> SubscriptionId {
-        let id = match self.find(uri, policy) {
-            Some(id) => id,
-            None => {
-                self.last_id = SubscriptionId(self.last_id.0 + 1);
-                self.index.insert(uri, policy, self.last_id.0);
-                let created_ns = now.unix_ns;
-                let subscription =
-                    Subscription { uri: uri.into(), policy, created_ns, subscribers: SortedMap::default() };
-                self.subscriptions.insert(self.last_id, Box::new(subscription));
-                self.last_id
-            }
-        };
+        let id = self.find_or_create(uri, policy);
         let subscription = self.subscriptions.get_mut(&id).expect("an indexed subscription exists");
+        if subscription.created_ns == 0 {
+            subscription.created_ns = now.unix_ns;
+        }
         subscription.subscribers.insert(key, accepts);
         id
     }
 
-    /// Takes a subscriber away, and the subscription with its last one. False if it did not hold it.
+    fn find_or_create(&mut self, uri: &str, policy: MatchPolicy) -> SubscriptionId {
+        if let Some(id) = self.find(uri, policy) {
+            return id;
+        }
+        self.last_id = SubscriptionId(self.last_id.0 + 1);
+        self.index.insert(uri, policy, self.last_id.0);
+        let subscription = Subscription {
+            uri: uri.into(),
+            policy,
+            created_ns: 0,
+            subscribers: SortedMap::default(),
+            has_history: false,
+        };
+        self.subscriptions.insert(self.last_id, Box::new(subscription));
+        self.last_id
+    }
+
+    /// The subscription with this id.
+    pub(crate) fn get(&self, id: SubscriptionId) -> Option<&Subscription> {
+        self.subscriptions.get(&id).map(|subscription| &**subscription)
+    }
+
+    /// Takes a subscriber away, and the subscription with its last one, unless the router holds it. False if it did not
+    /// hold it.
     pub(crate) fn unsubscribe(&mut self, id: SubscriptionId, key: SessionKey) -> bool {
         let Some(subscription) = self.subscriptions.get_mut(&id) else { return false };
         if subscription.subscribers.remove(key).is_none() {
             return false;
         }
-        if subscription.subscribers.is_empty() {
+        self.drop_unheld(id);
+        true
+    }
+
+    /// Takes a subscription away that nobody holds.
+    fn drop_unheld(&mut self, id: SubscriptionId) {
+        let subscription = &self.subscriptions[&id];
+        if subscription.subscribers.is_empty() && !subscription.has_history {
             self.index.remove(&subscription.uri, subscription.policy);
             self.subscriptions.remove(&id);
         }
-        true
     }
 
     /// Whether anybody would be asked about an event on `topic`.
@@ -119,11 +194,6 @@ impl Broker {
     #[cfg(feature = "native")]
     pub(crate) fn len(&self) -> usize {
         self.subscriptions.len()
-    }
-
-    /// The subscription with this id.
-    pub(crate) fn get(&self, id: SubscriptionId) -> Option<&Subscription> {
-        self.subscriptions.get(&id).map(|subscription| &**subscription)
     }
 
     /// The ids of the subscriptions that match `topic`.
@@ -142,12 +212,17 @@ impl Broker {
     /// Sends one EVENT per matching subscription and receiver. A head is encoded once per subscription and serializer,
     /// the payload transcoded once per serializer; a serializer that cannot hold the payload gets no event, nor does a
     /// peer for which it is too long.
-    pub(crate) fn publish<P: Payload>(
+    pub(crate) fn publish(
         &mut self,
         publication: Publication<'_, P>,
+        now: Now,
+        limits: &Limits,
         sessions: &Sessions,
         outbox: &mut Outbox<P>,
     ) {
+        if publication.retain.is_some() || !self.histories.is_empty() {
+            self.keep(&publication, now, limits, sessions, outbox);
+        }
         let mut matching = std::mem::take(&mut self.matching);
         self.index.for_each_match(publication.topic, |_, id| matching.push(SubscriptionId(id)));
         let mut payloads: [Option<Option<P>>; Serializer::ALL.len()] = Default::default();
@@ -177,6 +252,148 @@ impl Broker {
         }
         self.matching = matching;
     }
+
+    /// Keeps a publication for later, where it is to be kept.
+    #[cold]
+    fn keep(
+        &mut self,
+        publication: &Publication<'_, P>,
+        now: Now,
+        limits: &Limits,
+        sessions: &Sessions,
+        outbox: &mut Outbox<P>,
+    ) {
+        let histories = self.histories_of(publication.topic);
+        if publication.retain.is_none() && histories.is_empty() {
+            return;
+        }
+        let mut event = KeptEvent::new(publication, sessions, now);
+        let now_ms = now.unix_ns / 1_000_000;
+        if let Some(Retain { for_ms }) = publication.retain {
+            event.expires_ms = self.retention.expiry(publication.topic, now_ms, for_ms);
+        }
+        let slot = self.hold(event, publication.retain.is_some(), &histories, now_ms, limits, outbox);
+        self.events.settle(slot, outbox);
+    }
+
+    /// Puts an event behind all others, and lets those hold it that want to; answers its slot.
+    fn hold(
+        &mut self,
+        event: Box<KeptEvent<P>>,
+        is_retained: bool,
+        histories: &[SubscriptionId],
+        now_ms: u64,
+        limits: &Limits,
+        outbox: &mut Outbox<P>,
+    ) -> usize {
+        let is_for_readers = !event.names_sessions();
+        let slot = self.events.insert(event);
+        if is_retained {
+            self.retention.put(slot, &mut self.events, now_ms, limits, outbox);
+        }
+        if is_for_readers {
+            self.histories.push(slot, histories, &mut self.events, limits, outbox);
+        }
+        slot
+    }
+
+    /// The subscriptions with a history that match a topic.
+    fn histories_of(&self, topic: &str) -> Vec<SubscriptionId> {
+        let mut histories = Vec::new();
+        self.index.for_each_match(topic, |_, id| {
+            let id = SubscriptionId(id);
+            if self.histories.contains(id) {
+                histories.push(id);
+            }
+        });
+        histories
+    }
+
+    /// Sends a new subscriber the retained events that it would have got, oldest first: of each topic the last one.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one input, each used once")]
+    pub(crate) fn send_retained(
+        &mut self,
+        id: SubscriptionId,
+        key: SessionKey,
+        accepts: Accepts,
+        now: Now,
+        limits: &Limits,
+        sessions: &Sessions,
+        outbox: &mut Outbox<P>,
+    ) {
+        let Some((_, receiver)) = sessions.joined(key) else { return };
+        self.retention.expire(&mut self.events, now.unix_ns / 1_000_000, outbox);
+        let Subscription { uri, policy, .. } = &*self.subscriptions[&id];
+        let slots = self.retention.matching(uri, *policy, receiver, &self.events, limits.events_at_once);
+        for slot in slots {
+            let event = self.events.get(slot);
+            let payload = event.payload.for_serializer(accepts.serializer);
+            let is_sent = payload.is_ok_and(|payload| {
+                outbox.try_send(key, accepts, event.message(id, *policy, true, payload))
+            });
+            self.dropped_events += u64::from(!is_sent);
+        }
+    }
+
+    /// Forgets the retained events of a topic, or of all topics of a pattern; answers how many.
+    pub(crate) fn clear_retained(&mut self, uri: &str, policy: MatchPolicy, outbox: &mut Outbox<P>) -> usize {
+        self.retention.clear(uri, policy, &mut self.events, outbox)
+    }
+
+    /// The events of a history that the query asks for and the reader may have.
+    pub(crate) fn history<'a>(
+        &'a self,
+        query: &'a Query,
+        reader: &'a Joined,
+    ) -> impl Iterator<Item = &'a KeptEvent<P>> {
+        self.histories.query(query, reader, &self.events)
+    }
+
+    /// Has what comes and goes recorded from now on.
+    pub(crate) fn start_journal(&mut self, realm: &str) {
+        self.events.start_journal(realm);
+    }
+
+    /// Takes back an event that was recorded; answers whether it is still wanted. A sentence where it cannot be read.
+    pub(crate) fn restore(
+        &mut self,
+        sequence: u64,
+        recorded: RecordedEvent<P>,
+        now: Now,
+        limits: &Limits,
+        outbox: &mut Outbox<P>,
+    ) -> Result<bool, String> {
+        let (event, is_retained) = KeptEvent::from_record(sequence, recorded)?;
+        if sequence <= self.events.last_sequence() {
+            return Err("it is not behind the events before it".to_owned());
+        }
+        let histories = self.histories_of(&event.topic);
+        let now_ms = now.unix_ns / 1_000_000;
+        let slot = self.hold(event, is_retained, &histories, now_ms, limits, outbox);
+        Ok(self.events.settle_restored(slot, is_retained, outbox))
+    }
+
+    /// How many events are kept.
+    #[cfg(debug_assertions)]
+    pub(super) fn kept(&self) -> usize {
+        self.events.iter().count()
+    }
+
+    /// Whether the tables of kept events agree.
+    #[cfg(debug_assertions)]
+    pub(super) fn check_kept(&self) {
+        self.retention.check(&self.events);
+        self.histories.check(&self.events);
+        for (id, subscription) in &self.subscriptions {
+            let has_history = self.histories.contains(*id);
+            assert_eq!(
+                subscription.has_history, has_history,
+                "a subscription knows whether it has a history"
+            );
+        }
+        let has_subscription = |id| self.subscriptions.contains_key(&id);
+        assert!(self.histories.subscriptions().all(has_subscription), "a history has a subscription");
+    }
 }
 
 impl<P> Publication<'_, P> {
@@ -190,12 +407,12 @@ impl<P> Publication<'_, P> {
     }
 }
 
-fn is_unset(audience: &Audience<'_>) -> bool {
+pub(super) fn is_unset(audience: &Audience<'_>) -> bool {
     audience.sessions.is_none() && audience.authids.is_none() && audience.authroles.is_none()
 }
 
 /// Whether being in each list that is present is what `wanted` says.
-fn passes(audience: &Audience<'_>, receiver: &Joined, wanted: bool) -> bool {
+pub(super) fn passes(audience: &Audience<'_>, receiver: &Joined, wanted: bool) -> bool {
     let session = audience.sessions.as_ref().map(|list| list.contains(&receiver.id));
     let authid = audience.authids.as_ref().map(|list| list.iter().any(|authid| **authid == *receiver.authid));
     let authrole =
@@ -211,7 +428,7 @@ fn event_details<'a, P>(publication: &Publication<'a, P>, policy: MatchPolicy) -
         // The concrete topic is news only to the holder of a pattern.
         topic: (policy != MatchPolicy::Exact).then(|| publication.topic.into()),
         retained: false,
-        trustlevel: None,
+        trustlevel: publication.trustlevel,
         passthru: publication.passthru.clone(),
     }
 }

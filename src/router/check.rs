@@ -11,12 +11,13 @@ use super::realm::Realm;
 use super::session::{Joined, Sessions, State};
 use super::timers::{Timer, Timers};
 use crate::id::SessionKey;
+use crate::payload::Payload;
 
 /// Sessions, subscribers, callees and calls all told, above which the walk is left out: it costs as much as they are,
 /// after every input.
 const WALKED: usize = 256;
 
-impl<P> Router<P> {
+impl<P: Payload> Router<P> {
     /// Panics with a sentence where a table contradicts another one.
     pub(super) fn check(&self) {
         let tables = self.realms.iter().map(|(_, realm)| realm.broker.size() + realm.dealer.size());
@@ -89,7 +90,7 @@ impl<P> Router<P> {
     }
 }
 
-impl<P> Router<P> {
+impl<P: Payload> Router<P> {
     /// Answers how many timers the questions have running.
     fn check_questions(&self) -> usize {
         assert!(!self.questions.has_tasks(), "all answers have been looked at");
@@ -131,7 +132,7 @@ impl<P> Router<P> {
     }
 }
 
-impl Realm {
+impl<P: Payload> Realm<P> {
     /// Answers how many timers the realm has running.
     fn check(&self, index: usize, sessions: &Sessions, timers: &Timers) -> usize {
         assert!(!self.transient || !self.sessions.is_empty(), "a realm goes with its last session");
@@ -144,10 +145,11 @@ impl Realm {
     }
 }
 
-impl Broker {
+impl<P: Payload> Broker<P> {
     /// How many entries a walk meets.
     fn size(&self) -> usize {
-        self.subscriptions.values().map(|subscription| 1 + subscription.subscribers.len()).sum()
+        let subscribers = self.subscriptions.values().map(|subscription| 1 + subscription.subscribers.len());
+        self.kept() + subscribers.sum::<usize>()
     }
 
     fn check(&self, realm: usize, sessions: &Sessions) {
@@ -157,7 +159,8 @@ impl Broker {
             let found = self.index.get(&subscription.uri, subscription.policy);
             assert_eq!(found, Some(id.0), "a subscription is found by its pattern");
             assert!(*id <= self.last_id, "subscription ids are counted up");
-            assert!(!subscription.subscribers.is_empty(), "a subscription goes with its last subscriber");
+            let is_held = subscription.has_history || !subscription.subscribers.is_empty();
+            assert!(is_held, "a subscription goes with its last subscriber, unless the router holds it");
             for (key, accepts) in subscription.subscribers.iter() {
                 let (transport, joined) = sessions.joined(*key).expect("a subscriber has joined");
                 assert_eq!(joined.realm, realm, "a subscriber is in the realm");
@@ -177,6 +180,7 @@ impl Broker {
             }
         }
         assert!(self.matching.is_empty(), "no publication is under way between inputs");
+        self.check_kept();
     }
 }
 

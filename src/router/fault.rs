@@ -50,6 +50,8 @@ pub(crate) const CLOSE_REALM: &str = "wamp.close.close_realm";
 pub(crate) const CLOSE_SYSTEM_SHUTDOWN: &str = "wamp.close.system_shutdown";
 pub(crate) const AUTHORIZATION_FAILED: &str = "wamp.error.authorization_failed";
 pub(crate) const CANCELED: &str = "wamp.error.canceled";
+/// Crossbar.io's name; the specification has none for it.
+pub(crate) const HISTORY_UNAVAILABLE: &str = "wamp.error.history_unavailable";
 pub(crate) const INVALID_ARGUMENT: &str = "wamp.error.invalid_argument";
 pub(crate) const INVALID_URI: &str = "wamp.error.invalid_uri";
 pub(crate) const NO_MATCHING_AUTH_METHOD: &str = "wamp.error.no_matching_auth_method";

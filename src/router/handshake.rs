@@ -155,7 +155,7 @@ impl<P: Payload> Router<P> {
         details.insert("transport".into(), session.transport.details());
         let details = Arc::new(details);
         welcome.insert("agent".into(), concat!("wamplet-", env!("CARGO_PKG_VERSION")).into());
-        welcome.insert("roles".into(), router_roles(realm.config.has_meta_api));
+        welcome.insert("roles".into(), router_roles(realm.config.has_meta_api, realm.broker.has_history()));
         realm.sessions.insert(id, key);
         let stats = realm.config.stats;
         let guard = realm.config.roles[role].authorizer().is_some();
@@ -205,10 +205,14 @@ impl<P: Payload> Router<P> {
 }
 
 /// What WELCOME announces: exactly what works.
-fn router_roles(has_meta_api: bool) -> Value {
+fn router_roles(has_meta_api: bool, has_history: bool) -> Value {
+    let is_served = |feature: &str| match feature {
+        "event_history" => has_history && has_meta_api,
+        feature => has_meta_api || !feature.ends_with("_meta_api"),
+    };
     let role = |features: &[&str]| {
         let mut announced = Dict::new();
-        for feature in features.iter().filter(|feature| has_meta_api || !feature.ends_with("_meta_api")) {
+        for feature in features.iter().filter(|feature| is_served(feature)) {
             announced.insert((*feature).to_owned(), true.into());
         }
         Value::Object(dict([("features", announced.into())]))
@@ -217,6 +221,8 @@ fn router_roles(has_meta_api: bool) -> Value {
 }
 
 const BROKER_FEATURES: &[&str] = &[
+    "event_history",
+    "event_retention",
     "pattern_based_subscription",
     "publisher_exclusion",
     "publisher_identification",

@@ -19,6 +19,9 @@ mod dealer;
 mod decisions;
 mod fault;
 mod handshake;
+mod history;
+mod journal;
+mod kept_events;
 mod meta_api;
 #[cfg(feature = "native")]
 mod news;
@@ -28,6 +31,7 @@ mod question;
 mod realm;
 mod reload;
 mod request;
+mod retention;
 mod revocation;
 mod session;
 mod sorted_map;
@@ -47,6 +51,7 @@ use self::context::{Context, Random, own_payload};
 #[cfg(feature = "native")]
 pub use self::counters::RealmCounters;
 use self::fault::Fault;
+pub use self::journal::{Record, RecordedEvent, RestoreError};
 use self::meta_api::{changes, registrations, sessions, subscriptions};
 #[cfg(feature = "native")]
 pub use self::news::News;
@@ -93,7 +98,7 @@ pub struct Router<P> {
     /// Whether a HELLO may bring a realm into being.
     any_realm: bool,
     sessions: Sessions,
-    realms: Slab<Realm>,
+    realms: Slab<Realm<P>>,
     realm_names: SeededMap<Box<str>, u64>,
     timers: Timers,
     random: Random,
@@ -520,10 +525,12 @@ impl<P: Payload> Router<P> {
             eligible: &Audience::default(),
             exclude: &Audience::default(),
             disclosed: None,
+            trustlevel: None,
+            retain: None,
             passthru: Passthru::default(),
             payload: own_payload(&values(), codec::Serializer::default()),
         };
-        broker.publish(publication, cx.sessions, cx.outbox);
+        broker.publish(publication, now, cx.limits, cx.sessions, cx.outbox);
         self.settle_unmetered(Some(realm), outbox);
     }
 
@@ -556,7 +563,11 @@ impl<P: Payload> Router<P> {
     }
 
     /// The realms on one side, what they need from the router on the other.
-    fn split<'a>(&'a mut self, now: Now, outbox: &'a mut Outbox<P>) -> (&'a mut Slab<Realm>, Context<'a, P>) {
+    fn split<'a>(
+        &'a mut self,
+        now: Now,
+        outbox: &'a mut Outbox<P>,
+    ) -> (&'a mut Slab<Realm<P>>, Context<'a, P>) {
         let context = Context {
             sessions: &mut self.sessions,
             timers: &mut self.timers,

@@ -3,6 +3,7 @@
 //! Owned by the caller and reused, so that a warm router allocates nothing. Heads stand in one buffer; a head that
 //! goes to many receivers is encoded once and addressed many times.
 
+use super::journal::Record;
 #[cfg(feature = "native")]
 use super::news::News;
 use super::question::Question;
@@ -25,6 +26,8 @@ pub struct Outbox<P> {
     questions: Vec<Question>,
     #[cfg(feature = "native")]
     news: Vec<News>,
+    /// Where somebody takes them.
+    records: Option<Vec<Record<P>>>,
 }
 
 /// One thing to do for one transport.
@@ -89,6 +92,7 @@ impl<P> Default for Outbox<P> {
             questions: Vec::new(),
             #[cfg(feature = "native")]
             news: Vec::new(),
+            records: None,
         }
     }
 }
@@ -140,6 +144,23 @@ impl<P: Payload> Outbox<P> {
     #[cfg(feature = "native")]
     pub fn take_news(&mut self) -> Vec<News> {
         std::mem::take(&mut self.news)
+    }
+
+    /// What stores must write down, since this was asked the last time; in order, but only the last record of a realm and
+    /// number counts. Empty unless [`Router::restore`](super::Router::restore) was called with this outbox: from then on
+    /// the driver must take them.
+    pub fn take_records(&mut self) -> Vec<Record<P>> {
+        self.records.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    pub(crate) fn start_journal(&mut self) {
+        self.records.get_or_insert_default();
+    }
+
+    pub(crate) fn record(&mut self, record: Record<P>) {
+        if let Some(records) = &mut self.records {
+            records.push(record);
+        }
     }
 
     /// Lets the driver know, if it wants to.

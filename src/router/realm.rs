@@ -16,15 +16,16 @@ use crate::auth::TRUSTED;
 use crate::auth::authorizer::Role;
 use crate::config::RealmConfig;
 use crate::id::{SessionId, SessionKey};
+use crate::payload::Payload;
 
 /// A realm that serves sessions.
 #[derive(Debug)]
-pub(crate) struct Realm {
+pub(crate) struct Realm<P> {
     pub config: RealmConfig,
     /// Came into being with a HELLO, and goes with its last session.
     pub transient: bool,
     pub sessions: SeededMap<SessionId, SessionKey>,
-    pub broker: Broker,
+    pub broker: Broker<P>,
     pub dealer: Dealer,
     /// Of the authorizers.
     pub decisions: Decisions,
@@ -34,15 +35,16 @@ pub(crate) struct Realm {
     pub sent: ByType,
 }
 
-impl Realm {
+impl<P: Payload> Realm<P> {
     /// An empty realm at position `index` of the router.
     pub(crate) fn new(config: RealmConfig, transient: bool, index: usize, random: &mut Random) -> Self {
         let (sessions, broker, dealer) = (random.next_u64(), random.next_u64(), random.next_u64());
+        let broker = Broker::new(config.store.as_ref(), broker);
         Self {
             config,
             transient,
             sessions: SeededMap::with_hasher(FixedState::with_seed(sessions)),
-            broker: Broker::new(broker),
+            broker,
             dealer: Dealer::new(index, dealer),
             decisions: Decisions::new(dealer),
             #[cfg(feature = "native")]

@@ -67,6 +67,7 @@ impl<P: Payload> Router<P> {
     ) {
         self.is_metering |= config.stats.is_some();
         let realm = &mut self.realms[index];
+        realm.broker.configure(config.store.as_ref(), outbox);
         realm.config = config;
         realm.transient = transient;
         realm.decisions.purge(None);

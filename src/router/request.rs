@@ -3,7 +3,7 @@
 //! Owns the checks that a request must pass before anybody acts on it. [wamp: basic/publish_subscribe,
 //! basic/remote_procedure_call, basic/building_blocks (protocol errors)]
 
-use super::broker::Publication;
+use super::broker::{Publication, Retain};
 use super::context::own_payload;
 use super::dealer::{Call, Caller};
 use super::fault::{self, Fault, Refusal, limit_exceeded, refuse, too_long};
@@ -11,7 +11,7 @@ use super::meta_api::changes::Held;
 use super::meta_api::{self, Effect, MetaCall};
 use super::outbox::Outbox;
 use super::session::{Announced, Joined};
-use super::{Now, Router};
+use super::{Now, Router, retention};
 use crate::auth::authorizer::{Action, Decision, Role};
 use crate::config::Limits;
 use crate::id::{PublicationId, RegistrationId, RequestId, SessionKey, SubscriptionId};
@@ -19,7 +19,7 @@ use crate::message::{
     CallOptions, CancelMode, Dict, Message, MessageType, PublishOptions, RegisterOptions, ResultDetails,
     SubscribeOptions,
 };
-use crate::payload::Payload;
+use crate::payload::{Payload, Values};
 use crate::uri::{self, MatchPolicy, UriCheck};
 
 impl<P: Payload> Router<P> {
@@ -151,6 +151,11 @@ impl<P: Payload> Router<P> {
         joined.subscriptions.insert(subscription, ());
         let (realm, session) = (joined.realm, joined.id);
         cx.outbox.send(key, accepts, Message::Subscribed { request, subscription });
+        if options.get_retained {
+            let (realms, cx) = self.split(now, outbox);
+            let broker = &mut realms[realm].broker;
+            broker.send_retained(subscription, key, accepts, now, cx.limits, cx.sessions, cx.outbox);
+        }
         if !is_held {
             let held = Held::Subscription(subscription);
             self.publish_added(realm, session, held, known.is_none(), now, outbox);
@@ -207,7 +212,7 @@ impl<P: Payload> Router<P> {
         }
         let excluded = options.exclude_me.then_some(key);
         let publication = publication(id, topic, &options, decision, excluded, publisher, payload);
-        realm.broker.publish(publication, cx.sessions, cx.outbox);
+        realm.broker.publish(publication, now, cx.limits, cx.sessions, cx.outbox);
         Ok(())
     }
 
@@ -289,6 +294,9 @@ impl<P: Payload> Router<P> {
         if uri::is_reserved(procedure) {
             return self.call_meta(key, request, procedure, &payload, now, outbox);
         }
+        if procedure == retention::CLEAR {
+            return self.clear_retained(key, request, &payload, now, outbox);
+        }
         let disclose = options.disclose_me || decision.disclose;
         let (realm, mut cx) = self.realm_of(key, now, outbox);
         let caller = Caller::Session { key, request };
@@ -322,12 +330,7 @@ impl<P: Payload> Router<P> {
             random: cx.random,
             limits: cx.limits,
         })?;
-        let accepts = cx.sessions.get(key).expect("it has joined").transport.accepts();
-        let payload = own_payload(&answer.values, accepts.serializer);
-        let result = Message::Result { request, details: ResultDetails::default(), payload };
-        if !cx.outbox.try_send(key, accepts, result) {
-            return Err(too_long("the caller", "answer").into());
-        }
+        self.answer_call(key, request, &answer.values, now, outbox)?;
         match answer.effect {
             None => {}
             Some(Effect::Kill(kill)) => self.kill(kill, now, outbox),
@@ -337,6 +340,25 @@ impl<P: Payload> Router<P> {
             Some(Effect::RemoveSubscriber { subscription, subscriber, reason }) => {
                 self.remove_subscriber(subscription, subscriber, reason.as_deref(), now, outbox);
             }
+        }
+        Ok(())
+    }
+
+    /// Answers a call of one of the router's own procedures.
+    pub(super) fn answer_call(
+        &mut self,
+        key: SessionKey,
+        request: RequestId,
+        values: &Values,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) -> Result<(), Fault> {
+        let (_, cx) = self.split(now, outbox);
+        let accepts = cx.sessions.get(key).expect("it has joined").transport.accepts();
+        let payload = own_payload(values, accepts.serializer);
+        let result = Message::Result { request, details: ResultDetails::default(), payload };
+        if !cx.outbox.try_send(key, accepts, result) {
+            return Err(too_long("the caller", "answer").into());
         }
         Ok(())
     }
@@ -395,12 +417,12 @@ impl<P: Payload> Router<P> {
     }
 
     /// The realm of a joined session, and the rest of the router.
-    fn realm_of<'a>(
+    pub(super) fn realm_of<'a>(
         &'a mut self,
         key: SessionKey,
         now: Now,
         outbox: &'a mut Outbox<P>,
-    ) -> (&'a mut super::Realm, super::Context<'a, P>) {
+    ) -> (&'a mut super::Realm<P>, super::Context<'a, P>) {
         let (_, joined) = self.sessions.joined(key).expect("it has joined");
         let index = joined.realm;
         let (realms, cx) = self.split(now, outbox);
@@ -509,6 +531,8 @@ pub(super) fn publication<'a, P>(
         eligible: &options.eligible,
         exclude: &options.exclude,
         disclosed: (options.disclose_me || decision.disclose).then_some(publisher),
+        trustlevel: None,
+        retain: options.retain.then_some(Retain { for_ms: options.retain_ms }),
         passthru: options.passthru.clone(),
         payload,
     }

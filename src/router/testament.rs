@@ -114,7 +114,7 @@ impl<P: Payload> Router<P> {
         if decision.allow {
             let id = testament.publication;
             let publication = publication(id, &topic, &options, decision, None, joined, payload);
-            realm.broker.publish(publication, cx.sessions, cx.outbox);
+            realm.broker.publish(publication, now, cx.limits, cx.sessions, cx.outbox);
         }
         Some(())
     }

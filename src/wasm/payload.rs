@@ -4,6 +4,7 @@
 //! it holds binary, an array of the elements for structured clone. No tail is `''` or `undefined`.
 
 use js_sys::JsString;
+use wasm_bindgen::JsCast;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -83,6 +84,14 @@ impl Payload for JsPayload {
         Ok(self.clone())
     }
 
+    /// Text need not cross over to be measured.
+    fn memory_len(&self) -> usize {
+        match self.tail.dyn_ref::<JsString>() {
+            Some(text) => text.length() as usize,
+            None => self.encoded_len(),
+        }
+    }
+
     fn from_values(values: &Values) -> Self {
         let (json, _) = codec::encode_values(values, Serializer::Json);
         Self::text(super::text(&json))
@@ -92,9 +101,7 @@ impl Payload for JsPayload {
         if self.empty {
             return Ok(Values::default());
         }
-        let text = self.tail.as_string().ok_or_else(|| {
-            TranscodeError::new("the arguments hold binary data, which this procedure does not take")
-        })?;
+        let text = self.to_text();
         // How many elements there are stands nowhere but in the text.
         codec::decode_values(text.as_bytes(), 1, Serializer::Json)
             .or_else(|_| codec::decode_values(text.as_bytes(), 2, Serializer::Json))

@@ -13,7 +13,9 @@ use wamplet::codec::{self, Serializer};
 use wamplet::config::{Config, RealmConfig, Realms};
 use wamplet::id::{SessionKey, Ticket};
 use wamplet::payload::{EncodedPayload, Values};
-use wamplet::router::{Action, Close, Now, OpenRefused, Outbox, Question, Router, Transport};
+use wamplet::router::{
+    Action, Close, Identity, Now, OpenRefused, Outbox, Question, Record, RestoreError, Router, Transport,
+};
 
 /// A router, its clock, and what it sent to whom.
 pub struct Wamp {
@@ -122,6 +124,19 @@ impl Wamp {
             "publisher": {}, "subscriber": {}, "caller": {}, "callee": { "features": features },
         });
         self.hello(peer, realm, roles)
+    }
+
+    /// Joins with this authid and role, which the driver gives, and all roles of a client.
+    pub fn join_as(&mut self, realm: &str, authid: &str, authrole: &str) -> Peer {
+        let identity = Identity {
+            realm: Some(realm.into()),
+            authid: Some(authid.into()),
+            authrole: authrole.into(),
+            authmethod: "internal".into(),
+            authprovider: "component".into(),
+        };
+        let peer = self.open_transport(Transport { identity: Some(identity), ..Transport::default() });
+        self.hello(peer, realm, all_roles())
     }
 
     /// Joins with another serializer.
@@ -236,6 +251,27 @@ impl Wamp {
     pub fn answer(&mut self, ticket: Ticket, answer: Result<Values, Failure>) {
         self.router.handle_answer(ticket, answer, self.now, &mut self.outbox);
         self.deliver();
+    }
+
+    /// What stores must write down since this was asked the last time.
+    pub fn take_records(&mut self) -> Vec<Record<EncodedPayload>> {
+        self.outbox.take_records()
+    }
+
+    /// Gives a realm the events of these records; answers how many it keeps.
+    pub fn restore(
+        &mut self,
+        realm: &str,
+        records: &[Record<EncodedPayload>],
+    ) -> Result<usize, RestoreError> {
+        let mut events = BTreeMap::new();
+        for Record { sequence, event, .. } in records.iter().filter(|record| *record.realm == *realm) {
+            match event {
+                Some(event) => drop(events.insert(*sequence, event.clone())),
+                None => drop(events.remove(sequence)),
+            }
+        }
+        self.router.restore(realm, events, self.now, &mut self.outbox)
     }
 
     pub fn reload(&mut self, config: Config) {

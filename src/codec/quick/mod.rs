@@ -134,6 +134,7 @@ fn publish_options<'a, S: Scan<'a>>(scan: &mut S) -> Option<PublishOptions<'a>> 
             Key::DiscloseMe => options.disclose_me = scan.bool()?,
             Key::ExcludeMe => options.exclude_me = scan.bool()?,
             Key::Retain => options.retain = scan.bool()?,
+            Key::RetainMs => options.retain_ms = Some(scan.uint().filter(|ms| *ms > 0)?),
             _ => return None,
         }
     }

@@ -326,6 +326,8 @@ fn options_are_read_alike() {
         "{\"acknowledge\":\"true\"}",
         "{\"exclude_me\":false,\"acknowledge\":true,\"exclude_me\":false}",
         "{\"retain\":true,\"disclose_me\":false}",
+        "{\"retain\":true,\"x_retain_ms\":5000}",
+        "{\"x_retain_ms\":0}",
         "{\"receive_progress\":true}",
         "[]",
         "null",

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{any, choice, described, flag, integer, list, object, power_of_two, reference, text};
 use crate::config::crossbar::{self, LIMITS, OVERFLOWS};
-use crate::config::{Limits, Stats};
+use crate::config::{Limits, RetentionRule, Stats};
 
 pub(super) fn definitions() -> Vec<(&'static str, Value)> {
     let limits = Limits::default();
@@ -107,6 +107,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
                     ],
                 ),
             ),
+            ("store", reference("store")),
             (
                 "stats",
                 described(
@@ -174,9 +175,69 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
     vec![
         ("limits", described(object(&crossbar::LIMIT_KEYS, &[], limit_fields), "What a client may use up.")),
         ("realm", realm),
+        ("store", store()),
         ("role", role),
         ("permission", permission),
     ]
+}
+
+fn store() -> Value {
+    let uri = || {
+        json!({
+            "type": "string",
+            "description": "With \"match\" as it is; without, a \"*\" says what may vary: \"com.example.*\".",
+        })
+    };
+    let policy = || choice(&crossbar::MATCH_POLICIES.map(|(word, _)| word), None, "How the URI is compared.");
+    let history_limit = |words| integer(1, crossbar::MAX_HISTORY, crossbar::HISTORY_LIMIT as u64, words);
+    let history = object(
+        &crossbar::HISTORY_KEYS,
+        &["uri"],
+        vec![
+            ("uri", uri()),
+            ("match", policy()),
+            ("limit", history_limit("Events of this history. Default the limit of the store.")),
+        ],
+    );
+    let retention = object(
+        &crossbar::RETENTION_KEYS,
+        &["uri"],
+        vec![
+            ("uri", uri()),
+            ("match", policy()),
+            (
+                "limit",
+                integer(
+                    0,
+                    crossbar::MAX_RETAINED,
+                    RetentionRule::LIMIT as u64,
+                    "Events of a topic: one for everybody, and newer ones for some; 0 retains nothing.",
+                ),
+            ),
+            (
+                "expires_after",
+                json!({
+                    "type": "integer", "minimum": 1, "maximum": crossbar::MAX_TRIGGER,
+                    "description": "Seconds after which an event is not retained any more. Default never.",
+                }),
+            ),
+        ],
+    );
+    let fields = vec![
+        (
+            "type",
+            choice(
+                &crossbar::STORE_KINDS.map(|(word, _)| word),
+                Some("memory"),
+                "Whether events are kept when the router ends.",
+            ),
+        ),
+        ("path", text("The file of the database. Default events.redb beside the configuration.")),
+        ("limit", history_limit("Events of a history that does not say.")),
+        ("event-history", list(history, "Topics whose events can be asked for later.")),
+        ("event-retention", list(retention, "How events are retained that are published to be.")),
+    ];
+    described(object(&crossbar::STORE_KEYS, &[], fields), "Which events are kept.")
 }
 
 /// Key, default and description of each limit.
@@ -210,6 +271,10 @@ fn limit_words(limits: &Limits) -> [(&'static str, u64, &'static str); LIMITS.le
         ),
         ("testaments", limits.testaments as u64, "Testaments of a session."),
         ("testament_length", limits.testament_length as u64, "Bytes of all testaments of a session."),
+        ("retained_topics", limits.retained_topics as u64, "Topics with retained events, in a realm."),
+        ("retained_length", limits.retained_length as u64, "Bytes of the retained events of a realm."),
+        ("history_length", limits.history_length as u64, "Bytes of the events in the histories of a realm."),
+        ("events_at_once", limits.events_at_once as u64, "Kept events that one request brings."),
         ("hello_timeout_ms", limits.hello_timeout_ms, "Milliseconds in which a connection must say HELLO."),
         (
             "goodbye_timeout_ms",

@@ -26,7 +26,7 @@ pub(crate) enum Held {
 
 impl Held {
     /// Whether its changes are told: it is there, and its URI is none of the router's.
-    pub(crate) fn is_told(self, realm: &Realm) -> bool {
+    pub(crate) fn is_told<P: Payload>(self, realm: &Realm<P>) -> bool {
         let uri = match self {
             Self::Registration(id) => realm.dealer.get(id).map(|registration| &*registration.uri),
             Self::Subscription(id) => realm.broker.get(id).map(|subscription| &*subscription.uri),
@@ -34,7 +34,7 @@ impl Held {
         uri.is_some_and(|uri| !uri::is_reserved(uri))
     }
 
-    fn details(self, realm: &Realm) -> Option<Dict> {
+    fn details<P: Payload>(self, realm: &Realm<P>) -> Option<Dict> {
         match self {
             Self::Registration(id) => Some(registrations::details(id, realm.dealer.get(id)?)),
             Self::Subscription(id) => Some(subscriptions::details(id, realm.broker.get(id)?)),
@@ -42,7 +42,7 @@ impl Held {
     }
 
     /// Whether it went with the last session that held it.
-    pub(crate) fn is_gone(self, realm: &Realm) -> bool {
+    pub(crate) fn is_gone<P: Payload>(self, realm: &Realm<P>) -> bool {
         match self {
             Self::Registration(id) => realm.dealer.get(id).is_none(),
             Self::Subscription(id) => realm.broker.get(id).is_none(),
@@ -85,13 +85,13 @@ impl Topics {
         deleted: "wamp.subscription.on_delete",
     };
 
-    fn is_end_wanted(&self, realm: &Realm) -> bool {
+    fn is_end_wanted<P: Payload>(&self, realm: &Realm<P>) -> bool {
         realm.broker.has_subscription(self.left) || realm.broker.has_subscription(self.deleted)
     }
 }
 
 /// What a session holds whose end somebody wants to hear of, to be told when it has left.
-pub(crate) fn held_by(joined: &Joined, realm: &Realm) -> Vec<Held> {
+pub(crate) fn held_by<P: Payload>(joined: &Joined, realm: &Realm<P>) -> Vec<Held> {
     let mut held = Vec::new();
     if Topics::REGISTRATION.is_end_wanted(realm) {
         held.extend(joined.registrations.iter().map(|(id, ())| Held::Registration(*id)));

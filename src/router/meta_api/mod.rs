@@ -7,6 +7,7 @@
 //! [wamp: advanced/meta_api_*, advanced/pubsub_testament]
 
 pub(crate) mod changes;
+mod history;
 pub(crate) mod registrations;
 pub(crate) mod sessions;
 pub(crate) mod subscriptions;
@@ -23,22 +24,22 @@ use crate::codec::value_as_id;
 use crate::config::Limits;
 use crate::id::{RegistrationId, SessionId, SessionKey, SubscriptionId};
 use crate::message::{Dict, dict};
-use crate::payload::Values;
+use crate::payload::{Payload, Values};
 use crate::uri::MatchPolicy;
 
 /// A call of one of the router's own procedures.
-pub(crate) struct MetaCall<'a> {
+pub(crate) struct MetaCall<'a, P> {
     pub procedure: &'a str,
     pub values: &'a Values,
     pub caller: SessionKey,
-    pub realm: &'a Realm,
+    pub realm: &'a Realm<P>,
     pub sessions: &'a mut Sessions,
     pub random: &'a mut Random,
     pub limits: &'a Limits,
 }
 
 /// Answers a call.
-pub(crate) type Handler = fn(&mut MetaCall<'_>) -> Result<Answer, Refusal>;
+pub(crate) type Handler<P> = fn(&mut MetaCall<'_, P>) -> Result<Answer, Refusal>;
 
 /// What a meta procedure answers, and what the router does then.
 #[derive(Debug, Default)]
@@ -56,36 +57,36 @@ pub(crate) enum Effect {
 }
 
 /// Who answers a call of `procedure`, if the router itself does.
-pub(crate) fn handler(procedure: &str) -> Option<Handler> {
-    let (_, handler) = PROCEDURES.iter().find(|(name, _)| *name == procedure)?;
-    Some(*handler)
+pub(crate) fn handler<P: Payload>(procedure: &str) -> Option<Handler<P>> {
+    let handler: Handler<P> = match procedure {
+        "wamp.session.count" => sessions::count,
+        "wamp.session.list" => sessions::list,
+        "wamp.session.get" => sessions::get,
+        "wamp.session.kill" => sessions::kill,
+        "wamp.session.kill_by_authid" => sessions::kill_by_authid,
+        "wamp.session.kill_by_authrole" => sessions::kill_by_authrole,
+        "wamp.session.kill_all" => sessions::kill_all,
+        "wamp.session.add_testament" => testaments::add,
+        "wamp.session.flush_testaments" => testaments::flush,
+        "wamp.registration.list" => registrations::list,
+        "wamp.registration.lookup" => registrations::lookup,
+        "wamp.registration.match" => registrations::best_match,
+        "wamp.registration.get" => registrations::get,
+        "wamp.registration.list_callees" => registrations::list_callees,
+        "wamp.registration.count_callees" => registrations::count_callees,
+        "wamp.registration.remove_callee" => registrations::remove_callee,
+        "wamp.subscription.list" => subscriptions::list,
+        "wamp.subscription.lookup" => subscriptions::lookup,
+        "wamp.subscription.match" => subscriptions::matches,
+        "wamp.subscription.get" => subscriptions::get,
+        "wamp.subscription.list_subscribers" => subscriptions::list_subscribers,
+        "wamp.subscription.count_subscribers" => subscriptions::count_subscribers,
+        "wamp.subscription.remove_subscriber" => subscriptions::remove_subscriber,
+        "wamp.subscription.get_events" => history::get_events,
+        _ => return None,
+    };
+    Some(handler)
 }
-
-const PROCEDURES: &[(&str, Handler)] = &[
-    ("wamp.session.count", sessions::count),
-    ("wamp.session.list", sessions::list),
-    ("wamp.session.get", sessions::get),
-    ("wamp.session.kill", sessions::kill),
-    ("wamp.session.kill_by_authid", sessions::kill_by_authid),
-    ("wamp.session.kill_by_authrole", sessions::kill_by_authrole),
-    ("wamp.session.kill_all", sessions::kill_all),
-    ("wamp.session.add_testament", testaments::add),
-    ("wamp.session.flush_testaments", testaments::flush),
-    ("wamp.registration.list", registrations::list),
-    ("wamp.registration.lookup", registrations::lookup),
-    ("wamp.registration.match", registrations::best_match),
-    ("wamp.registration.get", registrations::get),
-    ("wamp.registration.list_callees", registrations::list_callees),
-    ("wamp.registration.count_callees", registrations::count_callees),
-    ("wamp.registration.remove_callee", registrations::remove_callee),
-    ("wamp.subscription.list", subscriptions::list),
-    ("wamp.subscription.lookup", subscriptions::lookup),
-    ("wamp.subscription.match", subscriptions::matches),
-    ("wamp.subscription.get", subscriptions::get),
-    ("wamp.subscription.list_subscribers", subscriptions::list_subscribers),
-    ("wamp.subscription.count_subscribers", subscriptions::count_subscribers),
-    ("wamp.subscription.remove_subscriber", subscriptions::remove_subscriber),
-];
 
 impl Answer {
     /// One positional result.
@@ -99,7 +100,7 @@ impl Answer {
     }
 }
 
-impl<'a> MetaCall<'a> {
+impl<'a, P: Payload> MetaCall<'a, P> {
     /// The argument at a position, or else of this name; null is as good as none.
     fn argument(&self, position: usize, name: &str) -> Option<&'a Value> {
         let Values { args, kwargs } = self.values;

@@ -8,12 +8,13 @@ use serde_json::Value;
 use super::{Answer, Effect, MetaCall, by_policy};
 use crate::id::{RegistrationId, SessionId};
 use crate::message::Dict;
+use crate::payload::Payload;
 use crate::router::dealer::Registration;
 use crate::router::fault::{self, Refusal};
 use crate::uri;
 
 /// `list(session_id?)`: of the realm, or of one session.
-pub(super) fn list(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn list<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let session = call.wanted_session()?;
     let wanted = |registration: &Registration| {
         session.is_none_or(|key| registration.callees.iter().any(|callee| callee.key == key))
@@ -23,13 +24,13 @@ pub(super) fn list(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
 }
 
 /// `lookup(procedure, {match}?)`: the one of exactly this URI and policy.
-pub(super) fn lookup(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn lookup<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let (procedure, policy) = (call.text(0, "procedure")?, call.match_policy()?);
     Ok(nullable(call.realm.dealer.find(procedure, policy)))
 }
 
 /// `match(procedure)`: the one that would answer a call.
-pub(super) fn best_match(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn best_match<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let procedure = call.text(0, "procedure")?;
     // A catch-all does not answer in the router's name.
     let found = if uri::is_reserved(procedure) { None } else { call.realm.dealer.best_match(procedure) };
@@ -37,25 +38,25 @@ pub(super) fn best_match(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
 }
 
 /// `get(registration_id)`.
-pub(super) fn get(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn get<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let (id, registration) = registration(call)?;
     Ok(Answer::one(Value::Object(details(id, registration))))
 }
 
 /// `list_callees(registration_id)`: in the order in which they came.
-pub(super) fn list_callees(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn list_callees<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let (_, registration) = registration(call)?;
     Ok(call.session_ids(&mut registration.callees.iter().map(|callee| callee.key)))
 }
 
 /// `count_callees(registration_id)`.
-pub(super) fn count_callees(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn count_callees<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let (_, registration) = registration(call)?;
     Ok(Answer::one(registration.callees.len()))
 }
 
 /// `remove_callee(registration_id, callee_id, reason?)`.
-pub(super) fn remove_callee(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn remove_callee<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let (id, registration) = registration(call)?;
     let (key, joined) = call.session(1, "callee_id")?;
     if !registration.callees.iter().any(|callee| callee.key == key) {
@@ -72,7 +73,9 @@ pub(crate) fn details(id: RegistrationId, registration: &Registration) -> Dict {
     details
 }
 
-fn registration<'a>(call: &MetaCall<'a>) -> Result<(RegistrationId, &'a Registration), Refusal> {
+fn registration<'a, P: Payload>(
+    call: &MetaCall<'a, P>,
+) -> Result<(RegistrationId, &'a Registration), Refusal> {
     let id = RegistrationId(call.id(0, "registration_id")?);
     let registration = call.realm.dealer.get(id).ok_or_else(|| {
         Refusal::new(fault::NO_SUCH_REGISTRATION, format!("this realm has no registration {id}"))

@@ -8,7 +8,7 @@ use super::{Answer, Effect, MetaCall, no_such_session};
 use crate::config::OnLeave;
 use crate::id::{SessionId, SessionKey};
 use crate::message::Dict;
-use crate::payload::Values;
+use crate::payload::{Payload, Values};
 use crate::router::fault::{self, Refusal};
 use crate::router::session::Joined;
 use crate::uri::{self, UriCheck};
@@ -30,23 +30,23 @@ pub(crate) struct Kill {
 }
 
 /// `count(filter_authroles?)`.
-pub(super) fn count(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn count<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     Ok(Answer::one(filtered(call)?.len()))
 }
 
 /// `list(filter_authroles?)`.
-pub(super) fn list(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn list<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     Ok(Answer::one(ids(&filtered(call)?)))
 }
 
 /// `get(session)`.
-pub(super) fn get(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn get<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let (_, joined) = call.session(0, "session")?;
     Ok(Answer::one(Value::Object(Dict::clone(&joined.details))))
 }
 
 /// `kill(session; reason?, message?)`.
-pub(super) fn kill(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn kill<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let (key, joined) = call.session(0, "session")?;
     if key == call.caller {
         return Err(no_such_session(joined.id));
@@ -55,21 +55,21 @@ pub(super) fn kill(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
 }
 
 /// `kill_by_authid(authid; reason?, message?)`: which sessions there were, but for the caller.
-pub(super) fn kill_by_authid(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn kill_by_authid<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let authid = call.text(0, "authid")?;
     let others = others(call, |joined| *joined.authid == *authid);
     kill_all_of(call, ids(&others), &others, true)
 }
 
 /// `kill_by_authrole(authrole; reason?, message?)`: how many sessions there were, but for the caller.
-pub(super) fn kill_by_authrole(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn kill_by_authrole<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let authrole = call.text(0, "authrole")?;
     let others = others(call, |joined| *joined.authrole == *authrole);
     kill_all_of(call, others.len().into(), &others, true)
 }
 
 /// `kill_all(; reason?, message?)`: how many sessions there were, but for the caller.
-pub(super) fn kill_all(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn kill_all<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let others = others(call, |_| true);
     kill_all_of(call, others.len().into(), &others, false)
 }
@@ -92,7 +92,7 @@ pub(crate) fn details(details: &Arc<Dict>) -> Values {
 }
 
 /// The sessions of the realm, or those with one of the authroles of the optional filter.
-fn filtered(call: &MetaCall<'_>) -> Result<Vec<(SessionKey, SessionId)>, Refusal> {
+fn filtered<P: Payload>(call: &MetaCall<'_, P>) -> Result<Vec<(SessionKey, SessionId)>, Refusal> {
     let roles = match call.argument(0, "filter_authroles") {
         None => None,
         Some(Value::Array(roles)) if roles.iter().all(Value::is_string) => Some(roles),
@@ -103,11 +103,17 @@ fn filtered(call: &MetaCall<'_>) -> Result<Vec<(SessionKey, SessionId)>, Refusal
     }))
 }
 
-fn others(call: &MetaCall<'_>, wanted: impl Fn(&Joined) -> bool) -> Vec<(SessionKey, SessionId)> {
+fn others<P: Payload>(
+    call: &MetaCall<'_, P>,
+    wanted: impl Fn(&Joined) -> bool,
+) -> Vec<(SessionKey, SessionId)> {
     all(call, |key, joined| key != call.caller && wanted(joined))
 }
 
-fn all(call: &MetaCall<'_>, wanted: impl Fn(SessionKey, &Joined) -> bool) -> Vec<(SessionKey, SessionId)> {
+fn all<P: Payload>(
+    call: &MetaCall<'_, P>,
+    wanted: impl Fn(SessionKey, &Joined) -> bool,
+) -> Vec<(SessionKey, SessionId)> {
     let joined = |key| {
         let (_, joined) = call.sessions.joined(key).expect("a session of the realm has joined");
         wanted(key, joined).then_some((key, joined.id))
@@ -120,8 +126,8 @@ fn ids(sessions: &[(SessionKey, SessionId)]) -> Value {
 }
 
 /// Kills sessions for the reason that the keyword arguments give; null answers nothing.
-fn kill_all_of(
-    call: &MetaCall<'_>,
+fn kill_all_of<P: Payload>(
+    call: &MetaCall<'_, P>,
     answer: Value,
     sessions: &[(SessionKey, SessionId)],
     announce: bool,

@@ -5,11 +5,12 @@ use serde_json::Value;
 use super::{Answer, Effect, MetaCall, by_policy};
 use crate::id::SubscriptionId;
 use crate::message::Dict;
+use crate::payload::Payload;
 use crate::router::broker::Subscription;
 use crate::router::fault::{self, Refusal};
 
 /// `list(session_id?)`: of the realm, or of one session.
-pub(super) fn list(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn list<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let session = call.wanted_session()?;
     let wanted =
         |subscription: &Subscription| session.is_none_or(|key| subscription.subscribers.get(key).is_some());
@@ -18,38 +19,38 @@ pub(super) fn list(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
 }
 
 /// `lookup(topic, {match}?)`: the one of exactly this URI and policy.
-pub(super) fn lookup(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn lookup<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let (topic, policy) = (call.text(0, "topic")?, call.match_policy()?);
     let found = call.realm.broker.find(topic, policy);
     Ok(Answer::one(found.map_or(Value::Null, |id| id.0.into())))
 }
 
 /// `match(topic)`: all that an event on the topic would go to.
-pub(super) fn matches(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn matches<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let found = call.realm.broker.matches(call.text(0, "topic")?);
     Ok(Answer::one(if found.is_empty() { Value::Null } else { found.into() }))
 }
 
 /// `get(subscription_id)`.
-pub(super) fn get(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn get<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let (id, subscription) = subscription(call)?;
     Ok(Answer::one(Value::Object(details(id, subscription))))
 }
 
 /// `list_subscribers(subscription_id)`.
-pub(super) fn list_subscribers(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn list_subscribers<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let (_, subscription) = subscription(call)?;
     Ok(call.session_ids(&mut subscription.subscribers.iter().map(|(key, _)| *key)))
 }
 
 /// `count_subscribers(subscription_id)`.
-pub(super) fn count_subscribers(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn count_subscribers<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let (_, subscription) = subscription(call)?;
     Ok(Answer::one(subscription.subscribers.len()))
 }
 
 /// `remove_subscriber(subscription_id, subscriber_id, reason?)`.
-pub(super) fn remove_subscriber(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn remove_subscriber<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let (id, subscription) = subscription(call)?;
     let (key, joined) = call.session(1, "subscriber_id")?;
     if subscription.subscribers.get(key).is_none() {
@@ -65,7 +66,9 @@ pub(crate) fn details(id: SubscriptionId, subscription: &Subscription) -> Dict {
     super::details(id.0, &subscription.uri, subscription.policy, subscription.created_ns)
 }
 
-fn subscription<'a>(call: &MetaCall<'a>) -> Result<(SubscriptionId, &'a Subscription), Refusal> {
+fn subscription<'a, P: Payload>(
+    call: &MetaCall<'a, P>,
+) -> Result<(SubscriptionId, &'a Subscription), Refusal> {
     let id = SubscriptionId(call.id(0, "subscription_id")?);
     let subscription = call.realm.broker.get(id).ok_or_else(|| {
         Refusal::new(fault::NO_SUCH_SUBSCRIPTION, format!("this realm has no subscription {id}"))

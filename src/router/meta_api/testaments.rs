@@ -8,7 +8,7 @@ use crate::auth::authorizer::Action;
 use crate::codec::{self, Serializer};
 use crate::id::PublicationId;
 use crate::message::{Dict, Message, MessageType};
-use crate::payload::Values;
+use crate::payload::{Payload, Values};
 use crate::router::fault::{self, Refusal};
 use crate::router::request::{check_audience, check_uri, denied, refuse_reserved};
 use crate::router::testament::Scope;
@@ -17,7 +17,7 @@ use crate::uri::MatchPolicy;
 /// `add_testament(topic, args, kwargs; publish_options?, scope?)`: the id that the publication will have.
 ///
 /// Whatever a PUBLISH would be refused for is refused now, when there is somebody to hear it.
-pub(super) fn add(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn add<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let scope = scope(call, 4)?;
     let topic = call.text(0, "topic")?;
     let (args, kwargs) = (list(call, 1, "args")?, dictionary(call, 2, "kwargs")?);
@@ -57,13 +57,13 @@ pub(super) fn add(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
 }
 
 /// `flush_testaments(scope?)`: how many there were.
-pub(super) fn flush(call: &mut MetaCall<'_>) -> Result<Answer, Refusal> {
+pub(super) fn flush<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let scope = scope(call, 0)?;
     let (_, joined) = call.sessions.joined_mut(call.caller).expect("the caller has joined");
     Ok(Answer::one(joined.testaments.flush(scope)))
 }
 
-fn scope(call: &MetaCall<'_>, position: usize) -> Result<Scope, Refusal> {
+fn scope<P: Payload>(call: &MetaCall<'_, P>, position: usize) -> Result<Scope, Refusal> {
     let Some(scope) = call.argument(position, "scope") else { return Ok(Scope::default()) };
     scope.as_str().and_then(Scope::from_name).ok_or_else(|| {
         let text = [call.procedure, ": expected scope to be \"detached\" or \"destroyed\""].concat();
@@ -71,7 +71,7 @@ fn scope(call: &MetaCall<'_>, position: usize) -> Result<Scope, Refusal> {
     })
 }
 
-fn list(call: &MetaCall<'_>, position: usize, name: &str) -> Result<Vec<Value>, Refusal> {
+fn list<P: Payload>(call: &MetaCall<'_, P>, position: usize, name: &str) -> Result<Vec<Value>, Refusal> {
     match call.argument(position, name) {
         None => Ok(Vec::new()),
         Some(Value::Array(list)) => Ok(list.clone()),
@@ -79,7 +79,7 @@ fn list(call: &MetaCall<'_>, position: usize, name: &str) -> Result<Vec<Value>, 
     }
 }
 
-fn dictionary(call: &MetaCall<'_>, position: usize, name: &str) -> Result<Dict, Refusal> {
+fn dictionary<P: Payload>(call: &MetaCall<'_, P>, position: usize, name: &str) -> Result<Dict, Refusal> {
     match call.argument(position, name) {
         None => Ok(Dict::new()),
         Some(Value::Object(dict)) => Ok(dict.clone()),

@@ -1,0 +1,392 @@
+//! Events that a realm keeps, for later subscribers and for readers of history.
+//!
+//! Owns the events, each once, however many hold it, and the journal of what comes and goes. Who holds which is in
+//! [`retention`](super::retention) and [`history`](super::history).
+
+use std::sync::Arc;
+
+use slab::Slab;
+
+use super::broker::{Publication, is_unset, passes};
+use super::context::Now;
+use super::journal::{Record, RecordedEvent};
+use super::outbox::Outbox;
+use super::session::{Joined, Sessions};
+use super::utc::utc_text;
+use crate::codec::{self, DecodeLimits, Serializer, value_as_id};
+use crate::id::{PublicationId, RequestId, SessionId, SubscriptionId};
+use crate::message::{Audience, Dict, EventDetails, Message, Passthru, PublishOptions};
+use crate::payload::{Payload, Values};
+use crate::uri::MatchPolicy;
+
+/// The events of one realm by slot.
+#[derive(Debug)]
+pub(crate) struct KeptEvents<P> {
+    slots: Slab<Box<KeptEvent<P>>>,
+    last_sequence: u64,
+    /// The name of the realm, where a journal is kept.
+    journal: Option<Arc<str>>,
+}
+
+/// An event as it was published.
+#[derive(Debug)]
+pub(crate) struct KeptEvent<P> {
+    /// Counts the kept events of a realm, over restarts too.
+    pub sequence: u64,
+    pub publication: PublicationId,
+    pub topic: Box<str>,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub time_ms: u64,
+    /// When it is no longer retained, in the same milliseconds; the largest number is never.
+    pub expires_ms: u64,
+    publisher: Option<Publisher>,
+    /// The publisher, where it must not get its own event.
+    excluded: Option<SessionId>,
+    trustlevel: Option<u64>,
+    /// Who may have it, where not everybody may: eligible, and excluded.
+    restrictions: Option<Box<[Audience<'static>; 2]>>,
+    passthru: Passthru<'static>,
+    pub payload: P,
+    /// About how many bytes of memory it takes.
+    pub length: usize,
+    /// Whether later subscribers get it.
+    pub is_retained: bool,
+    /// How many histories it is in.
+    pub histories: usize,
+}
+
+/// Who published, as subscribers are told.
+#[derive(Debug)]
+struct Publisher {
+    id: SessionId,
+    authid: Arc<str>,
+    authrole: Arc<str>,
+}
+
+impl<P> Default for KeptEvents<P> {
+    fn default() -> Self {
+        Self { slots: Slab::new(), last_sequence: 0, journal: None }
+    }
+}
+
+impl<P: Payload> KeptEvents<P> {
+    /// Keeps a journal from now on.
+    pub(crate) fn start_journal(&mut self, realm: &str) {
+        self.journal = Some(realm.into());
+    }
+
+    /// The event in a slot that somebody holds.
+    pub(crate) fn get(&self, slot: usize) -> &KeptEvent<P> {
+        &self.slots[slot]
+    }
+
+    /// Puts an event that nobody holds yet behind all others, and answers its slot.
+    pub(crate) fn insert(&mut self, mut event: Box<KeptEvent<P>>) -> usize {
+        event.sequence = event.sequence.max(self.last_sequence + 1);
+        self.last_sequence = event.sequence;
+        self.slots.insert(event)
+    }
+
+    /// Those who want to hold a new event do: it goes into the journal, or away if nobody does.
+    pub(crate) fn settle(&mut self, slot: usize, outbox: &mut Outbox<P>) {
+        if self.slots[slot].is_held() {
+            self.record(slot, outbox);
+        } else {
+            self.slots.remove(slot);
+        }
+    }
+
+    /// The same for an event that is in the journal, as retained or not; answers whether anybody holds it.
+    pub(crate) fn settle_restored(
+        &mut self,
+        slot: usize,
+        was_retained: bool,
+        outbox: &mut Outbox<P>,
+    ) -> bool {
+        let event = &self.slots[slot];
+        let is_held = event.is_held();
+        if !is_held {
+            self.forget(slot, outbox);
+        } else if event.is_retained != was_retained {
+            self.record(slot, outbox);
+        }
+        is_held
+    }
+
+    /// The number of the newest event.
+    pub(crate) fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    /// A new event is retained from now on.
+    pub(crate) fn retain(&mut self, slot: usize) {
+        self.slots[slot].is_retained = true;
+    }
+
+    /// Whether the event with this number is in the slot, and retained.
+    pub(crate) fn is_retained(&self, slot: usize, sequence: u64) -> bool {
+        self.slots.get(slot).is_some_and(|event| event.is_retained && event.sequence == sequence)
+    }
+
+    /// One more history holds a new event.
+    pub(crate) fn add_history(&mut self, slot: usize) -> usize {
+        let event = &mut self.slots[slot];
+        event.histories += 1;
+        event.histories
+    }
+
+    /// Later subscribers do not get it any more.
+    pub(crate) fn release_retained(&mut self, slot: usize, outbox: &mut Outbox<P>) {
+        self.slots[slot].is_retained = false;
+        if self.slots[slot].is_held() {
+            self.record(slot, outbox);
+        } else {
+            self.forget(slot, outbox);
+        }
+    }
+
+    /// One history less holds it; answers how many do.
+    pub(crate) fn release_history(&mut self, slot: usize, outbox: &mut Outbox<P>) -> usize {
+        let event = &mut self.slots[slot];
+        event.histories -= 1;
+        let histories = event.histories;
+        if !event.is_held() {
+            self.forget(slot, outbox);
+        }
+        histories
+    }
+
+    fn forget(&mut self, slot: usize, outbox: &mut Outbox<P>) {
+        let event = self.slots.remove(slot);
+        if let Some(realm) = &self.journal
+            && event.is_recorded()
+        {
+            outbox.record(Record { realm: Arc::clone(realm), sequence: event.sequence, event: None });
+        }
+    }
+
+    fn record(&self, slot: usize, outbox: &mut Outbox<P>) {
+        let Some(realm) = &self.journal else { return };
+        let event = &self.slots[slot];
+        if event.is_recorded() {
+            let recorded = RecordedEvent { head: event.to_head(), payload: event.payload.clone() };
+            outbox.record(Record {
+                realm: Arc::clone(realm),
+                sequence: event.sequence,
+                event: Some(recorded),
+            });
+        }
+    }
+
+    /// Every event, by slot.
+    #[cfg(debug_assertions)]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &KeptEvent<P>)> {
+        self.slots.iter().map(|(slot, event)| (slot, &**event))
+    }
+}
+
+impl<P: Payload> KeptEvent<P> {
+    /// What is to be kept of a publication.
+    pub(crate) fn new(publication: &Publication<'_, P>, sessions: &Sessions, now: Now) -> Box<Self> {
+        let publisher = publication.disclosed.map(|publisher| Publisher {
+            id: publisher.id,
+            authid: Arc::clone(&publisher.authid),
+            authrole: Arc::clone(&publisher.authrole),
+        });
+        let is_restricted = !(is_unset(publication.eligible) && publication.exclude.is_empty());
+        let restrictions = is_restricted.then(|| {
+            Box::new([publication.eligible, publication.exclude].map(|list| list.clone().into_owned()))
+        });
+        let excluded = publication.excluded.and_then(|key| sessions.joined(key));
+        let mut event = Self {
+            sequence: 0,
+            publication: publication.id,
+            topic: publication.topic.into(),
+            time_ms: now.unix_ns / 1_000_000,
+            expires_ms: u64::MAX,
+            publisher,
+            excluded: excluded.map(|(_, joined)| joined.id),
+            trustlevel: publication.trustlevel,
+            restrictions,
+            passthru: publication.passthru.clone().into_owned(),
+            payload: publication.payload.clone().into_owned(),
+            length: 0,
+            is_retained: false,
+            histories: 0,
+        };
+        event.measure();
+        Box::new(event)
+    }
+
+    fn measure(&mut self) {
+        let publisher = self.publisher.as_ref();
+        let restrictions = self.restrictions.iter().flat_map(|both| both.iter());
+        self.length = OVERHEAD
+            + self.topic.len()
+            + publisher.map_or(0, |publisher| publisher.authid.len() + publisher.authrole.len())
+            + restrictions.map(Audience::text_len).sum::<usize>()
+            + self.passthru.text_len()
+            + self.payload.memory_len();
+    }
+
+    fn is_held(&self) -> bool {
+        self.is_retained || self.histories > 0
+    }
+
+    /// Whether it may be for some and not for others.
+    pub(crate) fn is_restricted(&self) -> bool {
+        self.restrictions.is_some()
+    }
+
+    /// [advanced/pubsub_event_history, Security Aspects] session ids mean nothing to later readers: what depends on them
+    /// is in no history. A list that excludes nobody does not depend on them.
+    pub(crate) fn names_sessions(&self) -> bool {
+        self.restrictions.as_ref().is_some_and(|both| {
+            let [eligible, exclude] = &**both;
+            eligible.sessions.is_some() || exclude.sessions.as_ref().is_some_and(|list| !list.is_empty())
+        })
+    }
+
+    /// What is for sessions that will not be there after a restart is not recorded.
+    fn is_recorded(&self) -> bool {
+        self.restrictions.as_ref().is_none_or(|both| both[0].sessions.is_none())
+    }
+
+    /// Whether this session would have got it, had it been a subscriber then.
+    pub(crate) fn reaches(&self, receiver: &Joined) -> bool {
+        self.excluded != Some(receiver.id) && self.is_for(receiver)
+    }
+
+    /// The same, its publisher included.
+    pub(crate) fn is_for(&self, reader: &Joined) -> bool {
+        self.restrictions.as_ref().is_none_or(|both| {
+            let [eligible, exclude] = &**both;
+            passes(eligible, reader, true) && passes(exclude, reader, false)
+        })
+    }
+
+    /// The EVENT as a subscriber gets it, but for its payload.
+    pub(crate) fn message<Q>(
+        &self,
+        subscription: SubscriptionId,
+        policy: MatchPolicy,
+        retained: bool,
+        payload: Q,
+    ) -> Message<'_, Q> {
+        let publisher = self.publisher.as_ref();
+        let details = EventDetails {
+            publisher: publisher.map(|publisher| publisher.id),
+            publisher_authid: publisher.map(|publisher| (&*publisher.authid).into()),
+            publisher_authrole: publisher.map(|publisher| (&*publisher.authrole).into()),
+            topic: (policy != MatchPolicy::Exact).then(|| (&*self.topic).into()),
+            retained,
+            trustlevel: self.trustlevel,
+            passthru: self.passthru.clone(),
+        };
+        Message::Event { subscription, publication: self.publication, details, payload }
+    }
+
+    /// All but the payload, as text: the head of its PUBLISH with the publication's id, and a list of the rest.
+    fn to_head(&self) -> String {
+        let [eligible, exclude] = self.restrictions.as_deref().cloned().unwrap_or_default();
+        let passthru = self.passthru.clone();
+        let options = PublishOptions { eligible, exclude, passthru, ..PublishOptions::default() };
+        let message: Message<'_, P> = Message::Publish {
+            request: RequestId(self.publication.0),
+            options,
+            topic: (&*self.topic).into(),
+            payload: P::default(),
+        };
+        let mut head = Vec::new();
+        codec::encode_head(Serializer::Json, &message, &mut head);
+        head.push(b'\n');
+        let publisher = self.publisher.as_ref();
+        let rest = Values::args([
+            self.time_ms.into(),
+            (self.expires_ms != u64::MAX).then_some(self.expires_ms).into(),
+            self.is_retained.into(),
+            publisher.map(|publisher| publisher.id.0).into(),
+            publisher.map(|publisher| &*publisher.authid).into(),
+            publisher.map(|publisher| &*publisher.authrole).into(),
+            self.excluded.map(|id| id.0).into(),
+            self.trustlevel.into(),
+        ]);
+        let (rest, _) = codec::encode_values(&rest, Serializer::Json);
+        head.extend(rest);
+        String::from_utf8(head).expect("the JSON codec writes UTF-8")
+    }
+
+    /// Reads what [`to_head`](Self::to_head) wrote: the event, which nobody holds yet, and whether it was retained; a
+    /// sentence where it did not.
+    pub(crate) fn from_record(
+        sequence: u64,
+        recorded: RecordedEvent<P>,
+    ) -> Result<(Box<Self>, bool), String> {
+        let RecordedEvent { head, payload } = recorded;
+        let (publish, rest) = head.split_once('\n').ok_or("its head is one line")?;
+        let publish = codec::decode_head(publish.as_bytes(), &DecodeLimits::default());
+        let Message::Publish { request, options, topic, .. } = publish.map_err(|error| error.to_string())?
+        else {
+            return Err("its head is that of another message".to_owned());
+        };
+        let rest = codec::decode_values(rest.as_bytes(), 1, Serializer::Json);
+        let rest = rest.map_err(|error| error.to_string())?.args;
+        let [time, expires, retained, publisher, authid, authrole, excluded, trustlevel] = &rest[..] else {
+            return Err(format!("its head has {} particulars in place of 8", rest.len()));
+        };
+        let publisher = match (value_as_id(publisher), authid.as_str(), authrole.as_str()) {
+            (Some(id), Some(authid), Some(authrole)) => {
+                Some(Publisher { id: SessionId(id), authid: authid.into(), authrole: authrole.into() })
+            }
+            _ => None,
+        };
+        let PublishOptions { eligible, exclude, passthru, .. } = options;
+        let is_restricted = !(is_unset(&eligible) && exclude.is_empty());
+        let mut event = Self {
+            sequence,
+            publication: PublicationId(request.0),
+            topic: (&*topic).into(),
+            time_ms: time.as_u64().ok_or("its time is no number")?,
+            expires_ms: expires.as_u64().unwrap_or(u64::MAX),
+            publisher,
+            excluded: value_as_id(excluded).map(SessionId),
+            trustlevel: trustlevel.as_u64(),
+            restrictions: is_restricted.then(|| Box::new([eligible.into_owned(), exclude.into_owned()])),
+            passthru: passthru.into_owned(),
+            payload: payload.into_owned(),
+            length: 0,
+            is_retained: false,
+            histories: 0,
+        };
+        event.measure();
+        Ok((Box::new(event), retained.as_bool().unwrap_or_default()))
+    }
+
+    /// An element of the answer of `wamp.subscription.get_events`.
+    pub(crate) fn to_dict(&self, subscription: SubscriptionId, policy: MatchPolicy) -> Dict {
+        let mut text = Vec::new();
+        let message = self.message(subscription, policy, false, P::default());
+        codec::encode_head(Serializer::Json, &message, &mut text);
+        text.extend(codec::closing(Serializer::Json));
+        let event = codec::decode_values(&text, 1, Serializer::Json).unwrap_or_default();
+        let details = event.args.into_iter().nth(3).unwrap_or_default();
+        let mut dict = crate::message::dict([
+            ("timestamp", utc_text(self.time_ms * 1_000_000).into()),
+            ("subscription", subscription.0.into()),
+            ("publication", self.publication.0.into()),
+            ("details", details),
+        ]);
+        // What is no list of values, such as an encrypted payload in the older form, is left out.
+        let values = self.payload.to_values().unwrap_or_default();
+        if !values.args.is_empty() || !values.kwargs.is_empty() {
+            dict.insert("args".to_owned(), values.args.into());
+        }
+        if !values.kwargs.is_empty() {
+            dict.insert("kwargs".to_owned(), values.kwargs.into());
+        }
+        dict
+    }
+}
+
+/// About how many bytes an event takes beside its texts: itself, and its places in tables.
+const OVERHEAD: usize = 400;

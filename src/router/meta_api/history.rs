@@ -1,0 +1,60 @@
+//! The procedure of event history. [wamp: advanced/pubsub_event_history]
+
+use serde_json::Value;
+
+use super::{Answer, MetaCall};
+use crate::auth::authorizer::Action;
+use crate::codec;
+use crate::payload::{Payload, Values};
+use crate::router::fault::{self, Refusal, too_long};
+use crate::router::history::Query;
+use crate::router::request::denied;
+use crate::uri::MatchPolicy;
+
+/// `get_events(subscription_id, limit?; filters)`: as many events as the caller can take, or the limits allow.
+pub(super) fn get_events<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
+    let query = Query::read(call.values);
+    let query =
+        query.map_err(|text| Refusal::new(fault::INVALID_ARGUMENT, format!("{}: {text}", call.procedure)))?;
+    let realm = call.realm;
+    let id = query.subscription;
+    let subscription = realm.broker.get(id).ok_or_else(|| {
+        Refusal::new(fault::NO_SUCH_SUBSCRIPTION, format!("this realm has no subscription {id}"))
+    })?;
+    let (transport, reader) = call.sessions.joined(call.caller).expect("a caller has joined");
+    // Who may subscribe may read. Where an authorizer decides, it has for those who are subscribed.
+    let role = &realm.config.roles[reader.role];
+    let may_read = match (role.authorizer(), subscription.policy) {
+        (Some(_), _) => reader.subscriptions.get(id).is_some(),
+        (None, MatchPolicy::Exact) => role.authorize(&subscription.uri, Action::Subscribe).allow,
+        (None, policy) => role.authorize_pattern(&subscription.uri, policy, Action::Subscribe).allow,
+    };
+    if !may_read {
+        return Err(denied(role, &subscription.uri, Action::Subscribe));
+    }
+    if !subscription.has_history {
+        let text = format!("events of the subscription {id} are not kept");
+        return Err(Refusal::new(fault::HISTORY_UNAVAILABLE, text));
+    }
+    let accepts = transport.accepts();
+    let most = query.limit.unwrap_or(usize::MAX).min(call.limits.events_at_once);
+    let mut room = call.limits.message_length.min(accepts.length as usize).saturating_sub(HEAD);
+    let mut list = Vec::new();
+    for event in realm.broker.history(&query, reader).take(most) {
+        let event = Value::Object(event.to_dict(id, subscription.policy));
+        let event = Values::args([event]);
+        let (text, _) = codec::encode_values(&event, accepts.serializer);
+        let Some(left) = room.checked_sub(text.len()) else {
+            if list.is_empty() {
+                return Err(too_long("the caller", "event"));
+            }
+            break;
+        };
+        room = left;
+        list.extend(event.args);
+    }
+    Ok(Answer::one(list))
+}
+
+/// Bytes that a RESULT has beside its events, at most.
+const HEAD: usize = 64;
