@@ -7,6 +7,7 @@
 //! * [`local`]: sessions without a transport, as futures and streams, for programs that hold a router.
 //! * [`message`], [`payload`], [`codec`]: a message is a head that is read and a tail that is carried; JSON, MessagePack
 //!   and CBOR.
+//! * [`store`]: where events are written down that are to outlive a router.
 //! * [`config`], [`auth`]: realms, roles, permissions and limits, from Crossbar-format JSON.
 //! * [`id`], [`uri`]: the two things that everything else is made of.
 //!
@@ -26,6 +27,7 @@ pub mod payload;
 #[cfg(feature = "native")]
 pub mod rawsocket;
 pub mod router;
+pub mod store;
 pub mod uri;
 #[cfg(feature = "wasm")]
 mod wasm;

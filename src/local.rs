@@ -42,6 +42,7 @@ use crate::message::{
 };
 use crate::payload::{EncodedPayload, Payload, Values};
 use crate::router::{Action, Now, Outbox, Router, Transport};
+use crate::store::{self, EventStore, StoreError};
 
 /// A router in this process. Clones are handles to the same router.
 #[derive(Clone)]
@@ -107,6 +108,7 @@ struct Host {
     outbox: Outbox<EncodedPayload>,
     clock: Box<dyn Fn() -> Now + Send>,
     clients: BTreeMap<SessionKey, Client>,
+    store: Option<Box<dyn EventStore>>,
     /// For the invocations, which answer later.
     this: Weak<Mutex<Self>>,
 }
@@ -138,9 +140,32 @@ impl LocalRouter {
                 outbox: Outbox::new(),
                 clock: Box::new(clock),
                 clients: BTreeMap::new(),
+                store: None,
                 this: Weak::clone(this),
             })
         }))
+    }
+
+    /// A router that has the events again that are in the store, and writes new ones there. The store writes within the
+    /// calls of the sessions.
+    ///
+    /// # Errors
+    /// Those of the store, and events in it that no router wrote.
+    pub fn with_store(
+        config: Config,
+        seed: [u8; 32],
+        clock: impl Fn() -> Now + Send + 'static,
+        mut store: Box<dyn EventStore>,
+    ) -> Result<Self, StoreError> {
+        let router = Self::new(config, seed, clock);
+        {
+            let mut host = lock(&router.0);
+            let now = (host.clock)();
+            let Host { router, outbox, .. } = &mut *host;
+            store::restore(router, &mut *store, now, outbox)?;
+            host.store = Some(store);
+        }
+        Ok(router)
     }
 
     /// Joins a realm as an anonymous session with all four client roles.
@@ -410,6 +435,12 @@ impl Host {
 
     /// Gives every client what the router has for it.
     fn deliver(&mut self) {
+        if let Some(store) = &mut self.store {
+            let records = self.outbox.take_records();
+            if !records.is_empty() {
+                store.write(records);
+            }
+        }
         let limits = DecodeLimits::default();
         let mut slow = Vec::new();
         let mut ended = Vec::new();

@@ -16,7 +16,8 @@ use super::error::ConfigError;
 use super::node::{Address, Component, ComponentConnection, LoadedNode, Node};
 use super::node_reader::NodeReader;
 use super::processes::Host;
-use super::{Realms, json, yaml};
+use super::{Config, Realms, json, yaml};
+use crate::native::store::DEFAULT_FILE;
 
 /// What a configuration is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +84,13 @@ impl Node {
     ) -> Result<LoadedNode, ConfigError> {
         let root = Cursor::root(value);
         let mut report = Report::default();
-        let config = crossbar::read_config(&root, &NODE, &mut report);
+        let mut config = crossbar::read_config(&root, &NODE, &mut report);
+        if let Some(Config { realms: Realms::Named(realms), .. }) = &mut config {
+            for store in realms.iter_mut().filter_map(|realm| realm.store.as_mut()) {
+                let file = base.join(store.path.as_deref().unwrap_or(DEFAULT_FILE));
+                store.path = Some(file.to_string_lossy().into_owned());
+            }
+        }
         let realms = config.as_ref().filter(|_| !report.has_problems()).map(|config| config.realms.clone());
         let mut reader = NodeReader { report, base, environment, realms, addresses: Vec::new() };
         let mut node = Node { config: config.unwrap_or_default(), ..Self::default() };

@@ -4,6 +4,7 @@
 //! the peers that they touched to the `flusher`. Decides nothing about WAMP. Timers are one task that sleeps until the router
 //! has something to do.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::id::SessionKey;
 use crate::message::MessageType;
 use crate::payload::EncodedPayload;
 use crate::router::{Action, Close, News, Now, OpenRefused, Outbox, RealmCounters, Router, Transport};
+use crate::store::{self, EventStore, StoreError};
 
 /// The router of a process, shared by all connections.
 #[derive(Debug)]
@@ -48,7 +50,6 @@ pub(super) struct Listening {
     pub is_secure: bool,
 }
 
-#[derive(Debug)]
 struct Core {
     router: Router<EncodedPayload>,
     outbox: Outbox<EncodedPayload>,
@@ -59,6 +60,7 @@ struct Core {
     happened: Vec<Happened>,
     /// When the timer task wakes, in the router's milliseconds.
     wakes_at: u64,
+    store: Option<Box<dyn EventStore>>,
 }
 
 /// What is to be logged.
@@ -80,20 +82,32 @@ pub(super) struct Counters {
 }
 
 impl Hub {
-    /// A router for `config`, with 32 bytes of chance.
+    /// A router for `config`, with 32 bytes of chance; what it keeps is gone when it ends.
     pub fn new(config: Config, seed: [u8; 32]) -> Arc<Self> {
-        let limits = config.limits.clone();
-        let core = Core {
-            router: Router::new(config, seed),
-            outbox: Outbox::new(),
-            peers: Vec::new(),
-            overflowed: Vec::new(),
-            happened: Vec::new(),
-            wakes_at: u64::MAX,
-        };
+        let core = Core::new(config, seed);
+        Self::around(core, Clock::start())
+    }
+
+    /// A router that has the events again that are in the store, and writes new ones there.
+    ///
+    /// # Errors
+    /// Those of the store, and events in it that the router did not write.
+    pub fn with_store(
+        config: Config,
+        seed: [u8; 32],
+        mut store: Box<dyn EventStore>,
+    ) -> Result<Arc<Self>, StoreError> {
+        let clock = Clock::start();
+        let mut core = Core::new(config, seed);
+        store::restore(&mut core.router, &mut *store, clock.now(), &mut core.outbox)?;
+        core.store = Some(store);
+        Ok(Self::around(core, clock))
+    }
+
+    fn around(core: Core, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
-            clock: Clock::start(),
-            limits,
+            clock,
+            limits: core.router.limits().clone(),
             core: Mutex::new(core),
             earlier: Notify::new(),
             closed: Notify::new(),
@@ -258,6 +272,12 @@ impl Hub {
         let _ = tokio::time::timeout(at_most, everybody_left).await;
     }
 
+    /// Waits until the store has written everything; what is published from now on is not written.
+    pub fn close_store(&self) {
+        let store = self.lock().store.take();
+        drop(store);
+    }
+
     /// Counts a connection as long as the answer lives; `None` if there are as many as there may be.
     pub(super) fn count_connection(self: &Arc<Self>) -> Option<Counted> {
         self.counters.accepted.fetch_add(1, Ordering::Relaxed);
@@ -304,6 +324,12 @@ impl Hub {
     /// Puts what the router wants sent into the queues of the peers.
     fn deliver(&self, core: &mut Core, now: Now, touched: &mut Vec<Arc<Peer>>) {
         loop {
+            if let Some(store) = &mut core.store {
+                let records = core.outbox.take_records();
+                if !records.is_empty() {
+                    store.write(records);
+                }
+            }
             for news in core.outbox.take_news() {
                 let (News::Joined { key, .. } | News::Left { key, .. } | News::Aborted { key, .. }) = &news;
                 let peer = core.peers[key.index as usize].as_ref().map(|(_, peer)| Arc::clone(peer));
@@ -353,6 +379,26 @@ impl Hub {
             core.wakes_at = next;
             self.earlier.notify_one();
         }
+    }
+}
+
+impl Core {
+    fn new(config: Config, seed: [u8; 32]) -> Self {
+        Self {
+            router: Router::new(config, seed),
+            outbox: Outbox::new(),
+            peers: Vec::new(),
+            overflowed: Vec::new(),
+            happened: Vec::new(),
+            wakes_at: u64::MAX,
+            store: None,
+        }
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core").field("router", &self.router).finish_non_exhaustive()
     }
 }
 

@@ -18,11 +18,13 @@
 //! | `web` | HTTP: services by path, the WebSocket handshake, long polling |
 //! | `components` | child processes: their starts, output and end |
 //! | `secret` | what nobody may guess |
+//! | `store` | kept events in files |
 //! | `clock` | the only clock |
 
 pub mod clock;
 pub mod components;
 pub mod hub;
+pub mod store;
 pub mod stream;
 pub mod subprotocol;
 pub mod websocket;

@@ -16,11 +16,13 @@ use super::components::{Children, Inside};
 use super::hub::Hub;
 use super::listener::{ListenError, Listener};
 use super::rawsocket;
+use super::store::NodeStore;
 use super::stream::{PeerInfo, Stream};
 use super::threads::{Threads, runtime};
-use crate::config::Realms;
 use crate::config::node::{self, LoadedNode, Node};
+use crate::config::{Realms, Store, StoreKind};
 use crate::router::Identity;
+use crate::store::StoreError;
 
 /// How a node is run.
 #[derive(Clone, Debug)]
@@ -36,6 +38,9 @@ pub struct Options {
 pub enum RunError {
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// Kept events cannot be had.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error("the system gives no {0}: {1}")]
     System(&'static str, #[source] io::Error),
 }
@@ -63,7 +68,16 @@ async fn serve(node: &Node, options: &Options, seed: [u8; 32], threads: Threads)
         interrupt: signal(SignalKind::interrupt())?,
         hang_up: signal(SignalKind::hangup())?,
     };
-    let hub = Hub::new(node.config.clone(), seed);
+    let store = NodeStore::open(&node.config.realms)?;
+    let mut recorded = Vec::new();
+    for (realm, file) in store.iter().flat_map(NodeStore::realms) {
+        info!(realm, "kept events are in {}", file.display());
+        recorded.push(realm.to_owned());
+    }
+    let hub = match store {
+        Some(store) => Hub::with_store(node.config.clone(), seed, Box::new(store))?,
+        None => Hub::new(node.config.clone(), seed),
+    };
     log_realms(node);
     let mut serving = Vec::new();
     let listeners: Result<Vec<_>, _> =
@@ -80,7 +94,7 @@ async fn serve(node: &Node, options: &Options, seed: [u8; 32], threads: Threads)
 
     loop {
         match signals.next().await {
-            Wish::Reload => reload(&hub, options),
+            Wish::Reload => reload(&hub, options, &recorded),
             Wish::End(name) => {
                 info!("{name}: saying goodbye to {} connections", hub.connections());
                 break;
@@ -99,6 +113,7 @@ async fn serve(node: &Node, options: &Options, seed: [u8; 32], threads: Threads)
         () = ended => {}
         () = signals.second_end() => warn!("not waiting any longer"),
     }
+    hub.close_store();
     info!("ended");
     Ok(())
 }
@@ -153,7 +168,7 @@ impl Inside for InsideHub {
     }
 }
 
-fn reload(hub: &Hub, options: &Options) {
+fn reload(hub: &Hub, options: &Options, recorded: &[String]) {
     let Some(source) = &options.source else {
         warn!("SIGHUP: there is no file to read again, this is the embedded configuration");
         return;
@@ -168,6 +183,14 @@ fn reload(hub: &Hub, options: &Options) {
     };
     for warning in warnings {
         warn!("{warning}");
+    }
+    if let Realms::Named(realms) = &node.config.realms {
+        let wants_file = |store: &Store| store.kind == StoreKind::Database;
+        for realm in realms.iter().filter(|realm| realm.store.as_ref().is_some_and(wants_file)) {
+            if !recorded.contains(&realm.name) {
+                warn!(realm = realm.name, "its events are in memory only until the next start");
+            }
+        }
     }
     hub.reload(node.config);
     info!("SIGHUP: {} was read again; listeners and components stay as they were", source.display());

@@ -286,7 +286,8 @@ impl<P: Payload> KeptEvent<P> {
         Message::Event { subscription, publication: self.publication, details, payload }
     }
 
-    /// All but the payload, as text: the head of its PUBLISH with the publication's id, and a list of the rest.
+    /// All but the payload, as text: the head of its PUBLISH with the publication's id, and a list of the rest. After a
+    /// restart its publisher is another session, which is not excluded.
     fn to_head(&self) -> String {
         let [eligible, exclude] = self.restrictions.as_deref().cloned().unwrap_or_default();
         let passthru = self.passthru.clone();
@@ -308,7 +309,6 @@ impl<P: Payload> KeptEvent<P> {
             publisher.map(|publisher| publisher.id.0).into(),
             publisher.map(|publisher| &*publisher.authid).into(),
             publisher.map(|publisher| &*publisher.authrole).into(),
-            self.excluded.map(|id| id.0).into(),
             self.trustlevel.into(),
         ]);
         let (rest, _) = codec::encode_values(&rest, Serializer::Json);
@@ -331,8 +331,8 @@ impl<P: Payload> KeptEvent<P> {
         };
         let rest = codec::decode_values(rest.as_bytes(), 1, Serializer::Json);
         let rest = rest.map_err(|error| error.to_string())?.args;
-        let [time, expires, retained, publisher, authid, authrole, excluded, trustlevel] = &rest[..] else {
-            return Err(format!("its head has {} particulars in place of 8", rest.len()));
+        let [time, expires, retained, publisher, authid, authrole, trustlevel] = &rest[..] else {
+            return Err(format!("its head has {} particulars in place of 7", rest.len()));
         };
         let publisher = match (value_as_id(publisher), authid.as_str(), authrole.as_str()) {
             (Some(id), Some(authid), Some(authrole)) => {
@@ -349,7 +349,7 @@ impl<P: Payload> KeptEvent<P> {
             time_ms: time.as_u64().ok_or("its time is no number")?,
             expires_ms: expires.as_u64().unwrap_or(u64::MAX),
             publisher,
-            excluded: value_as_id(excluded).map(SessionId),
+            excluded: None,
             trustlevel: trustlevel.as_u64(),
             restrictions: is_restricted.then(|| Box::new([eligible.into_owned(), exclude.into_owned()])),
             passthru: passthru.into_owned(),

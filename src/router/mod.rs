@@ -307,6 +307,11 @@ impl<P: Payload> Router<P> {
         self.realms.iter().map(|(_, realm)| realm.broker.dropped_events).sum()
     }
 
+    /// What peers may use up.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// How many transports are open.
     pub fn transports(&self) -> usize {
         self.sessions.len()

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::id::SessionKey;
 use crate::message::{Dict, Message, dict};
 use crate::payload::Values;
-use crate::router::{Action, Close, Identity, Now, Outbox, Router, Transport};
+use crate::router::{Action, Close, Identity, Now, Outbox, RecordedEvent, Router, Transport};
 
 #[wasm_bindgen]
 extern "C" {
@@ -205,6 +205,47 @@ impl WasmRouter {
             }
         }
         actions
+    }
+
+    /// The names of the realms whose kept events are to outlive the router: [`restore`](Self::restore) each before the
+    /// first transport opens, also if there is nothing to restore.
+    #[wasm_bindgen(js_name = persistentRealms)]
+    pub fn persistent_realms(&self) -> Vec<String> {
+        self.router.persistent_realms().map(str::to_owned).collect()
+    }
+
+    /// Gives a realm back what [`take_records`](Self::take_records) had of it, as `[number, head, tail, number, head,
+    /// tail, ...]` in the order of the numbers; from now on there are records to take. Answers how many events are kept.
+    /// Throws where the realm is none of [`persistent_realms`](Self::persistent_realms), or a record none of a router.
+    pub fn restore(&mut self, realm: &str, records: &Array) -> Result<usize, JsError> {
+        let now = self.now();
+        let records = (0..records.length() / 3).map(|index| {
+            let sequence = records.get(3 * index).as_f64().unwrap_or_default() as u64;
+            let head = records.get(3 * index + 1).as_string().unwrap_or_default();
+            (sequence, RecordedEvent { head, payload: JsPayload::new(records.get(3 * index + 2)) })
+        });
+        let restored = self.router.restore(realm, records, now, &mut self.outbox);
+        restored.map_err(|error| JsError::new(&error.to_string()))
+    }
+
+    /// Takes out what a store must write down, as `[realm, number, head, tail, realm, number, head, tail, ...]`. Head and
+    /// tail take the place of what was kept of the realm by this number, if anything was; a head that is `null` says to
+    /// forget it. To be called after each input, where a realm was restored. Only the last record of a realm and number
+    /// counts.
+    #[wasm_bindgen(js_name = takeRecords)]
+    pub fn take_records(&mut self) -> Array {
+        let records = Array::new();
+        for record in self.outbox.take_records() {
+            records.push(&JsValue::from_str(&record.realm));
+            records.push(&(record.sequence as f64).into());
+            let (head, tail) = match record.event {
+                Some(RecordedEvent { head, payload }) => (head.into(), payload.into_tail()),
+                None => (JsValue::NULL, JsValue::UNDEFINED),
+            };
+            records.push(&head);
+            records.push(&tail);
+        }
+        records
     }
 
     /// A complete message as JSON text to a frame of another serializer.

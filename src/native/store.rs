@@ -1,0 +1,321 @@
+//! Kept events in files: one redb database for each path of the configuration.
+//!
+//! Owns the files and the thread that writes each. Records are written in batches, each whole or not at all and on the disk
+//! before the next one: what a router that is killed had published a moment before may be missing, and nothing else. What
+//! waits to be written is never more than what is kept: a record that is overtaken is not written.
+
+use std::collections::BTreeMap;
+use std::panic;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use bytes::Bytes;
+use redb::{Database, ReadableDatabase, TableDefinition, TableError};
+use tracing::{debug, error, warn};
+
+use crate::codec::Serializer;
+use crate::config::{Realms, StoreKind};
+use crate::payload::EncodedPayload;
+use crate::router::{Record, RecordedEvent};
+use crate::store::{EventStore, StoreError};
+
+/// (realm, number) -> (serializer, elements of the tail, head, tail)
+const EVENTS: TableDefinition<'_, Key<'_>, Value<'_>> = TableDefinition::new("events");
+
+type Key<'a> = (&'a str, u64);
+type Value<'a> = (u8, u8, &'a str, &'a [u8]);
+
+/// The events of any number of realms in one file.
+#[derive(Debug)]
+pub struct RedbStore {
+    path: PathBuf,
+    database: Arc<Database>,
+    queue: Arc<Queue>,
+    writer: Option<JoinHandle<()>>,
+}
+
+/// What waits to be written.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    /// There is something to write, or the end has come.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// The last word on each (realm, number).
+    records: Batch,
+    /// The largest number of each realm that may be in the file.
+    written: BTreeMap<Arc<str>, u64>,
+    is_ending: bool,
+}
+
+/// (realm, number) -> what to keep, or to forget.
+type Batch = BTreeMap<(Arc<str>, u64), Option<RecordedEvent<EncodedPayload>>>;
+
+impl RedbStore {
+    /// Opens a file, or makes it. Its directory must be there.
+    ///
+    /// # Errors
+    /// The file cannot be opened, is open in another process, is no database, or is damaged: all of it is checked.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let error = |reason: String| StoreError { place: path.display().to_string(), reason };
+        let database = naming_what_is_damaged(path, || {
+            let mut database = Database::create(path).map_err(|reason| reason.to_string())?;
+            match database.check_integrity() {
+                Ok(true) => Ok(database),
+                Ok(false) => {
+                    warn!("the event store {} was damaged, and repaired", path.display());
+                    Ok(database)
+                }
+                Err(reason) => Err(reason.to_string()),
+            }
+        });
+        let database = Arc::new(database.map_err(error)?);
+        let queue = Arc::new(Queue::default());
+        let writer = {
+            let (path, database, queue) = (path.to_owned(), Arc::clone(&database), Arc::clone(&queue));
+            let thread = thread::Builder::new().name("event store".to_owned());
+            thread
+                .spawn(move || queue.write_to(&database, &path))
+                .map_err(|reason| error(reason.to_string()))?
+        };
+        Ok(Self { path: path.to_owned(), database, queue, writer: Some(writer) })
+    }
+
+    fn read(&self, realm: &str) -> Result<Vec<(u64, RecordedEvent<EncodedPayload>)>, redb::Error> {
+        let transaction = self.database.begin_read()?;
+        let table = match transaction.open_table(EVENTS) {
+            Ok(table) => table,
+            Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let mut events = Vec::new();
+        for entry in table.range((realm, 0)..=(realm, u64::MAX))? {
+            let (key, value) = entry?;
+            let ((_, sequence), (serializer, elements, head, tail)) = (key.value(), value.value());
+            let serializer = Serializer::ALL.get(usize::from(serializer)).copied().ok_or_else(|| {
+                redb::Error::Corrupted(format!("event {sequence} of '{realm}' has an unknown serializer"))
+            })?;
+            let payload = EncodedPayload { bytes: Bytes::copy_from_slice(tail), elements, serializer };
+            events.push((sequence, RecordedEvent { head: head.to_owned(), payload }));
+        }
+        Ok(events)
+    }
+}
+
+impl EventStore for RedbStore {
+    fn load(&mut self, realm: &str) -> Result<Vec<(u64, RecordedEvent<EncodedPayload>)>, StoreError> {
+        let events = self.read(realm);
+        let events =
+            events.map_err(|error| StoreError { place: self.place(realm), reason: error.to_string() })?;
+        if let Some((sequence, _)) = events.last() {
+            self.queue.lock().written.insert(realm.into(), *sequence);
+        }
+        Ok(events)
+    }
+
+    fn write(&mut self, records: Vec<Record<EncodedPayload>>) {
+        let mut waiting = self.queue.lock();
+        records.into_iter().for_each(|record| waiting.add(record));
+        self.queue.changed.notify_one();
+    }
+
+    fn place(&self, _realm: &str) -> String {
+        self.path.display().to_string()
+    }
+}
+
+/// Waits until everything is written.
+impl Drop for RedbStore {
+    fn drop(&mut self) {
+        self.queue.lock().is_ending = true;
+        self.queue.changed.notify_one();
+        if let Some(writer) = self.writer.take() {
+            // It does not panic; if it did, that was said.
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Waiting {
+    fn add(&mut self, record: Record<EncodedPayload>) {
+        let Record { realm, sequence, event } = record;
+        let is_in_file = self.written.get(&realm).is_some_and(|written| sequence <= *written);
+        let key = (realm, sequence);
+        if event.is_none() && !is_in_file {
+            self.records.remove(&key);
+        } else {
+            self.records.insert(key, event);
+        }
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes what comes until the end.
+    fn write_to(&self, database: &Database, path: &Path) {
+        let mut has_failed = false;
+        loop {
+            let (batch, is_ending) = self.next();
+            if batch.is_empty() {
+                return;
+            }
+            match write(database, &batch) {
+                Ok(()) => {
+                    debug!(records = batch.len(), "event store {} written", path.display());
+                    has_failed = false;
+                    continue;
+                }
+                Err(reason) if !has_failed || is_ending => {
+                    error!("the event store {} cannot be written: {reason}", path.display());
+                    has_failed = true;
+                }
+                Err(_) => {}
+            }
+            if is_ending {
+                return;
+            }
+            self.try_again(batch);
+        }
+    }
+
+    /// Takes what waits, once there is something; nothing at the end.
+    fn next(&self) -> (Batch, bool) {
+        let mut waiting = self.lock();
+        while waiting.records.is_empty() && !waiting.is_ending {
+            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        let batch = std::mem::take(&mut waiting.records);
+        for (realm, sequence) in batch.keys() {
+            let written = waiting.written.entry(Arc::clone(realm)).or_default();
+            *written = (*written).max(*sequence);
+        }
+        (batch, waiting.is_ending)
+    }
+
+    /// Puts back what could not be written, behind what has come since, and waits a while.
+    fn try_again(&self, batch: Batch) {
+        let mut waiting = self.lock();
+        for (key, event) in batch {
+            waiting.records.entry(key).or_insert(event);
+        }
+        let until_the_end = |waiting: &mut Waiting| !waiting.is_ending;
+        let waited = self.changed.wait_timeout_while(waiting, BEFORE_NEXT_TRY, until_the_end);
+        drop(waited);
+    }
+}
+
+/// Writes all or nothing.
+fn write(database: &Database, batch: &Batch) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut table = transaction.open_table(EVENTS)?;
+        for ((realm, sequence), event) in batch {
+            let key = (&**realm, *sequence);
+            match event {
+                Some(RecordedEvent { head, payload }) => {
+                    let EncodedPayload { bytes, elements, serializer } = payload;
+                    table.insert(key, (*serializer as u8, *elements, &**head, &**bytes))?;
+                }
+                None => drop(table.remove(key)?),
+            }
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// The stores of a node: each realm has its events in one of the files.
+pub(super) struct NodeStore {
+    files: Vec<RedbStore>,
+    /// Name of the realm, and which of the files.
+    realms: Vec<(String, usize)>,
+}
+
+impl NodeStore {
+    /// Opens the files of all realms that have one; `None` if none has.
+    pub(super) fn open(realms: &Realms) -> Result<Option<Self>, StoreError> {
+        let Realms::Named(realms) = realms else { return Ok(None) };
+        let mut node = Self { files: Vec::new(), realms: Vec::new() };
+        for realm in realms {
+            let Some(store) = realm.store.as_ref().filter(|store| store.kind == StoreKind::Database) else {
+                continue;
+            };
+            let path = Path::new(store.path.as_deref().unwrap_or(DEFAULT_FILE));
+            let position = match node.files.iter().position(|file| file.path == path) {
+                Some(position) => position,
+                None => {
+                    node.files.push(RedbStore::open(path)?);
+                    node.files.len() - 1
+                }
+            };
+            node.realms.push((realm.name.clone(), position));
+        }
+        Ok((!node.realms.is_empty()).then_some(node))
+    }
+
+    /// The realms that have a file.
+    pub(super) fn realms(&self) -> impl Iterator<Item = (&str, &Path)> {
+        self.realms.iter().map(|(realm, file)| (&**realm, &*self.files[*file].path))
+    }
+
+    fn file(&self, realm: &str) -> Option<usize> {
+        self.realms.iter().find(|(name, _)| name == realm).map(|(_, file)| *file)
+    }
+}
+
+impl EventStore for NodeStore {
+    fn load(&mut self, realm: &str) -> Result<Vec<(u64, RecordedEvent<EncodedPayload>)>, StoreError> {
+        self.file(realm).map_or(Ok(Vec::new()), |file| self.files[file].load(realm))
+    }
+
+    fn write(&mut self, records: Vec<Record<EncodedPayload>>) {
+        // The records of one input are those of one realm, but for a reload.
+        for of_realm in records.chunk_by(|one, other| one.realm == other.realm) {
+            if let Some(file) = self.file(&of_realm[0].realm) {
+                self.files[file].write(of_realm.to_vec());
+            }
+        }
+    }
+
+    fn place(&self, realm: &str) -> String {
+        self.file(realm).map(|file| self.files[file].place(realm)).unwrap_or_default()
+    }
+}
+
+/// Opens a database. There is damage at which redb panics: that must not end without a word of which file it is, though
+/// the process does not unwind.
+fn naming_what_is_damaged<T>(path: &Path, open: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    let opened = if cfg!(panic = "abort") {
+        let place = path.display().to_string();
+        let old_hook = panic::take_hook();
+        panic::set_hook(Box::new(move |reason| {
+            error!("the event store {place}: the file is damaged ({reason})");
+            std::process::exit(EXIT_CODE);
+        }));
+        let opened = open();
+        panic::set_hook(old_hook);
+        Ok(opened)
+    } else {
+        panic::catch_unwind(panic::AssertUnwindSafe(open))
+    };
+    opened.unwrap_or_else(|reason| {
+        let reason = reason.downcast::<String>().map_or_else(|_| String::new(), |reason| *reason);
+        Err(format!("the file is damaged ({reason})"))
+    })
+}
+
+/// The name of a file that the configuration does not name.
+pub(crate) const DEFAULT_FILE: &str = "events.redb";
+
+/// Of a router that could not start.
+const EXIT_CODE: i32 = 3;
+
+const BEFORE_NEXT_TRY: Duration = Duration::from_secs(1);
