@@ -61,7 +61,7 @@ fn history(w: &mut Wamp) -> Vec<Value> {
 /// What is retained, as a new session gets it.
 fn retained(w: &mut Wamp) -> Vec<Value> {
     let [peer] = w.join("realm1");
-    w.subscribe_with(peer, 1, json!({ "match": "prefix", "get_retained": true }), "");
+    w.subscribe_with(peer, 1, json!({ "match": "prefix", "get_retained": true }), "com.");
     let events = w.hear_all(peer);
     w.lose(peer);
     events
@@ -88,7 +88,7 @@ fn history_and_retained_events_are_there_again_as_they_were() {
         let bob = w.join_as("realm1", "bob", "trusted");
         w.say(bob, json!([48, 1, {}, "wamp.subscription.get_events", [1]]));
         let Value::Array(mut events) = w.hear(bob)[3][0].take() else { panic!("a list") };
-        w.subscribe_with(bob, 2, json!({ "match": "prefix", "get_retained": true }), "");
+        w.subscribe_with(bob, 2, json!({ "match": "prefix", "get_retained": true }), "com.");
         events.extend(w.hear_all(bob));
         w.lose(bob);
         events

@@ -253,6 +253,26 @@ export interface RealmConfig {
   };
   /** Has `wamp.session.on_stats` published. Default: nothing is counted, and nothing published. */
   stats?: StatsConfig;
+  /** Which events are kept. Default: no history, and retained events in memory. */
+  store?: StoreConfig;
+  [key: string]: unknown;
+}
+
+/** Which events of a realm are kept for those who come later. */
+export interface StoreConfig {
+  /** Whether they are still there when the router begins anew. Default `'memory'`: they are not. */
+  type?: 'memory' | 'database';
+  /** Events of a history that does not say. Default 1 000. */
+  limit?: number;
+  /** Topics whose events `wamp.subscription.get_events` answers. Default none. */
+  'event-history'?: { uri: string; match?: 'exact' | 'prefix' | 'wildcard'; limit?: number }[];
+  /** How events are kept that are published with `retain`; `expires_after` is in seconds. Default 16 of a topic, for ever. */
+  'event-retention'?: {
+    uri: string;
+    match?: 'exact' | 'prefix' | 'wildcard';
+    limit?: number;
+    expires_after?: number;
+  }[];
   [key: string]: unknown;
 }
 
@@ -337,6 +357,14 @@ export interface RouterLimits {
   testaments?: number;
   /** Bytes of all testaments of one session, as JSON. Default 65 536. */
   testament_length?: number;
+  /** Topics with retained events, in a realm. Default 10 000. */
+  retained_topics?: number;
+  /** Bytes of the retained events of a realm. Default 16 777 216. */
+  retained_length?: number;
+  /** Bytes of the events in the histories of a realm. Default 67 108 864. */
+  history_length?: number;
+  /** Kept events that one request brings. Default 1 000. */
+  events_at_once?: number;
   /** Milliseconds in which a client must say HELLO. Default 10 000. */
   hello_timeout_ms?: number;
   /** Milliseconds in which a client must answer a GOODBYE. Default 5 000. */
