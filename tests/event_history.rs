@@ -4,9 +4,11 @@ mod common;
 
 use common::{Peer, Wamp, all_roles, named};
 use serde_json::{Value, json};
-use wamplet::auth::authorizer::{Allow, Permission, Role};
+use wamplet::auth::Ask;
+use wamplet::auth::authorizer::{Allow, Authorizer, Permission, Role};
 use wamplet::codec::Serializer;
 use wamplet::config::{Config, HistoryRule, Limits, RealmConfig, Store};
+use wamplet::payload::Values;
 use wamplet::router::Transport;
 use wamplet::uri::MatchPolicy;
 
@@ -495,4 +497,62 @@ fn a_new_configuration_keeps_the_events_of_histories_that_it_names_again() {
     w.reload(named([RealmConfig::open("realm1")]));
     alice.refused(&mut w, json!([3]), json!({}), "wamp.error.no_such_subscription");
     alice.publish(&mut w, json!({}), "com.new", json!([6]));
+}
+
+#[test]
+fn the_meta_api_knows_the_subscription_of_a_history_and_tells_of_no_end_of_it() {
+    let mut w = with_history(vec![rule("com.log", MatchPolicy::Prefix, 5)]);
+    let [watcher, bob] = w.join("realm1");
+    w.subscribe_with(watcher, 1, json!({ "match": "prefix" }), "wamp.subscription.");
+    let ask = |w: &mut Wamp, request: u64, procedure: &str, args: Value| {
+        w.say(bob, json!([48, request, {}, procedure, args]));
+        w.hear(bob)[3][0].take()
+    };
+    assert_eq!(ask(&mut w, 1, "wamp.subscription.lookup", json!(["com.log", { "match": "prefix" }])), 1);
+    assert_eq!(ask(&mut w, 2, "wamp.subscription.match", json!(["com.log.a"])), json!([1]));
+    assert_eq!(ask(&mut w, 3, "wamp.subscription.count_subscribers", json!([1])), 0);
+    assert_eq!(ask(&mut w, 4, "wamp.subscription.list", json!([]))["prefix"], json!([1, 2]));
+    assert_eq!(w.subscribe_with(bob, 5, json!({ "match": "prefix" }), "com.log"), 1);
+    w.say(bob, json!([34, 6, 1]));
+    w.expect(bob, json!([35, 6]));
+    let topics = w.hear_all(watcher).into_iter().map(|event| event[3]["topic"].clone());
+    let expected = ["wamp.subscription.on_subscribe", "wamp.subscription.on_unsubscribe"];
+    assert_eq!(topics.collect::<Vec<_>>(), expected);
+    assert_eq!(ask(&mut w, 7, "wamp.subscription.count_subscribers", json!([1])), 0);
+}
+
+#[test]
+fn a_testament_is_kept_as_any_other_event() {
+    let mut w = with_history(vec![rule("com.log", MatchPolicy::Prefix, 5)]);
+    let [alice] = w.join("realm1");
+    let options = json!({ "publish_options": { "retain": true } });
+    w.say(alice, json!([48, 1, {}, "wamp.session.add_testament", ["com.log.gone", [7], {}], options]));
+    w.hear(alice);
+    w.lose(alice);
+    let mut bob = Reader::join(&mut w);
+    assert_eq!(bob.read(&mut w, 1, json!({})), [7]);
+    let subscription =
+        w.subscribe_with(bob.peer, bob.requests + 1, json!({ "get_retained": true }), "com.log.gone");
+    w.expect(bob.peer, json!([36, subscription, "*", { "retained": true }, [7]]));
+}
+
+#[test]
+fn whom_an_authorizer_let_subscribe_may_read() {
+    let mut config = realm(vec![rule("com.log", MatchPolicy::Prefix, 5)]);
+    config.roles = vec![Role::dynamic("anonymous", Authorizer::new(Ask::Function("authorize".into())))];
+    let mut w = Wamp::with_config(named([config]));
+    let mut trusted = Reader::as_role(&mut w, "carol", "trusted");
+    trusted.publish(&mut w, json!({}), "com.log.a", json!([1]));
+    let alice = Reader::join(&mut w);
+    let allowed = |w: &mut Wamp, message: Value| {
+        w.say(alice.peer, message);
+        let [question] = &w.take_questions()[..] else { panic!("one question") };
+        w.answer(question.ticket, Ok(Values::args([json!(true)])));
+        w.hear(alice.peer)
+    };
+    let refused = allowed(&mut w, json!([48, 1, {}, GET_EVENTS, [1]]));
+    assert_eq!(refused[4], "wamp.error.not_authorized");
+    allowed(&mut w, json!([32, 2, { "match": "prefix" }, "com.log"]));
+    let read = allowed(&mut w, json!([48, 3, {}, GET_EVENTS, [1]]));
+    assert_eq!(read[3][0][0]["args"], json!([1]));
 }
