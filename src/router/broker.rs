@@ -335,9 +335,14 @@ impl<P: Payload> Broker<P> {
         }
     }
 
-    /// Forgets the retained events of a topic, or of all topics of a pattern; answers how many.
-    pub(crate) fn clear_retained(&mut self, uri: &str, policy: MatchPolicy, outbox: &mut Outbox<P>) -> usize {
-        self.retention.clear(uri, policy, &mut self.events, outbox)
+    /// How many events are retained of a topic, or of all topics of a pattern.
+    pub(crate) fn count_retained(&self, uri: &str, policy: MatchPolicy) -> usize {
+        self.retention.count(uri, policy, &self.events)
+    }
+
+    /// Forgets these.
+    pub(crate) fn clear_retained(&mut self, uri: &str, policy: MatchPolicy, outbox: &mut Outbox<P>) {
+        self.retention.clear(uri, policy, &mut self.events, outbox);
     }
 
     /// The events of a history that the query asks for and the reader may have.

@@ -190,61 +190,71 @@ impl Histories {
 }
 
 /// The arguments of `wamp.subscription.get_events`, all of which an event must meet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Query {
     pub subscription: SubscriptionId,
     is_reverse: bool,
     pub limit: Option<usize>,
     /// Milliseconds since 1970, both included.
-    from_ms: Option<i64>,
-    until_ms: Option<i64>,
+    from_ms: i64,
+    until_ms: i64,
     topic: Option<String>,
-    /// Publication, and whether it is included.
-    first: [Option<(PublicationId, bool)>; 2],
-    last: [Option<(PublicationId, bool)>; 2],
+    /// As [`PUBLICATIONS`] names them.
+    publications: [Option<PublicationId>; 4],
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Self {
+            subscription: SubscriptionId(0),
+            is_reverse: false,
+            limit: None,
+            from_ms: i64::MIN,
+            until_ms: i64::MAX,
+            topic: None,
+            publications: [None; 4],
+        }
+    }
 }
 
 impl Query {
-    /// Reads the arguments; a sentence where one is wrong. Those that are unknown or null are passed over.
-    pub(crate) fn read(values: &Values) -> Result<Self, String> {
+    /// Reads the arguments; of one that is wrong its name and what is expected. Those that are unknown or null are passed over.
+    pub(crate) fn read(values: &Values) -> Result<Self, (&'static str, &'static str)> {
         let subscription = values.args.first().and_then(value_as_id);
-        let subscription = subscription.ok_or("the first argument must be a subscription id")?;
+        let subscription = subscription.ok_or(("subscription", "an id"))?;
         let kwargs = &values.kwargs;
-        let given = |name: &str| kwargs.get(name).filter(|value| !value.is_null());
         let mut query = Self { subscription: SubscriptionId(subscription), ..Self::default() };
         // Crossbar.io's form of the call: (subscription, limit), newest first.
         let positional = values.args.get(1).filter(|value| !value.is_null());
-        query.is_reverse = match given("reverse") {
+        query.is_reverse = match given(kwargs, "reverse") {
             None => positional.is_some(),
             Some(Value::Bool(is_reverse)) => *is_reverse,
-            Some(_) => return Err("reverse must be true or false".to_owned()),
+            Some(_) => return Err(("reverse", "true or false")),
         };
-        if let Some(limit) = given("limit").or(positional) {
+        if let Some(limit) = given(kwargs, "limit").or(positional) {
             // No larger than an id, which is more than there are.
-            let limit = value_as_id(limit).ok_or("limit must be a positive integer")?;
+            let limit = value_as_id(limit).ok_or(("limit", "a positive integer"))?;
             query.limit = Some(usize::try_from(limit).unwrap_or(usize::MAX));
         }
-        if let Some(topic) = given("topic") {
-            query.topic = Some(topic.as_str().ok_or("topic must be a string")?.to_owned());
+        if let Some(topic) = given(kwargs, "topic") {
+            query.topic = Some(topic.as_str().ok_or(("topic", "a string"))?.to_owned());
         }
-        for (name, is_from, exclusive) in [
-            ("from_time", true, 0),
-            ("after_time", true, 1),
-            ("before_time", false, -1),
-            ("until_time", false, 0),
-        ] {
-            let Some(ms) = time(kwargs, name)? else { continue };
-            let bound = if is_from { &mut query.from_ms } else { &mut query.until_ms };
-            let ms = ms + exclusive;
-            *bound = Some(bound.map_or(ms, |other| if is_from { other.max(ms) } else { other.min(ms) }));
+        for (name, is_lower, shift) in TIMES {
+            let Some(time) = given(kwargs, name) else { continue };
+            let ms =
+                time.as_str().and_then(utc_ms).ok_or((name, "a time such as 2015-03-01T12:00:00.000Z"))?
+                    + shift;
+            if is_lower {
+                query.from_ms = query.from_ms.max(ms);
+            } else {
+                query.until_ms = query.until_ms.min(ms);
+            }
         }
-        let publication = |name: &str, included: bool| match given(name).map(value_as_id) {
-            None => Ok(None),
-            Some(Some(id)) => Ok(Some((PublicationId(id), included))),
-            Some(None) => Err(format!("{name} must be a publication id")),
-        };
-        query.first = [publication("from_publication", true)?, publication("after_publication", false)?];
-        query.last = [publication("until_publication", true)?, publication("before_publication", false)?];
+        for (slot, name) in query.publications.iter_mut().zip(PUBLICATIONS) {
+            let Some(publication) = given(kwargs, name) else { continue };
+            let id = value_as_id(publication).ok_or((name, "the id of a publication"))?;
+            *slot = Some(PublicationId(id));
+        }
         Ok(query)
     }
 
@@ -252,13 +262,16 @@ impl Query {
     /// there and had to go, and so is older than all: everything comes after it, and nothing before.
     fn range(&self, len: usize, place_of: impl Fn(PublicationId) -> Option<usize>) -> std::ops::Range<usize> {
         let mut range = 0..len;
-        for (publication, included) in self.first.into_iter().flatten() {
-            let start = place_of(publication).map_or(0, |place| place + usize::from(!included));
-            range.start = range.start.max(start);
-        }
-        for (publication, included) in self.last.into_iter().flatten() {
-            let end = place_of(publication).map_or(0, |place| place + usize::from(included));
-            range.end = range.end.min(end);
+        for (position, publication) in self.publications.iter().enumerate() {
+            let Some(publication) = publication else { continue };
+            // The bound lies behind the publication, or before it.
+            let is_behind = matches!(position, AFTER | UNTIL);
+            let bound = place_of(*publication).map_or(0, |place| place + usize::from(is_behind));
+            if position <= AFTER {
+                range.start = range.start.max(bound);
+            } else {
+                range.end = range.end.min(bound);
+            }
         }
         range.start = range.start.min(range.end);
         range
@@ -266,14 +279,22 @@ impl Query {
 
     fn wants<P>(&self, event: &KeptEvent<P>) -> bool {
         let time_ms = i64::try_from(event.time_ms).unwrap_or(i64::MAX);
-        self.from_ms.is_none_or(|from| time_ms >= from)
-            && self.until_ms.is_none_or(|until| time_ms <= until)
+        (self.from_ms..=self.until_ms).contains(&time_ms)
             && self.topic.as_ref().is_none_or(|topic| **topic == *event.topic)
     }
 }
 
-fn time(kwargs: &Dict, name: &str) -> Result<Option<i64>, String> {
-    let Some(value) = kwargs.get(name).filter(|value| !value.is_null()) else { return Ok(None) };
-    let time = value.as_str().and_then(utc_ms);
-    time.map(Some).ok_or_else(|| format!("{name} must be a time such as 2015-03-01T12:00:00.000Z"))
+/// An argument that is there and not null.
+fn given<'a>(kwargs: &'a Dict, name: &str) -> Option<&'a Value> {
+    kwargs.get(name).filter(|value| !value.is_null())
 }
+
+/// Name, whether it is a lower bound, and how many milliseconds from it the first lies that is within.
+const TIMES: [(&str, bool, i64); 4] =
+    [("from_time", true, 0), ("after_time", true, 1), ("before_time", false, -1), ("until_time", false, 0)];
+
+const PUBLICATIONS: [&str; 4] =
+    ["from_publication", "after_publication", "before_publication", "until_publication"];
+/// Positions in [`PUBLICATIONS`].
+const AFTER: usize = 1;
+const UNTIL: usize = 3;

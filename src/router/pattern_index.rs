@@ -31,6 +31,7 @@ pub struct PatternIndex {
 
 impl PatternIndex {
     /// An empty index; `seed` seeds its hasher.
+    #[inline(never)]
     pub fn new(seed: u64) -> Self {
         Self {
             exact: SeededMap::with_hasher(FixedState::with_seed(seed)),

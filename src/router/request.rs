@@ -11,7 +11,7 @@ use super::meta_api::changes::Held;
 use super::meta_api::{self, Effect, MetaCall};
 use super::outbox::Outbox;
 use super::session::{Announced, Joined};
-use super::{Now, Router, retention};
+use super::{Now, Router};
 use crate::auth::authorizer::{Action, Decision, Role};
 use crate::config::Limits;
 use crate::id::{PublicationId, RegistrationId, RequestId, SessionKey, SubscriptionId};
@@ -19,7 +19,7 @@ use crate::message::{
     CallOptions, CancelMode, Dict, Message, MessageType, PublishOptions, RegisterOptions, ResultDetails,
     SubscribeOptions,
 };
-use crate::payload::{Payload, Values};
+use crate::payload::Payload;
 use crate::uri::{self, MatchPolicy, UriCheck};
 
 impl<P: Payload> Router<P> {
@@ -291,11 +291,8 @@ impl<P: Payload> Router<P> {
         }
         let decision = self.authorize(key, procedure, MatchPolicy::Exact, Action::Call)?;
         // A catch-all registration does not answer in the router's name.
-        if uri::is_reserved(procedure) {
+        if uri::is_reserved(procedure) || procedure == meta_api::CLEAR_RETAINED {
             return self.call_meta(key, request, procedure, &payload, now, outbox);
-        }
-        if procedure == retention::CLEAR {
-            return self.clear_retained(key, request, &payload, now, outbox);
         }
         let disclose = options.disclose_me || decision.disclose;
         let (realm, mut cx) = self.realm_of(key, now, outbox);
@@ -330,9 +327,17 @@ impl<P: Payload> Router<P> {
             random: cx.random,
             limits: cx.limits,
         })?;
-        self.answer_call(key, request, &answer.values, now, outbox)?;
+        let accepts = cx.sessions.get(key).expect("it has joined").transport.accepts();
+        let payload = own_payload(&answer.values, accepts.serializer);
+        let result = Message::Result { request, details: ResultDetails::default(), payload };
+        if !cx.outbox.try_send(key, accepts, result) {
+            return Err(too_long("the caller", "answer").into());
+        }
         match answer.effect {
             None => {}
+            Some(Effect::ClearRetained { topic, policy }) => {
+                realm.broker.clear_retained(&topic, policy, cx.outbox);
+            }
             Some(Effect::Kill(kill)) => self.kill(kill, now, outbox),
             Some(Effect::RemoveCallee { registration, callee, reason }) => {
                 self.remove_callee(registration, callee, reason.as_deref(), now, outbox);
@@ -340,25 +345,6 @@ impl<P: Payload> Router<P> {
             Some(Effect::RemoveSubscriber { subscription, subscriber, reason }) => {
                 self.remove_subscriber(subscription, subscriber, reason.as_deref(), now, outbox);
             }
-        }
-        Ok(())
-    }
-
-    /// Answers a call of one of the router's own procedures.
-    pub(super) fn answer_call(
-        &mut self,
-        key: SessionKey,
-        request: RequestId,
-        values: &Values,
-        now: Now,
-        outbox: &mut Outbox<P>,
-    ) -> Result<(), Fault> {
-        let (_, cx) = self.split(now, outbox);
-        let accepts = cx.sessions.get(key).expect("it has joined").transport.accepts();
-        let payload = own_payload(values, accepts.serializer);
-        let result = Message::Result { request, details: ResultDetails::default(), payload };
-        if !cx.outbox.try_send(key, accepts, result) {
-            return Err(too_long("the caller", "answer").into());
         }
         Ok(())
     }
@@ -417,7 +403,7 @@ impl<P: Payload> Router<P> {
     }
 
     /// The realm of a joined session, and the rest of the router.
-    pub(super) fn realm_of<'a>(
+    fn realm_of<'a>(
         &'a mut self,
         key: SessionKey,
         now: Now,

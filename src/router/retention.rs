@@ -6,19 +6,15 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use serde_json::Value;
 use slab::Slab;
 
-use super::fault::{self, Fault, refuse};
 use super::kept_events::KeptEvents;
 use super::outbox::Outbox;
 use super::pattern_index::PatternIndex;
 use super::session::Joined;
-use super::{Now, Router};
 use crate::config::{Limits, RetentionRule};
-use crate::id::{RequestId, SessionKey};
-use crate::payload::{Payload, Values};
-use crate::uri::{self, MatchPolicy, UriCheck};
+use crate::payload::Payload;
+use crate::uri::MatchPolicy;
 
 /// The retained events of one realm.
 #[derive(Debug)]
@@ -174,7 +170,7 @@ impl Retention {
         most: usize,
     ) -> Vec<usize> {
         let mut found = BinaryHeap::new();
-        self.for_each_topic(uri, policy, events, |slots| {
+        self.for_each_topic(uri, policy, events, &mut |slots| {
             let newest = slots.iter().rev().find(|slot| events.get(**slot).reaches(receiver));
             if let Some(slot) = newest {
                 found.push(Reverse((events.get(*slot).sequence, 0u64, *slot)));
@@ -190,20 +186,26 @@ impl Retention {
         slots
     }
 
-    /// Forgets all events of the topic, or of all topics of the pattern; answers how many.
+    /// How many events the topic has, or all topics of the pattern.
+    pub(crate) fn count<P: Payload>(&self, uri: &str, policy: MatchPolicy, events: &KeptEvents<P>) -> usize {
+        let mut count = 0;
+        self.for_each_topic(uri, policy, events, &mut |slots| count += slots.len());
+        count
+    }
+
+    /// Forgets all of these.
     pub(crate) fn clear<P: Payload>(
         &mut self,
         uri: &str,
         policy: MatchPolicy,
         events: &mut KeptEvents<P>,
         outbox: &mut Outbox<P>,
-    ) -> usize {
+    ) {
         let mut slots = Vec::new();
-        self.for_each_topic(uri, policy, events, |held| slots.extend_from_slice(held));
-        for slot in &slots {
-            self.remove(*slot, events, outbox);
+        self.for_each_topic(uri, policy, events, &mut |held| slots.extend_from_slice(held));
+        for slot in slots {
+            self.remove(slot, events, outbox);
         }
-        slots.len()
     }
 
     fn for_each_topic<P: Payload>(
@@ -211,7 +213,7 @@ impl Retention {
         uri: &str,
         policy: MatchPolicy,
         events: &KeptEvents<P>,
-        mut visit: impl FnMut(&[usize]),
+        visit: &mut dyn FnMut(&[usize]),
     ) {
         if policy == MatchPolicy::Exact {
             if let Some(position) = self.index.get(uri, MatchPolicy::Exact) {
@@ -260,33 +262,3 @@ impl Retention {
         assert_eq!(waiting.count(), expiring, "each event that expires waits for it once");
     }
 }
-
-impl<P: Payload> Router<P> {
-    /// Answers a call of [`CLEAR`]`(topic; match)`: how many events were forgotten.
-    pub(super) fn clear_retained(
-        &mut self,
-        key: SessionKey,
-        request: RequestId,
-        payload: &P,
-        now: Now,
-        outbox: &mut Outbox<P>,
-    ) -> Result<(), Fault> {
-        let invalid = |text: &str| refuse(fault::INVALID_ARGUMENT, format!("{CLEAR}: {text}"));
-        let values = payload.to_values().map_err(|error| invalid(&error.to_string()))?;
-        let policy = match values.kwargs.get("match") {
-            None | Some(Value::Null) => Some(MatchPolicy::Exact),
-            Some(policy) => policy.as_str().and_then(MatchPolicy::from_option),
-        };
-        let policy = policy.ok_or_else(|| invalid("match must be \"exact\", \"prefix\" or \"wildcard\""))?;
-        let topic = values.args.first().and_then(Value::as_str);
-        let topic = topic.filter(|topic| uri::is_valid_pattern(topic, policy, UriCheck::Loose));
-        let topic =
-            topic.ok_or_else(|| invalid("the first argument must be a topic, or with match a pattern"))?;
-        let (realm, cx) = self.realm_of(key, now, outbox);
-        let count = realm.broker.clear_retained(topic, policy, cx.outbox);
-        self.answer_call(key, request, &Values::args([count.into()]), now, outbox)
-    }
-}
-
-/// The procedure by which retained events are forgotten. The specification has none.
-pub(crate) const CLEAR: &str = "wamplet.retention.clear";

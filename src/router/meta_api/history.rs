@@ -1,8 +1,8 @@
-//! The procedure of event history. [wamp: advanced/pubsub_event_history]
+//! The procedures of kept events. [wamp: advanced/pubsub_event_history]
 
 use serde_json::Value;
 
-use super::{Answer, MetaCall};
+use super::{Answer, Effect, MetaCall};
 use crate::auth::authorizer::Action;
 use crate::codec;
 use crate::payload::{Payload, Values};
@@ -13,9 +13,7 @@ use crate::uri::MatchPolicy;
 
 /// `get_events(subscription_id, limit?; filters)`: as many events as the caller can take, or the limits allow.
 pub(super) fn get_events<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
-    let query = Query::read(call.values);
-    let query =
-        query.map_err(|text| Refusal::new(fault::INVALID_ARGUMENT, format!("{}: {text}", call.procedure)))?;
+    let query = Query::read(call.values).map_err(|(name, expected)| call.invalid(name, expected))?;
     let realm = call.realm;
     let id = query.subscription;
     let subscription = realm.broker.get(id).ok_or_else(|| {
@@ -54,6 +52,14 @@ pub(super) fn get_events<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answe
         list.extend(event.args);
     }
     Ok(Answer::one(list))
+}
+
+/// `clear(topic, {match}?)`: how many retained events are forgotten.
+pub(super) fn clear_retained<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
+    let (topic, policy) = (call.text(0, "topic")?, call.match_policy()?);
+    let count = call.realm.broker.count_retained(topic, policy);
+    let effect = Effect::ClearRetained { topic: topic.to_owned(), policy };
+    Ok(Answer { effect: Some(effect), ..Answer::one(count) })
 }
 
 /// Bytes that a RESULT has beside its events, at most.

@@ -51,6 +51,7 @@ pub(crate) struct Answer {
 /// What happens behind the answer.
 #[derive(Debug)]
 pub(crate) enum Effect {
+    ClearRetained { topic: String, policy: MatchPolicy },
     Kill(sessions::Kill),
     RemoveCallee { registration: RegistrationId, callee: SessionKey, reason: Option<String> },
     RemoveSubscriber { subscription: SubscriptionId, subscriber: SessionKey, reason: Option<String> },
@@ -83,10 +84,14 @@ pub(crate) fn handler<P: Payload>(procedure: &str) -> Option<Handler<P>> {
         "wamp.subscription.count_subscribers" => subscriptions::count_subscribers,
         "wamp.subscription.remove_subscriber" => subscriptions::remove_subscriber,
         "wamp.subscription.get_events" => history::get_events,
+        CLEAR_RETAINED => history::clear_retained,
         _ => return None,
     };
     Some(handler)
 }
+
+/// Forgets retained events; the specification has no procedure for it.
+pub(crate) const CLEAR_RETAINED: &str = "wamplet.retention.clear";
 
 impl Answer {
     /// One positional result.
