@@ -89,11 +89,23 @@ function fuzz(target, program, seconds) {
     `-timeout=${TIMEOUT}`,
     `-artifact_prefix=${failures}/${target}-`,
     '-print_final_stats=1',
-    '-verbosity=1',
+    '-verbosity=0',
   ];
-  const { status } = spawnSync(program, args, { cwd: root, stdio: 'inherit' });
+  const { status, stderr } = spawnSync(program, args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'pipe'],
+    encoding: 'utf8',
+    maxBuffer: 64 << 20,
+  });
+  const figure = (name) => new RegExp(`^stat::${name}:\\s*(\\d+)`, 'm').exec(stderr)?.[1] ?? '?';
+  if (status === 0) {
+    console.log(
+      `${figure('number_of_executed_units')} inputs, ${figure('new_units_added')} of them new, ${figure('peak_rss_mb')} MB`,
+    );
+    return true;
+  }
+  console.log(stderr.split('\n').slice(-60).join('\n'));
   const found = readdirSync(failures).length - before;
-  if (status === 0) return true;
   console.log(`\n${target}: ended with ${status}, ${found} inputs in ${relative(root, failures)}`);
   console.log(`Copy an input to tests/fuzz/corpus/${target}/; cargo test --test fuzz_corpus shows what happens.`);
   return false;

@@ -11,7 +11,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::router::Identity;
 
@@ -51,12 +51,17 @@ pub const IDENTITIES: [&str; 6] = ["nobody", "user", "joe", "admin", "trusted", 
 
 /// What the driver says of a client with this name.
 pub fn identity(name: &str) -> Option<Identity> {
-    let identity = |authrole| Identity { realm: None, authid: None, authrole };
+    let identity = |authrole| Identity { realm: None, authid: None, authrole, authextra: None };
     match name {
         "nobody" => None,
         "user" => Some(identity("user")),
         "joe" => Some(Identity { authid: Some("joe"), ..identity("user") }),
-        "admin" => Some(Identity { realm: Some("realm1"), authid: Some("root"), ..identity("admin") }),
+        "admin" => Some(Identity {
+            realm: Some("realm1"),
+            authid: Some("root"),
+            authextra: Some(json!({ "said": "by the driver" })),
+            ..identity("admin")
+        }),
         "trusted" => Some(identity("trusted")),
         _ => Some(Identity { authid: Some("joe"), ..identity("guest") }),
     }

@@ -210,6 +210,7 @@ impl Run {
                 authrole: identity.authrole.into(),
                 authmethod: "test".into(),
                 authprovider: "tests".into(),
+                authextra: identity.authextra.as_ref().and_then(|extra| extra.as_object().cloned()),
             }),
             ..Transport::default()
         };

@@ -79,6 +79,8 @@ pub struct Identity {
     pub realm: Option<&'static str>,
     pub authid: Option<&'static str>,
     pub authrole: &'static str,
+    /// In the place of what the client says of itself.
+    pub authextra: Option<Value>,
 }
 
 pub struct Transport {
@@ -90,7 +92,7 @@ pub struct Transport {
 pub enum State {
     /// Awaits HELLO.
     Open(Deadline),
-    Joined(Session),
+    Joined(Box<Session>),
     /// Was sent GOODBYE, and has not answered.
     Closing(Deadline),
     Gone,
@@ -507,7 +509,8 @@ impl Model {
             (1..=1 << 53).contains(&id) && self.sessions(realm).iter().all(|(other, _)| *other != id);
         let authid = authid.or(welcome[2]["authid"].as_str()).unwrap_or_default().to_owned();
         let has_identity = self.transports[at].identity.is_some();
-        let authextra = Some(&hello["authextra"]).filter(|extra| extra.is_object());
+        let given = self.transports[at].identity.as_ref().and_then(|identity| identity.authextra.as_ref());
+        let authextra = given.or(Some(&hello["authextra"]).filter(|extra| extra.is_object())).cloned();
         let details = json!({
             "session": if is_free { json!(id) } else { json!("an id that no other session of the realm has") },
             "realm": realm,
@@ -515,7 +518,7 @@ impl Model {
             "authrole": authrole,
             "authmethod": if has_identity { "test" } else { "anonymous" },
             "authprovider": if has_identity { "tests" } else { "static" },
-            "authextra": authextra.cloned().unwrap_or_else(|| json!({})),
+            "authextra": authextra.unwrap_or_else(|| json!({})),
             "transport": {
                 "type": "test",
                 "protocol": format!("wamp.2.{}", self.transports[at].serializer),
@@ -530,7 +533,7 @@ impl Model {
         told.insert("agent".into(), TEXT.into());
         told.insert("roles".into(), json!({ "broker": { "features": ANY }, "dealer": { "features": ANY } }));
         self.send(at, json!([2, session, told]));
-        self.transports[at].state = State::Joined(Session {
+        self.transports[at].state = State::Joined(Box::new(Session {
             id,
             realm: realm.into(),
             authid,
@@ -542,7 +545,7 @@ impl Model {
             testaments: Vec::new(),
             waiting: Vec::new(),
             asking: None,
-        });
+        }));
         for topic in ["wamp.session.on_join", "wamp.metaevent.session.on_join"] {
             self.announce(realm, topic, &json!([details]));
         }
