@@ -35,7 +35,7 @@ const LENGTH: usize = 300;
 const TABLES: usize = 20;
 
 /// What `cargo test` does.
-const OPERATIONS: usize = 50_000;
+const OPERATIONS: usize = 30_000;
 
 #[test]
 fn the_router_does_what_the_model_does() {
