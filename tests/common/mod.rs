@@ -134,6 +134,7 @@ impl Wamp {
             authrole: authrole.into(),
             authmethod: "internal".into(),
             authprovider: "component".into(),
+            authextra: None,
         };
         let peer = self.open_transport(Transport { identity: Some(identity), ..Transport::default() });
         self.hello(peer, realm, all_roles())
