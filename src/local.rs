@@ -33,6 +33,7 @@ use futures::Stream;
 use futures::channel::{mpsc, oneshot};
 use serde_json::json;
 
+use crate::auth::Identity;
 use crate::codec::{self, DecodeLimits, Serializer};
 use crate::config::Config;
 use crate::id::{PublicationId, RegistrationId, RequestId, SessionId, SessionKey, SubscriptionId};
@@ -179,6 +180,8 @@ impl LocalRouter {
             kind: "local".into(),
             protocol: "wamp.2.json".into(),
             peer: "process".into(),
+            // It is the program itself: what a configuration asks of others is not asked of it.
+            identity: Some(Identity::anonymous()),
             ..Transport::default()
         };
         let key = host

@@ -14,7 +14,8 @@ use configs::{files, read};
 use wamplet::config::{Format, schema};
 
 /// What is wrong with these files is not a matter of their shape, or depends on more than one value.
-const OUT_OF_REACH: [&str; 14] = [
+const OUT_OF_REACH: [&str; 17] = [
+    "auth-of-ports",
     "no-router-worker",
     "node-without-workers",
     "permission-uri-invalid",
@@ -23,6 +24,8 @@ const OUT_OF_REACH: [&str; 14] = [
     "realm-name-twice",
     "role-name-twice",
     "auth-anonymous-role-of-any-realm",
+    "auth-beside-realms",
+    "auth-of-cookies-alone",
     "component-without-a-role-for-it",
     "container-realm-of-this-node",
     "endpoint-port-of-a-variable",

@@ -19,10 +19,11 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use configs::{assert_text, count, files, folder, read, replace};
+use wamplet::auth::{Anonymous, Grant};
 use wamplet::codec::Serializer;
 use wamplet::config::node::{
-    Address, AnonymousAuth, Component, ComponentConnection, Deflate, JsonOptions, Listener, LoadedNode,
-    LongPoll, Node, Paths, RawSocket, Restart, RestartPolicy, Service, Static, Tls, WebSocket,
+    Address, Auth, Component, ComponentConnection, Cookie, CookieStore, Deflate, JsonOptions, Listener,
+    LoadedNode, LongPoll, Node, Paths, RawSocket, Restart, RestartPolicy, Service, Static, Tls, WebSocket,
     WebSocketOptions,
 };
 use wamplet::config::{Config, ConfigError, Format, Realms, Stats, upgrade};
@@ -34,6 +35,7 @@ fn environment(name: &str) -> Option<String> {
         "PORT" => "9000",
         "WORD" => "many",
         "EMPTY" => "",
+        "SECRET" => "of the environment",
         "KEY_FILE" => "/secrets/server.key",
         _ => return None,
     };
@@ -146,6 +148,7 @@ fn every_option_of_a_big_node_arrives_where_it_belongs() {
         certificate: "/node/.crossbar/server.crt".into(),
         chain_certificates: vec!["/node/.crossbar/lets-encrypt-x3.pem".into()],
         ca_certificates: vec!["/node/.crossbar/../ca.pem".into()],
+        require_client_certificate: true,
     };
     assert_eq!(web.endpoint.tls, Some(expected));
     let http = web.web.as_ref().expect("HTTP");
@@ -185,9 +188,11 @@ fn every_option_of_a_big_node_arrives_where_it_belongs() {
         session_timeout: seconds(15),
         queue_limit_bytes: 1 << 20,
         queue_limit_messages: 50,
-        anonymous: AnonymousAuth { role: Some("admin".into()), ..AnonymousAuth::default() },
+        auth: poll.auth.clone(),
+        cookie: None,
     };
     assert_eq!(poll, &expected);
+    assert_eq!(anonymous(&poll.auth), Grant { role: "admin".into(), ..Grant::default() });
 
     let Service::WebSocket(ws) = child(&http.paths, "ws") else { panic!("WebSocket") };
     let expected = WebSocket {
@@ -213,13 +218,20 @@ fn every_option_of_a_big_node_arrives_where_it_belongs() {
             }),
             ..WebSocketOptions::default()
         },
-        anonymous: AnonymousAuth {
-            role: Some("frontend".into()),
-            authid: Some("guest".into()),
-            realm: Some("com.example.main".into()),
-        },
+        auth: ws.auth.clone(),
+        cookie: Some(Cookie {
+            store: CookieStore::File { path: "/node/.crossbar/cookies.dat".into(), purge_on_startup: false },
+            ..Cookie::default()
+        }),
     };
     assert_eq!(ws, &expected);
+    let guest = Grant {
+        role: "frontend".into(),
+        authid: Some("guest".into()),
+        realm: Some("com.example.main".into()),
+        extra: None,
+    };
+    assert_eq!(anonymous(&ws.auth), guest);
 
     assert_eq!(
         universal.endpoint.address,
@@ -243,8 +255,8 @@ fn every_option_of_a_big_node_arrives_where_it_belongs() {
 
     assert_eq!(rawsocket.endpoint.address, Address::Unix { path: "/node/.crossbar/router.sock".into() });
     assert!(rawsocket.web.is_none());
-    let anonymous = rawsocket.rawsocket.as_ref().map(|rawsocket| &rawsocket.anonymous);
-    assert_eq!(anonymous.and_then(|anonymous| anonymous.role.as_deref()), Some("backend"));
+    let auth = &rawsocket.rawsocket.as_ref().expect("a RawSocket").auth;
+    assert_eq!(anonymous(auth).role, "backend");
 
     assert!(websocket.rawsocket.is_none());
     let paths = &websocket.web.as_ref().expect("HTTP").paths;
@@ -394,13 +406,15 @@ fn check(node: &Node) {
         }
         Realms::Any => vec!["anonymous".to_owned()],
     };
-    let is_known =
-        |anonymous: &AnonymousAuth| anonymous.role.as_ref().is_none_or(|role| roles.contains(role));
+    let is_known = |auth: &Option<Auth>| match auth.as_ref().map(|auth| &auth.methods.anonymous) {
+        Some(Some(Anonymous::Static(grant))) => grant.role == "anonymous" || roles.contains(&grant.role),
+        _ => true,
+    };
     for listener in &node.listeners {
         assert!(listener.rawsocket.is_some() || listener.web.is_some());
         if let Some(rawsocket) = &listener.rawsocket {
             assert!(rawsocket.max_message_size.is_power_of_two() && !rawsocket.serializers.is_empty());
-            assert!(is_known(&rawsocket.anonymous));
+            assert!(is_known(&rawsocket.auth));
         }
         if let Some(web) = &listener.web {
             check_paths(&web.paths, &is_known);
@@ -413,17 +427,25 @@ fn check(node: &Node) {
     }
 }
 
-fn check_paths(paths: &Paths, is_known: &dyn Fn(&AnonymousAuth) -> bool) {
+fn check_paths(paths: &Paths, is_known: &dyn Fn(&Option<Auth>) -> bool) {
     assert!(paths.children.is_sorted_by(|(one, _), (other, _)| one < other), "sorted and unique");
     assert!(paths.children.iter().all(|(name, _)| !name.is_empty() && !name.contains('/')));
     for service in paths.root.as_deref().into_iter().chain(paths.children.iter().map(|(_, service)| service))
     {
         match service {
-            Service::WebSocket(websocket) => assert!(is_known(&websocket.anonymous)),
-            Service::LongPoll(poll) => assert!(is_known(&poll.anonymous)),
+            Service::WebSocket(websocket) => assert!(is_known(&websocket.auth)),
+            Service::LongPoll(poll) => assert!(is_known(&poll.auth)),
             Service::Path(paths) => check_paths(paths, is_known),
             _ => {}
         }
+    }
+}
+
+/// What clients get that prove nothing.
+fn anonymous(auth: &Option<Auth>) -> Grant {
+    match auth.as_ref().map(|auth| &auth.methods.anonymous) {
+        Some(Some(Anonymous::Static(grant))) => grant.clone(),
+        other => panic!("no static anonymous: {other:?}"),
     }
 }
 

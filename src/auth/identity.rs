@@ -20,6 +20,18 @@ pub struct Identity {
     pub authextra: Option<Dict>,
 }
 
+impl Identity {
+    /// Nobody in particular, in the realm that it asks for.
+    pub fn anonymous() -> Self {
+        Self {
+            authrole: ANONYMOUS.into(),
+            authmethod: ANONYMOUS.into(),
+            authprovider: "static".into(),
+            ..Self::default()
+        }
+    }
+}
+
 /// The role that no configuration names and every realm has, for those whom the driver trusts as itself.
 pub const TRUSTED: &str = "trusted";
 

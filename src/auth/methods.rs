@@ -23,7 +23,7 @@ use crate::payload::Values;
 use crate::router::Now;
 
 /// How the clients of one listening transport authenticate. Default in no way: nobody gets in.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Methods {
     /// `anonymous`.
     pub anonymous: Option<Anonymous>,

@@ -12,14 +12,18 @@
 //! * `{}`, `[]`, `false` and `null` at a key that is not served are no reason for a warning.
 //! * `cache` has no effect: static permissions are looked up in an index, and there is nothing to cache.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
+use super::auth::AuthReader;
 use super::cursor::{Cursor, Key, Object, Report, quote};
 use super::error::ConfigError;
 use super::{
     Config, HistoryRule, Limits, Loaded, OnLeave, Overflow, RealmConfig, Realms, RetentionRule, Stats, Store,
     StoreKind,
 };
+use crate::auth::Methods;
 use crate::auth::authorizer::{Allow, Disclose, Permission, Role};
 use crate::uri::{self, MatchPolicy, UriCheck};
 
@@ -35,9 +39,11 @@ pub(super) fn read(value: &Value) -> Result<Loaded, ConfigError> {
 
 /// The keys around the realms, which are served by some routers and not by others.
 pub(super) struct Keys {
-    pub config: [(&'static str, Key); 8],
+    pub config: [(&'static str, Key); 9],
     pub workers: [(&'static str, Key); 7],
     pub router: [(&'static str, Key); 8],
+    /// Whether clients come by message ports: then transports are read here.
+    pub has_ports: bool,
 }
 
 /// Realms and limits.
@@ -65,7 +71,54 @@ pub(super) fn read_config(config: &Cursor<'_>, keys: &Keys, report: &mut Report)
         }
         (None, None) => Some(Realms::Any),
     };
-    Some(Config { realms: realms?, limits })
+    let auth = match keys.has_ports {
+        true => read_ports(&object, realms.as_ref(), report),
+        false => None,
+    };
+    Some(Config { realms: realms?, limits, auth })
+}
+
+/// How clients at message ports authenticate: `auth` at the top, or that of the transport `messageport`.
+fn read_ports(object: &Object<'_>, realms: Option<&Realms>, report: &mut Report) -> Option<Arc<Methods>> {
+    let mut found = object.get("auth");
+    if let Some(auth) = &found
+        && object.get("workers").is_some()
+    {
+        auth.problem_found::<()>("\"auth\" in a transport of a worker", "it beside \"workers\"", report);
+    }
+    let mut transports: Vec<Cursor<'_>> = object.get("transports").into_iter().collect();
+    if let Some(workers) = object.get("workers") {
+        for worker in workers.items() {
+            let worker = worker.any_object(&mut Report::default());
+            let router = worker.filter(|worker| worker.required("type").is("router"));
+            transports.extend(router.and_then(|router| router.get("transports")));
+        }
+    }
+    for list in transports {
+        let elements = list.elements(MAX_TRANSPORTS, "transports", report).unwrap_or_default();
+        let (mut has_ports, mut has_others) = (false, false);
+        for transport in elements {
+            let Some(object) = transport.any_object(report) else { continue };
+            if !object.required("type").is(MESSAGE_PORT) {
+                has_others = true;
+                continue;
+            }
+            has_ports = true;
+            object.check_keys(&PORT_KEYS, report);
+            let Some(auth) = object.get("auth") else { continue };
+            if let Some(other) = &found {
+                let text = format!("one \"auth\" for all ports (there is {} already)", other.path());
+                auth.problem_found::<()>(&text, "another", report);
+            }
+            found = Some(auth);
+        }
+        if has_others {
+            report.warn(list.path(), if has_ports { ONLY_PORTS } else { NO_TRANSPORTS });
+        }
+    }
+    let mut reader =
+        AuthReader { report, realms, environment: None, has_cookies: false, has_certificates: false };
+    reader.read(&found?).map(|auth| Arc::new(auth.methods))
 }
 
 fn read_limits(limits: &Cursor<'_>, report: &mut Report) -> Option<Limits> {
@@ -410,6 +463,7 @@ const LATEST_VERSION: u64 = 2;
 // What one configuration may hold. Each is far beyond what a router in a tab, or an operator's file, has; more is a
 // mistake (a generator run wild), and is refused rather than indexed.
 const MAX_WORKERS: usize = 1_000;
+pub(super) const MAX_TRANSPORTS: usize = 1_000;
 const MAX_REALMS: usize = 1_000;
 const MAX_ROLES: usize = 1_000;
 const MAX_PERMISSIONS: usize = 10_000;
@@ -441,8 +495,9 @@ static IN_PROCESS: Keys = Keys {
         ("workers", Key::Served),
         ("realms", Key::Served),
         ("limits", Key::Served),
-        ("transports", NO_TRANSPORTS),
+        ("transports", Key::Served),
         ("components", COMPONENTS),
+        ("auth", Key::Served),
     ],
     workers: [
         ("router", Key::Served),
@@ -459,15 +514,21 @@ static IN_PROCESS: Keys = Keys {
         ("options", Key::NotServed("these are for processes, and have no effect here")),
         ("manhole", NO_MANHOLE),
         ("realms", Key::Served),
-        ("transports", NO_TRANSPORTS),
+        ("transports", Key::Served),
         ("components", COMPONENTS),
         ("connections", NO_CONNECTIONS),
     ],
+    has_ports: true,
 };
 
-const NO_TRANSPORTS: Key = Key::NotServed(
-    "a router in a browser has no listeners, and asks for no \"auth\" of one: clients join as \"anonymous\"",
-);
+const NO_TRANSPORTS: &str =
+    "a router in a browser has no listeners, and asks for no \"auth\" of one: clients join as \"anonymous\"";
+const ONLY_PORTS: &str = "a router in a browser has no listeners: \"messageport\" alone is served";
+
+/// All ports that a router in a browser hands out.
+pub(super) const MESSAGE_PORT: &str = "messageport";
+
+const PORT_KEYS: [(&str, Key); 3] = [("id", Key::Served), ("type", Key::Served), ("auth", Key::Served)];
 const NO_CONTAINER: Key =
     Key::NotServed("there are no containers in a browser: what runs in one can join like other clients");
 /// In JavaScript they are read, and warned of one by one, where they are started: in `www/lib/components.ts`.

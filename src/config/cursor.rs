@@ -61,6 +61,11 @@ impl<'a> Cursor<'a> {
         Some(self.numbered(values))
     }
 
+    /// The elements, if this is an array.
+    pub fn items(&self) -> Vec<Self> {
+        self.value.and_then(Value::as_array).map_or_else(Vec::new, |values| self.numbered(values))
+    }
+
     fn numbered(&self, values: &'a [Value]) -> Vec<Self> {
         let mut elements = Vec::new();
         for (position, value) in values.iter().enumerate() {
@@ -113,6 +118,23 @@ impl<'a> Cursor<'a> {
         position
     }
 
+    pub fn value(&self) -> Option<&'a Value> {
+        self.value
+    }
+
+    /// Reports that something else is expected here, and shows nothing of what stands here; always `None`.
+    pub fn problem_kind<T>(&self, expected: &str, report: &mut Report) -> Option<T> {
+        let found = match self.value {
+            None => "nothing",
+            Some(Value::String(_)) => "a text",
+            Some(Value::Array(_)) => "an array",
+            Some(Value::Object(_)) => "an object",
+            Some(Value::Number(_)) => "a number",
+            Some(Value::Null | Value::Bool(_)) => "no text",
+        };
+        self.problem_found(expected, found, report)
+    }
+
     /// Reports that something else is expected here; always `None`.
     pub fn problem<T>(&self, expected: &str, report: &mut Report) -> Option<T> {
         self.report(expected, None, report);
@@ -135,19 +157,10 @@ impl<'a> Cursor<'a> {
 /// What the reader of a node needs beside.
 #[cfg(feature = "native")]
 impl<'a> Cursor<'a> {
-    pub fn value(&self) -> Option<&'a Value> {
-        self.value
-    }
-
     /// The value at a key, if this is an object.
     pub fn at(&self, key: &str) -> Self {
         let value = self.value.and_then(|value| value.get(key));
         Self { value, path: child_path(&self.path, key) }
-    }
-
-    /// The elements, if this is an array.
-    pub fn items(&self) -> Vec<Self> {
-        self.value.and_then(Value::as_array).map_or_else(Vec::new, |values| self.numbered(values))
     }
 
     /// What the string stands for; only what is served is shown to whoever wrote something else.
@@ -222,7 +235,6 @@ impl<'a> Object<'a> {
     }
 
     /// All entries.
-    #[cfg(feature = "native")]
     pub fn entries(&self) -> Vec<(&'a str, Cursor<'a>)> {
         let entry = |(key, value): (&'a String, &'a Value)| {
             (key.as_str(), Cursor { value: Some(value), path: child_path(&self.path, key) })
@@ -284,7 +296,6 @@ impl Report {
     }
 
     /// The name, if it is a known one.
-    #[cfg(feature = "native")]
     pub fn known(&mut self, path: String, expected: &str, name: &str, known: &[&str]) -> Option<String> {
         if known.contains(&name) {
             return Some(name.to_owned());
@@ -405,5 +416,4 @@ fn nearest(text: &str, words: &[&str]) -> Option<String> {
 const QUOTED: usize = 60;
 
 /// Names of an operator that a sentence lists.
-#[cfg(feature = "native")]
 const LISTED: usize = 8;

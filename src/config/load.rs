@@ -92,7 +92,8 @@ impl Node {
             }
         }
         let realms = config.as_ref().filter(|_| !report.has_problems()).map(|config| config.realms.clone());
-        let mut reader = NodeReader { report, base, environment, realms, addresses: Vec::new() };
+        let mut reader =
+            NodeReader { report, base, environment, realms, addresses: Vec::new(), has_certificates: false };
         let mut node = Node { config: config.unwrap_or_default(), ..Self::default() };
         node.read(&root, &mut reader);
         Ok(LoadedNode { node, warnings: reader.report.finish()? })
@@ -189,6 +190,8 @@ pub(super) static NODE: Keys = Keys {
         ("limits", Key::Served),
         ("transports", Key::Served),
         ("components", Key::Served),
+        // Not a warning: whoever writes it does not want everybody to get in.
+        ("auth", Key::Refused("\"auth\" inside a transport")),
     ],
     workers: [
         ("router", Key::Served),
@@ -209,6 +212,7 @@ pub(super) static NODE: Keys = Keys {
         ("components", Key::Served),
         ("connections", crossbar::NO_CONNECTIONS),
     ],
+    has_ports: false,
 };
 
 pub(super) const CONTAINER_KEYS: [(&str, Key); 6] = [

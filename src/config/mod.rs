@@ -4,6 +4,9 @@
 //! [`authorizer`](crate::auth::authorizer). What the native router serves beside realms, and how a file of it is read, is
 //! in `node`.
 
+mod auth;
+#[cfg(feature = "native")]
+mod cookie;
 pub mod crossbar;
 mod cursor;
 mod error;
@@ -29,8 +32,11 @@ mod websocket;
 #[cfg(feature = "native")]
 mod yaml;
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
+use crate::auth::Methods;
 use crate::auth::authorizer::Role;
 use crate::codec::DecodeLimits;
 use crate::uri::{MatchPolicy, UriCheck};
@@ -51,6 +57,9 @@ pub struct Config {
     pub realms: Realms,
     /// What a peer may use up.
     pub limits: Limits,
+    /// `auth` of the transport `messageport`, or beside `realms`: how clients of a router in a browser authenticate, at
+    /// ports to which the page fixes no identity. Default not at all: they are `anonymous`.
+    pub auth: Option<Arc<Methods>>,
 }
 
 impl Config {

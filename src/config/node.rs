@@ -5,11 +5,13 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{Config, RealmConfig, Realms, Warning};
+use crate::auth::Methods;
 use crate::codec::Serializer;
 
 /// Everything that one process serves.
@@ -106,23 +108,23 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// Intermediate certificates that are sent along.
     pub chain_certificates: Vec<PathBuf>,
-    /// Authorities of client certificates. Where there are any, clients must present a certificate.
+    /// Authorities of client certificates. Default none: clients are asked for no certificate.
     pub ca_certificates: Vec<PathBuf>,
+    /// Where there are authorities, whether a client must present a certificate, or may. Default true.
+    pub require_client_certificate: bool,
 }
 
-/// `auth.anonymous` of a transport: what clients are that prove nothing. Without a section `auth` all fields are `None`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AnonymousAuth {
-    /// The role that they get. Default `anonymous`.
-    pub role: Option<String>,
-    /// The authid that they get. Default a random one for each session.
-    pub authid: Option<String>,
-    /// The realm that they join, whichever they ask for. Default the one that they ask for.
-    pub realm: Option<String>,
+/// `auth` of a transport or path.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Auth {
+    /// How clients authenticate. Cookies are no part of it yet: see `by_cookie`.
+    pub methods: Arc<Methods>,
+    /// `auth.cookie`: a client that has authenticated may come back with its cookie alone.
+    pub by_cookie: bool,
 }
 
 /// RawSocket. [wamp: advanced/transport_rawsocket]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RawSocket {
     /// Default all.
     pub serializers: Vec<Serializer>,
@@ -130,8 +132,8 @@ pub struct RawSocket {
     pub max_message_size: usize,
     /// Time for the four bytes of the handshake. Default 2.5 s.
     pub handshake_timeout: Duration,
-    /// Who the clients are.
-    pub anonymous: AnonymousAuth,
+    /// How clients authenticate. Default not at all: they are `anonymous`.
+    pub auth: Option<Auth>,
 }
 
 impl Default for RawSocket {
@@ -140,7 +142,7 @@ impl Default for RawSocket {
             serializers: Serializer::ALL.to_vec(),
             max_message_size: 1 << 24,
             handshake_timeout: Duration::from_millis(2_500),
-            anonymous: AnonymousAuth::default(),
+            auth: None,
         }
     }
 }
@@ -233,8 +235,10 @@ pub struct WebSocket {
     /// Default all; each with and without `.batched`.
     pub serializers: Vec<Serializer>,
     pub options: WebSocketOptions,
-    /// Who the clients are.
-    pub anonymous: AnonymousAuth,
+    /// How clients authenticate. Default not at all: they are `anonymous`.
+    pub auth: Option<Auth>,
+    /// Default no cookies are set.
+    pub cookie: Option<Cookie>,
     /// Send every message back instead of speaking WAMP: what protocol test suites connect to. Default false.
     pub is_testee: bool,
 }
@@ -244,10 +248,65 @@ impl Default for WebSocket {
         Self {
             serializers: Serializer::ALL.to_vec(),
             options: WebSocketOptions::default(),
-            anonymous: AnonymousAuth::default(),
+            auth: None,
+            cookie: None,
             is_testee: false,
         }
     }
+}
+
+/// `cookie` of a WebSocket or of long polling: how a browser is known again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cookie {
+    /// Default `cbtid`.
+    pub name: String,
+    /// Characters of its value, 6 bits of chance each: 6 to 64. Default 24.
+    pub length: usize,
+    /// How long a browser keeps it, and the router what it stands for, after it was last shown. Default 365 days.
+    pub max_age: Duration,
+    pub store: CookieStore,
+    /// Only over TLS. Default false.
+    pub secure: bool,
+    /// Not for the scripts of a page. Default false.
+    pub http_strict: bool,
+    /// Default none said: browsers take that for `Lax`.
+    pub same_site: Option<SameSite>,
+}
+
+impl Default for Cookie {
+    fn default() -> Self {
+        Self {
+            name: "cbtid".into(),
+            length: 24,
+            max_age: Duration::from_secs(365 * 86_400),
+            store: CookieStore::Memory,
+            secure: false,
+            http_strict: false,
+            same_site: None,
+        }
+    }
+}
+
+/// Where it is kept who has logged in with a cookie.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CookieStore {
+    /// As long as the process. The default.
+    #[default]
+    Memory,
+    /// In a file that only this user can read.
+    File {
+        path: PathBuf,
+        /// Forget at the start what is in the file. Default false.
+        purge_on_startup: bool,
+    },
+}
+
+/// With which requests of other sites a browser sends a cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameSite {
+    Strict,
+    Lax,
+    None,
 }
 
 /// `options` of a WebSocket. Durations are milliseconds in the configuration.
@@ -343,7 +402,7 @@ impl Default for Deflate {
 }
 
 /// Long polling.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LongPoll {
     /// How long a `receive` waits for a message. Default 10 s.
     pub request_timeout: Duration,
@@ -353,8 +412,10 @@ pub struct LongPoll {
     pub queue_limit_bytes: usize,
     /// Messages that wait for a `receive`; more closes the session. Default 100.
     pub queue_limit_messages: usize,
-    /// Who the clients are.
-    pub anonymous: AnonymousAuth,
+    /// How clients authenticate. Default not at all: they are `anonymous`.
+    pub auth: Option<Auth>,
+    /// Default no cookies are set.
+    pub cookie: Option<Cookie>,
 }
 
 impl Default for LongPoll {
@@ -364,7 +425,8 @@ impl Default for LongPoll {
             session_timeout: Duration::from_secs(30),
             queue_limit_bytes: 128 << 10,
             queue_limit_messages: 100,
-            anonymous: AnonymousAuth::default(),
+            auth: None,
+            cookie: None,
         }
     }
 }

@@ -4,12 +4,14 @@
 //! as `"$PORT"` is the environment variable of that name. The walk over a node is in [`load`](super::load).
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::Realms;
+use super::auth::{self, AuthReader, Environment, roles, variable_name};
 use super::cursor::{Cursor, Key, Object, Report, quote};
-use super::node::{Address, AnonymousAuth};
-use super::{RealmConfig, Realms};
-use crate::auth::authorizer::Role;
+use super::node::{Address, Auth};
+use crate::auth::ANONYMOUS;
 use crate::codec::Serializer;
 
 /// The problems so far, and what surrounds the text.
@@ -18,11 +20,13 @@ pub(super) struct NodeReader<'n> {
     /// The directory of the configuration.
     pub base: &'n Path,
     /// Name of an environment variable -> its value.
-    pub environment: &'n dyn Fn(&str) -> Option<String>,
+    pub environment: &'n Environment<'n>,
     /// The realms of the node; `None` where they have problems of their own.
     pub realms: Option<Realms>,
     /// Where the listeners so far are, and where they stand in the configuration.
     pub addresses: Vec<(Address, String)>,
+    /// Whether clients of the listener that is being read show certificates.
+    pub has_certificates: bool,
 }
 
 impl NodeReader<'_> {
@@ -58,13 +62,7 @@ impl NodeReader<'_> {
     }
 
     fn variable(&mut self, value: &Cursor<'_>, name: &str) -> Option<String> {
-        let text = (self.environment)(name);
-        if text.as_ref().is_none_or(|text| text.is_empty()) {
-            let found = if text.is_some() { "it empty" } else { "it unset" };
-            let expected = format!("the environment variable {name} to be set");
-            return value.problem_found(&expected, found, &mut self.report);
-        }
-        text
+        auth::variable(self.environment, value, name, &mut self.report)
     }
 
     /// A file or directory.
@@ -165,44 +163,30 @@ impl NodeReader<'_> {
         Some(Serializer::named(word))
     }
 
-    /// `auth` of a transport. To read past a method would let strangers in, or keep friends out.
-    pub fn anonymous(&mut self, transport: &Object<'_>) -> Option<AnonymousAuth> {
-        let Some(auth) = transport.get("auth") else { return Some(AnonymousAuth::default()) };
-        let methods = auth.object(&AUTH_KEYS, &mut self.report)?;
-        let Some(anonymous) = methods.get("anonymous") else { return Some(AnonymousAuth::default()) };
-        let object = anonymous.any_object(&mut self.report)?;
-        let kind = object.required("type");
-        if ["dynamic", "function"].iter().any(|other| kind.is(other)) {
-            return kind.problem(STATIC_ONLY, &mut self.report);
-        }
-        kind.choice(&[("static", ())], &mut self.report)?;
-        object.check_keys(&ANONYMOUS_KEYS, &mut self.report);
-        let authid = self.optional(&object, "authid", |reader, authid| reader.text(authid, "an authid"));
-        let realm = self.optional(&object, "realm", Self::realm)?;
-        let role = self.optional(&object, "role", |reader, role| reader.role(role, realm.as_deref()))?;
-        let authid = authid?;
-        Some(AnonymousAuth { role, authid, realm })
+    /// `auth` of a transport, which may be left out.
+    pub fn auth(&mut self, transport: &Object<'_>) -> Option<Option<Auth>> {
+        let has_cookies = transport.get("cookie").is_some();
+        self.optional(transport, "auth", |reader, auth| {
+            let mut reader = AuthReader {
+                report: &mut reader.report,
+                realms: reader.realms.as_ref(),
+                environment: Some(reader.environment),
+                has_cookies,
+                has_certificates: reader.has_certificates,
+            };
+            let auth::Auth { methods, by_cookie } = reader.read(auth)?;
+            Some(Auth { methods: Arc::new(methods), by_cookie })
+        })
     }
 
     /// The name of a realm that there is.
     pub fn realm(&mut self, value: &Cursor<'_>) -> Option<String> {
-        let name = value.string("the name of a realm", &mut self.report)?;
-        let known: Vec<&str> = match &self.realms {
-            Some(Realms::Named(realms)) => realms.iter().map(|realm| realm.name.as_str()).collect(),
-            Some(Realms::Any) | None => return Some(name.to_owned()),
-        };
-        self.report.known(value.path(), "a realm of this node", name, &known)
+        auth::known_realm(self.realms.as_ref(), value, &mut self.report)
     }
 
     /// The name of a role that there is, in this realm or in any.
     pub fn role(&mut self, value: &Cursor<'_>, realm: Option<&str>) -> Option<String> {
-        let name = value.string("the name of a role", &mut self.report)?;
-        let Some(known) = roles(self.realms.as_ref(), realm) else { return Some(name.to_owned()) };
-        let expected = match realm {
-            Some(realm) => format!("a role of realm {}", quote(realm)),
-            None => "a role of this node".to_owned(),
-        };
-        self.report.known(value.path(), &expected, name, &known)
+        auth::known_role(self.realms.as_ref(), value, realm, &mut self.report)
     }
 
     /// The role of those who are given none: `anonymous`, if the realm has it.
@@ -215,31 +199,6 @@ impl NodeReader<'_> {
         Some(ANONYMOUS.to_owned())
     }
 }
-
-/// The roles of a realm, or of all, sorted. `None` where they are not known.
-fn roles<'r>(realms: Option<&'r Realms>, realm: Option<&str>) -> Option<Vec<&'r str>> {
-    let realms = match realms? {
-        Realms::Named(realms) => realms,
-        Realms::Any => return Some(vec![ANONYMOUS]),
-    };
-    let is_meant = |candidate: &&RealmConfig| realm.is_none_or(|realm| candidate.name == realm);
-    let roles = realms.iter().filter(is_meant).flat_map(|realm| realm.roles.iter().map(Role::name));
-    let mut roles: Vec<_> = roles.collect();
-    roles.sort_unstable();
-    roles.dedup();
-    Some(roles)
-}
-
-/// The name in `$NAME`, and in nothing else.
-fn variable_name(text: &str) -> Option<&str> {
-    let name = text.strip_prefix('$')?;
-    let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        && name.bytes().next().is_some_and(|b| !b.is_ascii_digit());
-    is_name.then_some(name)
-}
-
-/// The role of a session that proves nothing.
-const ANONYMOUS: &str = "anonymous";
 
 const MAX_PATHS: usize = 1_000;
 /// Each of them a few times.
@@ -255,26 +214,3 @@ pub(super) const SERIALIZERS: [(&str, Key); 5] = [
         Key::NotServed("FlatBuffers are not served: clients that speak nothing else cannot join"),
     ),
 ];
-
-const STATIC_ONLY: &str = "\"static\" (an authenticator for anonymous clients is not served yet)";
-
-// Not warnings: without its method, a transport would let in whoever comes.
-pub(super) const AUTH_KEYS: [(&str, Key); 8] = [
-    ("anonymous", Key::Served),
-    ("ticket", Key::Refused("\"anonymous\" or nothing (authentication by ticket is not served yet)")),
-    ("wampcra", Key::Refused("\"anonymous\" or nothing (authentication by WAMP-CRA is not served yet)")),
-    ("scram", Key::Refused("\"anonymous\" or nothing (authentication by SCRAM is not served yet)")),
-    ("cryptosign", Key::Refused("\"anonymous\" or nothing (authentication by Cryptosign is not served yet)")),
-    (
-        "cryptosign-proxy",
-        Key::Refused("\"anonymous\" or nothing (authentication by Cryptosign is not served yet)"),
-    ),
-    (
-        "tls",
-        Key::Refused("\"anonymous\" or nothing (authentication by client certificate is not served yet)"),
-    ),
-    ("cookie", Key::Refused("\"anonymous\" or nothing (authentication by cookie is not served yet)")),
-];
-
-pub(super) const ANONYMOUS_KEYS: [(&str, Key); 4] =
-    [("type", Key::Served), ("role", Key::Served), ("authid", Key::Served), ("realm", Key::Served)];

@@ -5,10 +5,11 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::crossbar::{MAX_TRANSPORTS, MESSAGE_PORT};
 use super::cursor::{Cursor, Key, Object, quote};
 use super::node::{Address, BACKLOG, Endpoint, Listener, Paths, RawSocket, Service, Tls, Web, WebSocket};
 use super::node_reader::NodeReader;
-use super::websocket::{COOKIE, DEBUG};
+use super::websocket::DEBUG;
 
 impl NodeReader<'_> {
     /// `transports` of a router worker.
@@ -33,6 +34,8 @@ impl NodeReader<'_> {
         object.check_keys(keys, &mut self.report);
         self.note(&object, "id");
         let endpoint = self.endpoint(&object.required("endpoint"));
+        let authorities = object.required("endpoint").at("tls").at("ca_certificates");
+        self.has_certificates = !authorities.items().is_empty();
         let is_tls = object.required("endpoint").at("tls").value().is_some_and(|tls| !tls.is_null());
         let (rawsocket, web) = match kind {
             "web" => (None, Some(self.web(&object, is_tls)?)),
@@ -122,9 +125,8 @@ impl NodeReader<'_> {
     fn rawsocket(&mut self, object: &Object<'_>) -> Option<RawSocket> {
         self.fixed(object, &DEBUG);
         let serializers = self.serializers(object);
-        let anonymous = self.anonymous(object);
-        let mut rawsocket =
-            RawSocket { serializers: serializers?, anonymous: anonymous?, ..RawSocket::default() };
+        let auth = self.auth(object);
+        let mut rawsocket = RawSocket { serializers: serializers?, auth: auth?, ..RawSocket::default() };
         let Some(options) = object.get("options") else { return Some(rawsocket) };
         let options = options.object(&RAWSOCKET_OPTION_KEYS, &mut self.report)?;
         if let Some(size) = options.get("max_message_size") {
@@ -212,7 +214,19 @@ impl NodeReader<'_> {
             |key| self.paths(&object, key, "certificates", "the file of a certificate (PEM)");
         let chain_certificates = certificates("chain_certificates");
         let ca_certificates = certificates("ca_certificates");
-        Some(Tls { key: key?, certificate: certificate?, chain_certificates, ca_certificates })
+        let require_client_certificate =
+            self.flag(&object, "require_client_certificate").unwrap_or(!ca_certificates.is_empty());
+        if require_client_certificate && ca_certificates.is_empty() {
+            let flag = object.required("require_client_certificate");
+            return flag.problem_found("\"ca_certificates\" beside it", "none", &mut self.report);
+        }
+        Some(Tls {
+            key: key?,
+            certificate: certificate?,
+            chain_certificates,
+            ca_certificates,
+            require_client_certificate,
+        })
     }
 }
 
@@ -255,7 +269,6 @@ fn shown(address: &Address) -> String {
     }
 }
 
-const MAX_TRANSPORTS: usize = 1_000;
 pub(super) const MAX_PORT: u64 = 65_535;
 pub(super) const MAX_BACKLOG: u64 = 65_535;
 pub(super) const MIN_RAWSOCKET: u64 = 512;
@@ -263,11 +276,12 @@ pub(super) const MAX_RAWSOCKET: u64 = 1 << 24;
 
 const INTERFACE: &str = "an IP address of this machine, or \"localhost\"";
 
-pub(super) const TRANSPORT_TYPES: [(&str, Key); 8] = [
+pub(super) const TRANSPORT_TYPES: [(&str, Key); 9] = [
     ("web", Key::Served),
     ("websocket", Key::Served),
     ("rawsocket", Key::Served),
     ("universal", Key::Served),
+    (MESSAGE_PORT, Key::NotServed("there are no message ports here: it is for a router in a browser")),
     ("mqtt", Key::NotServed("MQTT is not served: its clients cannot connect")),
     ("flashpolicy", Key::NotServed("Flash policies are not served")),
     ("websocket.testee", Key::Served),
@@ -290,7 +304,7 @@ pub(super) const WEBSOCKET_KEYS: [(&str, Key); 9] = [
     ("serializers", Key::Served),
     ("options", Key::Served),
     ("auth", Key::Served),
-    ("cookie", COOKIE),
+    ("cookie", Key::Served),
     ("debug", Key::Served),
 ];
 
@@ -358,11 +372,13 @@ pub(super) const TCP_KEYS: [(&str, Key); 9] = [
 pub(super) const UNIX_KEYS: [(&str, Key); 3] =
     [("type", Key::Served), ("path", Key::Served), ("backlog", Key::Served)];
 
-pub(super) const TLS_KEYS: [(&str, Key); 6] = [
+pub(super) const TLS_KEYS: [(&str, Key); 7] = [
     ("key", Key::Served),
     ("certificate", Key::Served),
     ("chain_certificates", Key::Served),
     ("ca_certificates", Key::Served),
+    // wamplet's own.
+    ("require_client_certificate", Key::Served),
     ("dhparam", Key::NotServed("has no effect: keys are exchanged over elliptic curves")),
     (
         "ciphers",

@@ -105,8 +105,9 @@ impl NodeReader<'_> {
 
     fn long_poll(&mut self, object: &Object<'_>) -> Option<LongPoll> {
         self.fixed(object, &websocket::DEBUG);
-        let anonymous = self.anonymous(object);
-        let mut long_poll = LongPoll { anonymous: anonymous?, ..LongPoll::default() };
+        let auth = self.auth(object);
+        let cookie = self.cookie(object);
+        let mut long_poll = LongPoll { auth: auth?, cookie: cookie?, ..LongPoll::default() };
         let Some(options) = object.get("options") else { return Some(long_poll) };
         let options = options.object(&LONG_POLL_OPTION_KEYS, &mut self.report)?;
         self.fixed(&options, &websocket::DEBUG);
@@ -291,7 +292,7 @@ pub(super) const LONG_POLL_KEYS: [(&str, Key); 6] = [
     ("id", Key::Served),
     ("options", Key::Served),
     ("auth", Key::Served),
-    ("cookie", websocket::COOKIE),
+    ("cookie", Key::Served),
     ("debug", Key::Served),
 ];
 

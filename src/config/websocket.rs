@@ -9,14 +9,15 @@ use super::node::{Deflate, WebSocket, WebSocketOptions};
 use super::node_reader::NodeReader;
 
 impl NodeReader<'_> {
-    /// `serializers`, `auth` and `options`, wherever they stand.
+    /// `serializers`, `auth`, `cookie` and `options`, wherever they stand.
     pub fn websocket(&mut self, object: &Object<'_>) -> Option<WebSocket> {
         self.note(object, "url");
         self.fixed(object, &DEBUG);
         let serializers = self.serializers(object);
-        let anonymous = self.anonymous(object);
+        let auth = self.auth(object);
+        let cookie = self.cookie(object);
         let options = self.optional(object, "options", Self::websocket_options)?.unwrap_or_default();
-        Some(WebSocket { serializers: serializers?, options, anonymous: anonymous?, is_testee: false })
+        Some(WebSocket { serializers: serializers?, options, auth: auth?, cookie: cookie?, is_testee: false })
     }
 
     fn websocket_options(&mut self, options: &Cursor<'_>) -> Option<WebSocketOptions> {
@@ -116,9 +117,6 @@ const ORIGIN: &str = "\"*\" or an origin such as \"https://*.example.com:*\", wi
 pub(super) const DEBUG: [(&str, bool, &str); 1] =
     [("debug", false, "has no effect: how much is logged is said on the command line")];
 
-pub(super) const COOKIE: Key =
-    Key::NotServed("no cookies are set, and none is asked for: a client that comes back is a new one");
-
 /// Of the service at a path.
 pub(super) const SERVICE_KEYS: [(&str, Key); 8] = [
     ("type", Key::Served),
@@ -127,7 +125,7 @@ pub(super) const SERVICE_KEYS: [(&str, Key); 8] = [
     ("serializers", Key::Served),
     ("options", Key::Served),
     ("auth", Key::Served),
-    ("cookie", COOKIE),
+    ("cookie", Key::Served),
     ("debug", Key::Served),
 ];
 

@@ -15,7 +15,9 @@ use tracing::{info, warn};
 
 use super::clock::Clock;
 use super::flusher;
+use super::gate::Gates;
 use super::outgoing::{Peer, QueueLimits, Queued};
+use crate::config::node;
 use crate::config::{Config, Limits};
 use crate::id::SessionKey;
 use crate::message::MessageType;
@@ -37,6 +39,8 @@ pub struct Hub {
     ending: watch::Sender<bool>,
     /// What the process listens on.
     listening: Mutex<Vec<Listening>>,
+    /// How clients authenticate where it listens.
+    pub(super) gates: Gates,
     pub(super) counters: Counters,
 }
 
@@ -113,6 +117,7 @@ impl Hub {
             closed: Notify::new(),
             ending: watch::Sender::new(false),
             listening: Mutex::default(),
+            gates: Gates::default(),
             counters: Counters::default(),
         })
     }
@@ -225,7 +230,16 @@ impl Hub {
 
     /// Replaces the configuration; see [`Router::reload`]. What peers may have waiting stays as it was.
     pub fn reload(&self, config: Config) {
-        self.input(|router, now, outbox| router.reload(config, now, outbox));
+        self.reload_node(config, &[]);
+    }
+
+    /// The same, and how clients of these listeners authenticate from now on.
+    pub(super) fn reload_node(&self, config: Config, listeners: &[node::Listener]) {
+        let replaced = self.gates.reload(listeners);
+        self.input(|router, now, outbox| {
+            router.replace_methods(&replaced);
+            router.reload(config, now, outbox);
+        });
     }
 
     /// Cleans up after a transport that was lost.

@@ -18,13 +18,14 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
 
+use super::gate::Gate;
 use super::hub::{Counted, Hub, Listening};
+use super::rawsocket::{self, Doorway};
 use super::stream::{PeerInfo, REFUSAL, Stream};
 use super::threads::Threads;
-use super::{rawsocket, tls, web};
-use crate::config::node::{self, Address, AnonymousAuth};
+use super::{tls, web};
+use crate::config::node::{self, Address};
 use crate::rawsocket::{HandshakeError, MAGIC};
-use crate::router::Identity;
 
 /// A socket that listens, and what is served on it.
 pub(super) struct Listener {
@@ -40,7 +41,7 @@ enum Bound {
 /// What is served on a listener.
 struct Service {
     hub: Arc<Hub>,
-    rawsocket: Option<node::RawSocket>,
+    rawsocket: Option<(node::RawSocket, Arc<Gate>)>,
     web: Option<Arc<web::Web>>,
     tls: Option<TlsAcceptor>,
     /// Time for the first bytes, and for the handshake of TLS.
@@ -74,13 +75,14 @@ impl Listener {
             Address::Unix { path } => bind_unix(path)
                 .map_err(|reason| error(format!("cannot listen on unix {}: {reason}", path.display())))?,
         };
-        let rawsocket = config.rawsocket.clone();
+        hub.gates.open(config).map_err(error)?;
+        let rawsocket = config.rawsocket.clone().map(|rawsocket| (rawsocket, hub.gates.rawsocket(config)));
         let handshake_timeout = match (&rawsocket, &config.web) {
-            (Some(rawsocket), None) => rawsocket.handshake_timeout,
+            (Some((rawsocket, _)), None) => rawsocket.handshake_timeout,
             (_, Some(web)) => web.client_timeout,
             (None, None) => Duration::ZERO,
         };
-        let web = config.web.as_ref().map(|web| Arc::new(web::Web::new(web, config)));
+        let web = config.web.as_ref().map(|web| Arc::new(web::Web::new(web, config, &hub.gates)));
         let service = Service { hub: Arc::clone(hub), rawsocket, web, tls, handshake_timeout };
         let listener = Self { bound, service: Arc::new(service) };
         let (what, protocols): (_, &[_]) = match (config.rawsocket.is_some(), config.web.is_some()) {
@@ -166,8 +168,7 @@ impl Service {
             Ok(Ok(socket)) => {
                 let (_, session) = socket.get_ref();
                 info.is_secure = true;
-                info.client_certificate =
-                    session.peer_certificates().and_then(|chain| Some(chain.first()?.clone().into_owned()));
+                info.channel = tls::channel(session);
                 self.serve_counted(socket.into(), info, counted).await;
             }
             Ok(Err(error)) => self.hub.reject_handshake(&info.peer, &format!("TLS: {error}")),
@@ -189,10 +190,12 @@ impl Service {
         stream.counted = Some(counted);
         let hub = Arc::clone(&self.hub);
         match (&self.rawsocket, &self.web) {
-            (Some(rawsocket), None) => rawsocket::serve(hub, stream, rawsocket, info, None).await,
+            (Some((rawsocket, gate)), None) => {
+                rawsocket::serve(hub, stream, rawsocket, info, Doorway::Gate(gate)).await;
+            }
             (None, Some(web)) => web::serve(hub, Arc::clone(web), stream, info).await,
             (None, None) => {}
-            (Some(rawsocket), Some(web)) => {
+            (Some((rawsocket, gate)), Some(web)) => {
                 let first = tokio::time::timeout(self.handshake_timeout, stream.read_u8()).await;
                 let Ok(Ok(first)) = first else {
                     self.hub.reject_handshake(&info.peer, "nothing came in time");
@@ -200,7 +203,7 @@ impl Service {
                 };
                 let stream = stream.with_read_ahead(Bytes::copy_from_slice(&[first]));
                 if first == MAGIC {
-                    rawsocket::serve(hub, stream, rawsocket, info, None).await;
+                    rawsocket::serve(hub, stream, rawsocket, info, Doorway::Gate(gate)).await;
                 } else {
                     web::serve(hub, Arc::clone(web), stream, info).await;
                 }
@@ -219,22 +222,6 @@ impl fmt::Display for Listener {
             Bound::Unix(_, UnlinkOnDrop(path)) => write!(f, "unix {}", path.display()),
         }
     }
-}
-
-/// What the configuration says of those who do not authenticate, if it says anything.
-pub(super) fn anonymous(config: &AnonymousAuth) -> Option<Identity> {
-    if *config == AnonymousAuth::default() {
-        return None;
-    }
-    let AnonymousAuth { role, authid, realm } = config.clone();
-    Some(Identity {
-        realm,
-        authid,
-        authrole: role.unwrap_or_else(|| "anonymous".into()),
-        authmethod: "anonymous".into(),
-        authprovider: "static".into(),
-        authextra: None,
-    })
 }
 
 fn address(interface: Option<IpAddr>, version: Option<u8>, port: u16) -> SocketAddr {

@@ -19,10 +19,12 @@
 //! | `components` | child processes: their starts, output and end |
 //! | `secret` | what nobody may guess |
 //! | `store` | kept events in files |
+//! | `gate`, `cookies` | how clients of each listening path authenticate, and how browsers are known again |
 //! | `clock` | the only clock |
 
 pub mod clock;
 pub mod components;
+pub mod gate;
 pub mod hub;
 pub mod store;
 pub mod stream;
@@ -30,6 +32,7 @@ pub mod subprotocol;
 pub mod websocket;
 
 mod connection;
+mod cookies;
 mod flusher;
 mod listener;
 mod mailbox;

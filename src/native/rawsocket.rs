@@ -8,8 +8,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 
 use super::connection::{Connection, Failure, Incoming, TAKEN_AT_ONCE, split};
+use super::gate::Gate;
 use super::hub::Hub;
-use super::listener::anonymous;
 use super::outgoing::{Framing, Peer};
 use super::stream::{PeerInfo, REFUSAL, Stream};
 use super::subprotocol::Subprotocol;
@@ -17,14 +17,21 @@ use crate::config::node;
 use crate::rawsocket::{FrameHeader, FrameType, accept, read_handshake};
 use crate::router::{Identity, Transport};
 
-/// Shakes hands with one RawSocket connection, and serves it in a task of its own. `identity` is what the router knows
-/// of a child of its own.
+/// How a client comes in.
+pub(super) enum Doorway<'a> {
+    /// As a child of the router, which knows who it is.
+    Known(Identity),
+    /// As a stranger.
+    Gate(&'a Gate),
+}
+
+/// Shakes hands with one RawSocket connection, and serves it in a task of its own.
 pub(super) async fn serve(
     hub: Arc<Hub>,
     mut stream: Stream,
     config: &node::RawSocket,
     info: PeerInfo,
-    identity: Option<Identity>,
+    doorway: Doorway<'_>,
 ) {
     let mut octets = [0; 4];
     let handshake = tokio::time::timeout(config.handshake_timeout, stream.read_exact(&mut octets)).await;
@@ -43,6 +50,10 @@ pub(super) async fn serve(
             return;
         }
     };
+    let (identity, auth) = match doorway {
+        Doorway::Known(identity) => (Some(identity), None),
+        Doorway::Gate(gate) => (None, gate.methods()),
+    };
     let transport = Transport {
         kind: "rawsocket".into(),
         protocol: Subprotocol::from(asked.serializer).to_string(),
@@ -50,7 +61,9 @@ pub(super) async fn serve(
         serializer: asked.serializer,
         max_message_length: Some(asked.max_length),
         is_unordered: false,
-        identity: identity.or_else(|| anonymous(&config.anonymous)),
+        identity,
+        auth,
+        channel: info.channel.clone(),
         extra: info.details("rawsocket"),
     };
     let (half, writer) = split(stream);

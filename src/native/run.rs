@@ -15,7 +15,7 @@ use tracing::{debug, error, info, warn};
 use super::components::{Children, Inside};
 use super::hub::Hub;
 use super::listener::{ListenError, Listener};
-use super::rawsocket;
+use super::rawsocket::{self, Doorway};
 use super::store::NodeStore;
 use super::stream::{PeerInfo, Stream};
 use super::threads::{Threads, runtime};
@@ -114,6 +114,7 @@ async fn serve(node: &Node, options: &Options, seed: [u8; 32], threads: Threads)
         () = signals.second_end() => warn!("not waiting any longer"),
     }
     hub.close_store();
+    hub.gates.close();
     info!("ended");
     Ok(())
 }
@@ -163,7 +164,8 @@ impl Inside for InsideHub {
         // The router's own children are let in even where strangers have to wait.
         stream.counted = Some(hub.count_child());
         tokio::spawn(async move {
-            rawsocket::serve(hub, stream, &node::RawSocket::default(), info, Some(identity)).await;
+            let door = Doorway::Known(identity);
+            rawsocket::serve(hub, stream, &node::RawSocket::default(), info, door).await;
         });
     }
 }
@@ -192,7 +194,7 @@ fn reload(hub: &Hub, options: &Options, recorded: &[String]) {
             }
         }
     }
-    hub.reload(node.config);
+    hub.reload_node(node.config, &node.listeners);
     info!("SIGHUP: {} was read again; listeners and components stay as they were", source.display());
 }
 

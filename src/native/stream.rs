@@ -9,12 +9,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
 
 use super::hub::Counted;
+use crate::auth::Channel;
 use crate::message::{Dict, dict};
 
 /// A connected socket. Bytes that were read ahead come first.
@@ -41,8 +41,8 @@ pub struct PeerInfo {
     pub peer: String,
     /// Whether the bytes are encrypted.
     pub is_secure: bool,
-    /// The certificate that the client presented, if the listener asks for one.
-    pub client_certificate: Option<CertificateDer<'static>>,
+    /// What TLS says of the connection.
+    pub channel: Channel,
 }
 
 impl PeerInfo {

@@ -9,12 +9,13 @@ use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+use tokio_rustls::rustls::{ProtocolVersion, RootCertStore, ServerConfig, ServerConnection};
 
+use crate::auth::{Certificate, Channel};
 use crate::config::node::Tls;
 
-/// TLS as an endpoint configures it: version 1.2 or 1.3. Where there are authorities, clients must present a certificate
-/// of one of them.
+/// TLS as an endpoint configures it: version 1.2 or 1.3. Where there are authorities, clients must, or may, present a
+/// certificate of one of them.
 ///
 /// The error names the file and what is wrong with it.
 pub fn server_config(tls: &Tls) -> Result<Arc<ServerConfig>, String> {
@@ -39,13 +40,30 @@ pub fn server_config(tls: &Tls) -> Result<Arc<ServerConfig>, String> {
                 authorities.add(certificate).map_err(|error| problem(file, &error.to_string()))?;
             }
         }
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), provider);
+        let mut verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), provider);
+        if !tls.require_client_certificate {
+            verifier = verifier.allow_unauthenticated();
+        }
         builder.with_client_cert_verifier(verifier.build().map_err(|error| error.to_string())?)
     };
     let config = builder
         .with_single_cert(chain, key)
         .map_err(|error| format!("{} and {}: {error}", tls.key.display(), tls.certificate.display()))?;
     Ok(Arc::new(config))
+}
+
+/// What authentication may build on: the certificate that the client presented, which was verified, and in TLS 1.3 the
+/// channel id `tls-exporter` [RFC 9266]. There is no `tls-unique`: rustls does not show the messages it is made of. Nor is
+/// there a `tls-exporter` in TLS 1.2, where it would need an extension that rustls does not tell of.
+pub(super) fn channel(connection: &ServerConnection) -> Channel {
+    let mut channel = Channel::default();
+    let chain = connection.peer_certificates();
+    channel.certificate = chain.and_then(|chain| Some(Certificate::from_der(chain.first()?)));
+    if connection.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
+        let exported = connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(&[]));
+        channel.tls_exporter = exported.ok();
+    }
+    channel
 }
 
 /// The certificates of a file, of which there must be one.

@@ -20,10 +20,10 @@ use self::frames::{Frames, Received, protocol};
 pub use self::testee::serve_testee;
 use super::connection::{CloseWith, Connection, Failure, Incoming, split};
 use super::hub::Hub;
-use super::listener::anonymous;
 use super::outgoing::{Framing, Peer};
 use super::stream::{PeerInfo, Stream};
 use super::subprotocol::Subprotocol;
+use crate::auth::Methods;
 use crate::codec::Serializer;
 use crate::config::node;
 use crate::router::Transport;
@@ -36,6 +36,8 @@ pub struct Accepted {
     pub deflate: Option<Negotiated>,
     pub config: Arc<node::WebSocket>,
     pub info: PeerInfo,
+    /// How the client authenticates.
+    pub auth: Option<Arc<Methods>>,
 }
 
 /// The parameters of permessage-deflate. [RFC 7692, 7.1]
@@ -53,7 +55,7 @@ pub struct Negotiated {
 
 /// Serves a WebSocket connection, whose handshake is over, in a task of its own. Called within a runtime.
 pub fn serve(hub: Arc<Hub>, stream: Stream, accepted: Accepted) {
-    let Accepted { subprotocol, deflate, config, info } = accepted;
+    let Accepted { subprotocol, deflate, config, info, auth } = accepted;
     let Subprotocol { serializer, batched } = subprotocol;
     let protocol = subprotocol.to_string();
     let mut details = info.details("websocket");
@@ -65,7 +67,8 @@ pub fn serve(hub: Arc<Hub>, stream: Stream, accepted: Accepted) {
         protocol,
         peer: info.peer.clone(),
         serializer,
-        identity: anonymous(&config.anonymous),
+        auth,
+        channel: info.channel.clone(),
         extra: details,
         ..Transport::default()
     };

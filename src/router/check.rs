@@ -40,6 +40,24 @@ impl<P: Payload> Router<P> {
                         "a HELLO is awaited"
                     );
                 }
+                State::Authenticating(pending) => {
+                    timers += 1;
+                    assert_eq!(
+                        self.timers.get(pending.timer),
+                        Some(Timer::Hello(session.key)),
+                        "the end of a handshake is awaited"
+                    );
+                    let is_asked = pending.question.is_some();
+                    assert_ne!(pending.exchange.is_challenged(), is_asked, "one of two things is awaited");
+                    if let Some(ticket) = pending.question {
+                        let asked = self.questions.open.get(ticket).map(|open| open.asked);
+                        assert_eq!(
+                            asked,
+                            Some(Asked::Authenticate(session.key)),
+                            "an authenticator is asked"
+                        );
+                    }
+                }
                 State::Closing { timer } => {
                     timers += 1;
                     assert_eq!(
@@ -97,6 +115,13 @@ impl<P: Payload> Router<P> {
         let mut running = 0;
         for (ticket, open) in self.questions.open.iter() {
             match open.asked {
+                Asked::Authenticate(key) => {
+                    let session = self.sessions.get(key).expect("who waits for an answer is there");
+                    let State::Authenticating(pending) = &session.state else {
+                        panic!("only who authenticates waits for an authenticator")
+                    };
+                    assert_eq!(pending.question, Some(*ticket), "an answer is waited for");
+                }
                 Asked::Authorize(key) => {
                     let (_, joined) = self.sessions.joined(key).expect("who waits for an answer is there");
                     let guard = joined.guard.and_then(|slot| self.guards.get(slot));

@@ -78,6 +78,13 @@ impl Random {
         self.next_u64() % MAX_ID + 1
     }
 
+    /// Chance for a challenge.
+    pub(crate) fn entropy(&mut self) -> [u8; 32] {
+        let mut entropy = [0; 32];
+        self.0.fill_bytes(&mut entropy);
+        entropy
+    }
+
     /// A number below `end`, which is not zero. The bias is below `end` / 2^64.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next_u64() % end as u64).expect("less than a usize")

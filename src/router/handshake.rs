@@ -1,25 +1,27 @@
 //! The handshake: from HELLO to WELCOME or ABORT.
 //!
-//! Owns who may join and what it is told. [wamp: basic/sessions]
+//! Owns who may join and what it is told, and what is kept of a client that authenticates. How it authenticates is for
+//! [`auth`](crate::auth) to say. [wamp: basic/sessions, advanced/authentication]
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::authorization::Guard;
-use super::fault::{self, Fault};
+use super::fault::{self, Fault, Refusal};
 use super::meta_api::sessions;
 use super::outbox::{Close, Outbox};
-use super::session::{Announced, Joined, State};
+use super::question::Asked;
+use super::session::{Announced, Authenticating, Joined, PendingHello, Session, State};
 use super::sorted_map::SortedMap;
 use super::stats::Meter;
 use super::testament::Testaments;
 use super::{Now, Router};
-use crate::auth::{ANONYMOUS, Identity};
+use crate::auth::{ANONYMOUS, Ask, Denial, Exchange, Failure, Hello, Identity, Methods, Step, TRUSTED};
 use crate::config::RealmConfig;
-use crate::id::{RequestId, SessionId, SessionKey};
+use crate::id::{RequestId, SessionId, SessionKey, Ticket};
 use crate::message::{Dict, Message, dict};
-use crate::payload::Payload;
+use crate::payload::{Payload, Values};
 use crate::uri;
 
 impl<P: Payload> Router<P> {
@@ -35,125 +37,372 @@ impl<P: Payload> Router<P> {
             Message::Hello { realm, details } => {
                 let announced = Announced::from_hello(&details).map_err(Fault::Violation)?;
                 let session = self.sessions.get(key).expect("the transport that said HELLO is open");
-                let identity = session.transport.identity.clone();
-                match self.admit(identity.as_ref(), realm.as_deref(), &details) {
-                    Ok(place) => self.join(key, identity, place, announced, &details, now, outbox),
-                    Err(refusal) => self.abort(key, refusal.error, &refusal.text, Close::Normal, now, outbox),
+                let methods = match &session.transport.identity {
+                    Some(_) => None,
+                    None => session.transport.auth.as_ref().or(self.auth.as_ref()),
+                };
+                match methods.cloned() {
+                    Some(methods) => {
+                        self.authenticate(key, &methods, realm.as_deref(), announced, &details, now, outbox);
+                    }
+                    None => self.admit(key, realm.as_deref(), announced, &details, now, outbox),
                 }
                 Ok(())
             }
             Message::Abort { .. } => {
-                self.close(key, Close::Normal, outbox);
+                self.close(key, Close::Normal, now, outbox);
                 Ok(())
             }
             other => Err(Fault::Violation(format!("expected HELLO, found {}", other.message_type().name()))),
         }
     }
 
-    /// The realm and the position of the role for a HELLO: those that it names, or that the driver named.
+    /// Handles a message of a client that authenticates: the one AUTHENTICATE that answers a CHALLENGE, or ABORT, or else it
+    /// is a violation.
+    pub(super) fn handle_authentication(
+        &mut self,
+        key: SessionKey,
+        message: Message<'_, P>,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) -> Result<(), Fault> {
+        let session = self.sessions.get(key).expect("the transport that sent a message is open");
+        let State::Authenticating(pending) = &session.state else { return Ok(()) };
+        let is_challenged = pending.exchange.is_challenged();
+        match message {
+            Message::Authenticate { signature, extra } if is_challenged => {
+                if let Some((hello, exchange)) = self.resume(key, None) {
+                    let step = exchange.authenticate(&signature, &extra);
+                    self.take_step(key, hello, step, now, outbox);
+                }
+                Ok(())
+            }
+            Message::Abort { .. } => {
+                self.close(key, Close::Normal, now, outbox);
+                Ok(())
+            }
+            other => {
+                let expected =
+                    if is_challenged { "AUTHENTICATE" } else { "no message before WELCOME or CHALLENGE" };
+                let found = other.message_type().name();
+                Err(Fault::Violation(format!("expected {expected}, found {found}")))
+            }
+        }
+    }
+
+    /// Goes on where an authenticator has answered. Answers the realm that was joined.
+    pub(super) fn handle_authenticated(
+        &mut self,
+        key: SessionKey,
+        question: Ticket,
+        answer: Result<Values, Failure>,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) -> Option<usize> {
+        let (hello, exchange) = self.resume(key, Some(question))?;
+        let step = exchange.answered(answer);
+        self.take_step(key, hello, step, now, outbox);
+        self.sessions.get(key)?.realm()
+    }
+
+    /// Begins to authenticate the client that says HELLO.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one HELLO, each used once")]
+    fn authenticate(
+        &mut self,
+        key: SessionKey,
+        methods: &Methods,
+        realm: Option<&str>,
+        announced: Announced,
+        details: &Dict,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) {
+        // Whether there is such a realm is only told to those who have authenticated.
+        if let Some(Err(refusal)) = realm.map(|name| self.check_realm_name(name)) {
+            return self.abort(key, refusal.error, &refusal.text, Close::Normal, now, outbox);
+        }
+        let session = self.sessions.get(key).expect("the transport that said HELLO is open");
+        let id = SessionId(self.random.id());
+        let hello = Hello {
+            realm,
+            details,
+            session: id,
+            serial: self.random.authid(),
+            transport: session.transport.details(),
+            entropy: self.random.entropy(),
+            now,
+        };
+        let step = methods.begin(&hello, &session.transport.channel);
+        let realm = realm.map(str::to_owned);
+        let pending = PendingHello { id, realm, announced, authextra: authextra(details) };
+        self.take_step(key, pending, step, now, outbox);
+    }
+
+    /// Does what authentication says comes next.
+    fn take_step(
+        &mut self,
+        key: SessionKey,
+        hello: PendingHello,
+        step: Step,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) {
+        match step {
+            Step::Accept { identity, welcome_extra } => {
+                match self.place(identity.realm.as_deref(), &identity.authrole) {
+                    Ok(place) => {
+                        let (realm, _) = place;
+                        let id = match self.realms[realm].sessions.contains_key(&hello.id) {
+                            false => hello.id,
+                            true => self.session_id(realm),
+                        };
+                        let hello = PendingHello { id, ..hello };
+                        self.remember_login(key, &identity, now);
+                        self.join(key, identity, place, hello, welcome_extra, now, outbox);
+                    }
+                    Err(refusal) => self.abort(key, refusal.error, &refusal.text, Close::Normal, now, outbox),
+                }
+            }
+            Step::Challenge { method, extra, exchange } => {
+                self.suspend(key, hello, exchange, None);
+                let session = self.sessions.get(key).expect("the transport that authenticates is open");
+                let accepts = session.transport.accepts();
+                outbox.send(key, accepts, Message::Challenge { method: method.into(), extra });
+                self.meter_challenge(key, outbox);
+            }
+            Step::Ask { ask, values, exchange } => {
+                let index = |name: &str| self.realm_names.get(name).map(|index| *index as usize);
+                let home = hello.realm.as_deref().and_then(index);
+                let has_realm = match &ask {
+                    Ask::Procedure { realm: Some(realm), .. } => index(realm).is_some(),
+                    Ask::Procedure { realm: None, .. } => home.is_some(),
+                    Ask::Function(_) => true,
+                };
+                if !has_realm {
+                    // To whom has not authenticated, a realm without the authenticator is as good as none.
+                    let failure = Failure::new(fault::NO_SUCH_PROCEDURE, "");
+                    let step = exchange.answered(Err(failure));
+                    return self.take_step(key, hello, step, now, outbox);
+                }
+                let question = self.ask(&ask, home, values, Asked::Authenticate(key), now, outbox);
+                self.suspend(key, hello, exchange, Some(question));
+            }
+            Step::Deny(Denial { error, text }) => {
+                self.abort(key, &error, &text, Close::Normal, now, outbox);
+            }
+        }
+    }
+
+    /// Lets the cookie of a transport stand for whom its client has proved to be, if cookies do that here.
+    fn remember_login(&mut self, key: SessionKey, identity: &Identity, now: Now) {
+        let Some(Session { transport, .. }) = self.sessions.get(key) else { return };
+        if let Some(methods) = &transport.auth {
+            methods.remember(&transport.channel, identity, now);
+        }
+    }
+
+    /// Lets the cookie of a transport stand for nobody.
+    pub(super) fn forget_login(&mut self, key: SessionKey) {
+        let Some(Session { transport, .. }) = self.sessions.get(key) else { return };
+        if let Some(methods) = &transport.auth {
+            methods.forget(&transport.channel);
+        }
+    }
+
+    /// The same, and says GOODBYE to the other sessions of that cookie: what Crossbar.io does at `wamp.close.logout`.
+    pub(super) fn log_out(&mut self, key: SessionKey, now: Now, outbox: &mut Outbox<P>) {
+        self.forget_login(key);
+        let Some(Session { transport, .. }) = self.sessions.get(key) else { return };
+        let has_logins = transport.auth.as_ref().is_some_and(|methods| methods.cookie.is_some());
+        let (true, Some(cookie)) = (has_logins, transport.channel.cookie.clone()) else { return };
+        let is_same = |session: &&Session| {
+            session.key != key
+                && session.realm().is_some()
+                && session.transport.channel.cookie.as_ref() == Some(&cookie)
+        };
+        let others: Vec<SessionKey> =
+            self.sessions.iter().filter(is_same).map(|session| session.key).collect();
+        for other in others {
+            let details = dict([("message", "this browser has logged out".into())]);
+            self.say_goodbye(other, fault::CLOSE_LOGOUT, details, true, now, outbox);
+        }
+    }
+
+    /// Waits for AUTHENTICATE or an answer, as long as there was to say HELLO.
+    fn suspend(
+        &mut self,
+        key: SessionKey,
+        hello: PendingHello,
+        exchange: Exchange,
+        question: Option<Ticket>,
+    ) {
+        let session = self.sessions.get_mut(key).expect("the transport that authenticates is open");
+        if let State::Open { timer, handshake } = &mut session.state {
+            let (timer, handshake) = (*timer, std::mem::take(handshake));
+            let pending = Authenticating { timer, handshake, hello, exchange, question };
+            session.state = State::Authenticating(Box::new(pending));
+        }
+    }
+
+    /// The end of that. `None` where something else is waited for.
+    fn resume(&mut self, key: SessionKey, question: Option<Ticket>) -> Option<(PendingHello, Exchange)> {
+        let session = self.sessions.get_mut(key)?;
+        let State::Authenticating(pending) = &mut session.state else { return None };
+        if pending.question != question {
+            return None;
+        }
+        let open = State::Open { timer: pending.timer, handshake: std::mem::take(&mut pending.handshake) };
+        let State::Authenticating(pending) = std::mem::replace(&mut session.state, open) else { return None };
+        Some((pending.hello, pending.exchange))
+    }
+
+    /// Lets in, or not, a client that need not authenticate: as whom the driver says, or as `anonymous`.
     fn admit(
         &mut self,
-        identity: Option<&Identity>,
+        key: SessionKey,
+        realm: Option<&str>,
+        announced: Announced,
+        details: &Dict,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) {
+        let session = self.sessions.get(key).expect("the transport that said HELLO is open");
+        let identity = session.transport.identity.clone().unwrap_or_else(Identity::anonymous);
+        match self.place_of_hello(&identity, realm, details) {
+            Ok(place) => {
+                let id = self.session_id(place.0);
+                let authextra = authextra(details);
+                let hello = PendingHello { id, realm: None, announced, authextra };
+                self.join(key, identity, place, hello, Dict::new(), now, outbox);
+            }
+            Err(refusal) => self.abort(key, refusal.error, &refusal.text, Close::Normal, now, outbox),
+        }
+    }
+
+    /// The realm and the position of the role for such a HELLO: those that it names, or that the driver named.
+    fn place_of_hello(
+        &mut self,
+        identity: &Identity,
         realm: Option<&str>,
         details: &Dict,
-    ) -> Result<(usize, usize), fault::Refusal> {
-        let refuse = |error, text: &str| fault::Refusal::new(error, text);
-        let Some(name) = realm.or(identity.and_then(|identity| identity.realm.as_deref())) else {
-            return Err(refuse(
-                fault::NO_SUCH_REALM,
-                "HELLO names no realm, and this router does not choose one",
-            ));
-        };
-        if name.len() > self.limits.uri_length || !uri::is_valid(name, uri::UriCheck::Loose) {
-            return Err(refuse(
-                fault::INVALID_URI,
-                "HELLO.Realm|uri: expected a URI without white space and '#'",
-            ));
+    ) -> Result<(usize, usize), Refusal> {
+        let name = realm.or(identity.realm.as_deref());
+        if let Some(name) = name {
+            self.check_realm_name(name)?;
         }
         let anonymous = match details.get("authmethods") {
-            _ if identity.is_some_and(|identity| identity.authmethod != ANONYMOUS) => true,
+            _ if identity.authmethod != ANONYMOUS => true,
             None | Some(Value::Null) => true,
             Some(Value::Array(methods)) => {
                 methods.is_empty() || methods.iter().any(|method| method.as_str() == Some(ANONYMOUS))
             }
             Some(_) => false,
         };
-        if !anonymous {
+        if !anonymous && name.is_some() {
             let text =
                 "this router authenticates by 'anonymous', which HELLO.Details.authmethods does not offer";
-            return Err(refuse(fault::NO_MATCHING_AUTH_METHOD, text));
+            return Err(Refusal::new(fault::NO_MATCHING_AUTH_METHOD, text));
         }
-        if let Some(Identity { realm: Some(fixed), .. }) = identity
+        if let (Some(fixed), Some(name)) = (&identity.realm, name)
             && fixed != name
             && (self.any_realm || self.realm_names.contains_key(name))
         {
             let text = format!("this transport is for the realm '{fixed}', not '{name}'");
-            return Err(refuse(fault::NOT_AUTHORIZED, &text));
+            return Err(Refusal::new(fault::NOT_AUTHORIZED, text));
         }
+        self.place_in(name, &identity.authrole)
+    }
+
+    /// The realm and the position of the role for a client that has authenticated.
+    fn place(&mut self, realm: Option<&str>, authrole: &str) -> Result<(usize, usize), Refusal> {
+        if let Some(name) = realm {
+            self.check_realm_name(name)?;
+        }
+        // Only the driver may give it: an authenticator is asked by the router, and is not the router.
+        if authrole == TRUSTED {
+            return Err(Refusal::new(fault::NO_SUCH_ROLE, "no client has the role 'trusted'"));
+        }
+        self.place_in(realm, authrole)
+    }
+
+    fn place_in(&mut self, realm: Option<&str>, authrole: &str) -> Result<(usize, usize), Refusal> {
+        let Some(name) = realm else {
+            let text = "HELLO names no realm, and this router does not choose one";
+            return Err(Refusal::new(fault::NO_SUCH_REALM, text));
+        };
         let realm = match self.realm_names.get(name) {
             Some(index) => *index as usize,
             None if !self.any_realm => {
-                return Err(refuse(fault::NO_SUCH_REALM, &format!("this router has no realm '{name}'")));
+                let text = format!("this router has no realm '{name}'");
+                return Err(Refusal::new(fault::NO_SUCH_REALM, text));
             }
             None if self.realms.len() >= self.limits.realms => {
                 let text =
                     format!("this router has {} realms, the most that it may have", self.limits.realms);
-                return Err(refuse(fault::NO_SUCH_REALM, &text));
+                return Err(Refusal::new(fault::NO_SUCH_REALM, text));
             }
             None => self.add_realm(RealmConfig::open(name), true),
         };
-        let authrole = identity.map_or(ANONYMOUS, |identity| &identity.authrole);
         let Some(role) = self.realms[realm].role(authrole) else {
             // It may have come into being for this HELLO.
             self.drop_empty_realm(realm);
             let text = format!("the realm '{name}' has no role '{authrole}'");
-            return Err(refuse(fault::NO_SUCH_ROLE, &text));
+            return Err(Refusal::new(fault::NO_SUCH_ROLE, text));
         };
         Ok((realm, role))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one HELLO, each used once")]
+    fn check_realm_name(&self, name: &str) -> Result<(), Refusal> {
+        if name.len() > self.limits.uri_length || !uri::is_valid(name, uri::UriCheck::Loose) {
+            let text = "HELLO.Realm|uri: expected a URI without white space and '#'";
+            return Err(Refusal::new(fault::INVALID_URI, text));
+        }
+        Ok(())
+    }
+
+    /// An id that no session of the realm has.
+    fn session_id(&mut self, realm: usize) -> SessionId {
+        loop {
+            let id = SessionId(self.random.id());
+            if !self.realms[realm].sessions.contains_key(&id) {
+                break id;
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one WELCOME, each used once")]
     fn join(
         &mut self,
         key: SessionKey,
-        identity: Option<Identity>,
+        identity: Identity,
         (realm_index, role): (usize, usize),
-        announced: Announced,
-        hello: &Dict,
+        hello: PendingHello,
+        welcome_extra: Dict,
         now: Now,
         outbox: &mut Outbox<P>,
     ) {
-        let realm = &mut self.realms[realm_index];
-        let id = loop {
-            let id = SessionId(self.random.id());
-            if !realm.sessions.contains_key(&id) {
-                break id;
-            }
-        };
-        let identity = identity.as_ref();
-        let authid = identity.and_then(|identity| identity.authid.clone());
+        let PendingHello { id, announced, .. } = hello;
+        let Identity { authid, authrole, authmethod, authprovider, .. } = identity;
         let authid = authid.unwrap_or_else(|| self.random.authid());
-        let authrole = identity.map_or(ANONYMOUS, |identity| &identity.authrole);
+        // What a client says of itself is told to others as it came, unless authentication says something else.
+        let authextra = identity.authextra.unwrap_or(hello.authextra);
+        let realm = &mut self.realms[realm_index];
         let session = self.sessions.get_mut(key).expect("the transport that said HELLO is open");
-        // What a client says of itself is told to others as it came.
-        let authextra =
-            match (identity.and_then(|identity| identity.authextra.clone()), hello.get("authextra")) {
-                (Some(authextra), _) => authextra.into(),
-                (None, Some(authextra @ Value::Object(_))) => authextra.clone(),
-                _ => Dict::new().into(),
-            };
         let mut welcome = dict([
             ("realm", realm.config.name.as_str().into()),
             ("authid", authid.as_str().into()),
-            ("authrole", authrole.into()),
-            ("authmethod", identity.map_or(ANONYMOUS, |identity| &identity.authmethod).into()),
-            ("authprovider", identity.map_or("static", |identity| &identity.authprovider).into()),
-            ("authextra", authextra),
+            ("authrole", authrole.as_str().into()),
+            ("authmethod", authmethod.as_str().into()),
+            ("authprovider", authprovider.as_str().into()),
+            ("authextra", authextra.into()),
         ]);
         let mut details = dict([("session", id.0.into())]);
         details.extend(welcome.clone());
         details.insert("transport".into(), session.transport.details());
         let details = Arc::new(details);
+        if let Some(Value::Object(authextra)) = welcome.get_mut("authextra") {
+            authextra.extend(welcome_extra);
+        }
         welcome.insert("agent".into(), concat!("wamplet-", env!("CARGO_PKG_VERSION")).into());
         welcome.insert("roles".into(), router_roles(realm.config.has_meta_api, realm.broker.has_history()));
         realm.sessions.insert(id, key);
@@ -201,6 +450,14 @@ impl<P: Payload> Router<P> {
             self.settle(Some(realm_index), outbox);
             self.start_meter(key, now, outbox);
         }
+    }
+}
+
+/// `HELLO.Details.authextra`.
+fn authextra(details: &Dict) -> Dict {
+    match details.get("authextra") {
+        Some(Value::Object(authextra)) => authextra.clone(),
+        _ => Dict::new(),
     }
 }
 

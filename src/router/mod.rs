@@ -40,6 +40,8 @@ mod testament;
 mod timers;
 pub(crate) mod utc;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use foldhash::fast::FixedState;
 use serde_json::Value;
@@ -64,6 +66,7 @@ pub use self::session::Transport;
 use self::session::{Session, Sessions, State};
 use self::stats::Handshake;
 use self::timers::{Timer, Timers};
+use crate::auth::Methods;
 pub use crate::auth::{Identity, TRUSTED};
 use crate::codec::{self, DecodeError};
 use crate::config::{Config, Limits, RealmConfig, Realms};
@@ -95,6 +98,8 @@ use crate::payload::{EncodedPayload, Payload, Values};
 #[derive(Debug)]
 pub struct Router<P> {
     limits: Limits,
+    /// Of transports that say nothing else.
+    auth: Option<Arc<Methods>>,
     /// Whether a HELLO may bring a realm into being.
     any_realm: bool,
     sessions: Sessions,
@@ -148,6 +153,7 @@ impl<P: Payload> Router<P> {
         let mut random = Random::new(seed);
         let mut router = Self {
             limits: config.limits,
+            auth: config.auth,
             any_realm: matches!(config.realms, Realms::Any),
             sessions: Sessions::default(),
             realms: Slab::new(),
@@ -200,13 +206,14 @@ impl<P: Payload> Router<P> {
         let message_type = decoded.as_ref().ok().map(Message::message_type);
         let handled = match (&session.state, decoded) {
             (State::Closing { .. }, Ok(Message::Goodbye { .. } | Message::Abort { .. })) => {
-                self.close(key, Close::Normal, outbox);
+                self.close(key, Close::Normal, now, outbox);
                 Ok(())
             }
             // [wamp: basic/sessions] after its GOODBYE the router discards all but the answer.
             (State::Closing { .. }, _) => Ok(()),
             (_, Err(error)) => Err(Fault::Violation(error.to_string())),
             (State::Open { .. }, Ok(message)) => self.handle_handshake(key, message, now, outbox),
+            (State::Authenticating(_), Ok(message)) => self.handle_authentication(key, message, now, outbox),
             (State::Joined(_), Ok(message)) => self.handle_joined(key, message, false, now, outbox),
         };
         if let Err(Fault::Violation(text)) = handled {
@@ -237,7 +244,9 @@ impl<P: Payload> Router<P> {
     /// Bytes that the next message of a transport may have: fewer before it has a session.
     pub fn message_limit(&self, key: SessionKey) -> usize {
         match self.sessions.get(key).map(|session| &session.state) {
-            Some(State::Open { .. }) => self.limits.hello_length.min(self.limits.message_length),
+            Some(State::Open { .. } | State::Authenticating(_)) => {
+                self.limits.hello_length.min(self.limits.message_length)
+            }
             _ => self.limits.message_length,
         }
     }
@@ -245,9 +254,7 @@ impl<P: Payload> Router<P> {
     /// Cleans up after a transport that was lost, as after a GOODBYE.
     pub fn handle_closed(&mut self, key: SessionKey, now: Now, outbox: &mut Outbox<P>) {
         self.leave(key, true, now, outbox);
-        if let Some(session) = self.sessions.remove(key) {
-            self.stop_state_timer(&session.state);
-        }
+        self.forget(key, now, outbox);
         self.finish_input(None, now, outbox);
     }
 
@@ -256,7 +263,7 @@ impl<P: Payload> Router<P> {
         while let Some(timer) = self.timers.pop_due(now.mono_ms) {
             let realm = match timer {
                 Timer::Hello(key) | Timer::Goodbye(key) => {
-                    self.close(key, Close::Timeout, outbox);
+                    self.close(key, Close::Timeout, now, outbox);
                     None
                 }
                 Timer::Call { realm, invocation } => {
@@ -294,7 +301,9 @@ impl<P: Payload> Router<P> {
                     // No meta events: everybody leaves.
                     self.say_goodbye(key, fault::CLOSE_SYSTEM_SHUTDOWN, Dict::new(), false, now, outbox);
                 }
-                Some(State::Open { .. }) => self.close(key, Close::Normal, outbox),
+                Some(State::Open { .. } | State::Authenticating(_)) => {
+                    self.close(key, Close::Normal, now, outbox);
+                }
                 _ => {}
             }
         }
@@ -367,7 +376,7 @@ impl<P: Payload> Router<P> {
     fn finish_step(&mut self, realm: Option<usize>, now: Now, outbox: &mut Outbox<P>) {
         while let Some(key) = outbox.next_stranded() {
             self.leave(key, true, now, outbox);
-            self.close(key, Close::Normal, outbox);
+            self.close(key, Close::Normal, now, outbox);
         }
         self.settle(realm, outbox);
         if !self.due.is_empty() {
@@ -401,6 +410,8 @@ impl<P: Payload> Router<P> {
             if let Some(message) = &kill.message {
                 details.insert("message".into(), message.as_str().into());
             }
+            // Or the next connection would have it back.
+            self.forget_login(key);
             self.say_goodbye(key, &kill.reason, details, kill.announce, now, outbox);
         }
     }
@@ -442,15 +453,26 @@ impl<P: Payload> Router<P> {
         // Closed it is in any case.
         outbox.try_send(key, accepts, message);
         self.leave(key, true, now, outbox);
-        self.close(key, close, outbox);
+        self.close(key, close, now, outbox);
     }
 
     /// Forgets a transport without a session and has it closed.
-    fn close(&mut self, key: SessionKey, close: Close, outbox: &mut Outbox<P>) {
-        if let Some(session) = self.sessions.remove(key) {
-            self.stop_state_timer(&session.state);
+    fn close(&mut self, key: SessionKey, close: Close, now: Now, outbox: &mut Outbox<P>) {
+        if self.forget(key, now, outbox) {
             outbox.close(key, close);
         }
+    }
+
+    /// Forgets a transport without a session; whether there was one.
+    fn forget(&mut self, key: SessionKey, now: Now, outbox: &mut Outbox<P>) -> bool {
+        let Some(session) = self.sessions.remove(key) else { return false };
+        self.stop_state_timer(&session.state);
+        if let State::Authenticating(pending) = session.state
+            && let Some(question) = pending.question
+        {
+            self.withdraw(question, None, now, outbox);
+        }
+        true
     }
 
     /// Ends the session on a transport, which may then have another.
@@ -556,13 +578,14 @@ impl<P: Payload> Router<P> {
 
     fn open_state(&mut self, key: SessionKey, now: Now) -> State {
         let deadline = now.mono_ms.saturating_add(self.limits.hello_timeout_ms);
-        let handshake = Handshake { since_ns: now.unix_ns, length: 0 };
+        let handshake = Handshake { since_ns: now.unix_ns, lengths: Vec::new() };
         State::Open { timer: self.timers.start(deadline, Timer::Hello(key)), handshake }
     }
 
     fn stop_state_timer(&mut self, state: &State) {
         match state {
             State::Open { timer, .. } | State::Closing { timer } => self.timers.stop(*timer),
+            State::Authenticating(pending) => self.timers.stop(pending.timer),
             State::Joined(_) => {}
         }
     }

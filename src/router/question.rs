@@ -35,6 +35,8 @@ pub struct Question {
 /// What the answer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
+    /// The client of this transport, which says HELLO.
+    Authenticate(SessionKey),
     /// The first waiting request of this session.
     Authorize(SessionKey),
 }
@@ -225,6 +227,9 @@ impl<P: Payload> Router<P> {
             let realm = match task {
                 Task::Answered { ticket, asked: Asked::Authorize(key), answer } => {
                     self.handle_authorized(key, ticket, answer, now, outbox)
+                }
+                Task::Answered { ticket, asked: Asked::Authenticate(key), answer } => {
+                    self.handle_authenticated(key, ticket, answer, now, outbox)
                 }
                 Task::GoOn(key) => self.go_on(key, now, outbox),
             };

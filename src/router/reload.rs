@@ -3,12 +3,15 @@
 //! Owns what becomes of realms and sessions then. Reading and checking a configuration is in
 //! [`config`](crate::config): what comes here is valid.
 
+use std::sync::Arc;
+
 use super::Router;
 use super::context::Now;
 use super::fault;
 use super::outbox::Outbox;
 use super::stats::{Handshake, Meter};
 use super::testament::Testaments;
+use crate::auth::Methods;
 use crate::config::{Config, RealmConfig, Realms};
 use crate::id::SessionKey;
 use crate::message::dict;
@@ -25,11 +28,13 @@ impl<P: Payload> Router<P> {
     /// * A session whose role is gone is sent GOODBYE `wamp.close.killed`, and the others hear that it has left.
     /// * A realm that is gone is closed: GOODBYE `wamp.close.close_realm` to all its sessions. Where the configuration
     ///   now has any realm, no realm is gone, and one that it does not name has the one role `anonymous`.
+    /// * Who begins to authenticate from now on does so by the new [`Config::auth`]; sessions stay as they are.
     /// * Limits hold for what comes; nobody loses what is there already.
     /// * Statistics count from now on in sessions that had none, and are forgotten where the realm has none any more. A
     ///   duration begins anew where they have changed.
     pub fn reload(&mut self, config: Config, now: Now, outbox: &mut Outbox<P>) {
         self.limits = config.limits;
+        self.auth = config.auth;
         let (any_realm, mut realms) = match config.realms {
             Realms::Any => (true, Vec::new()),
             Realms::Named(realms) => (false, realms),
@@ -55,6 +60,19 @@ impl<P: Payload> Router<P> {
             self.add_realm(realm, false);
         }
         self.finish_input(None, now, outbox);
+    }
+
+    /// Has the clients of transports that are open authenticate by other methods, if they say HELLO from now on: old ones
+    /// and what came in their place. Who is authenticating already goes on as it began.
+    pub fn replace_methods(&mut self, replaced: &[(Arc<Methods>, Option<Arc<Methods>>)]) {
+        for session in self.sessions.iter_mut() {
+            let auth = &mut session.transport.auth;
+            let is_old =
+                |(old, _): &&(Arc<Methods>, _)| auth.as_ref().is_some_and(|auth| Arc::ptr_eq(auth, old));
+            if let Some((_, new)) = replaced.iter().find(is_old) {
+                *auth = new.clone();
+            }
+        }
     }
 
     fn reconfigure(
@@ -106,7 +124,7 @@ impl<P: Payload> Router<P> {
         match (stats, &mut joined.meter) {
             (Some(stats), Some(meter)) => meter.stats = stats,
             (Some(stats), none) => {
-                let handshake = Handshake { since_ns: now.unix_ns, length: 0 };
+                let handshake = Handshake { since_ns: now.unix_ns, lengths: Vec::new() };
                 *none = Some(Box::new(Meter::new(stats, transport, handshake)));
             }
             (None, meter) => {

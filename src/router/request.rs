@@ -44,13 +44,16 @@ impl<P: Payload> Router<P> {
         }
         let message_type = message.message_type();
         let (request, answered) = match message {
-            Message::Goodbye { .. } => {
+            Message::Goodbye { reason, .. } => {
                 self.answer_goodbye(key, now, outbox);
+                if reason == fault::CLOSE_LOGOUT {
+                    self.log_out(key, now, outbox);
+                }
                 return Ok(());
             }
             Message::Abort { .. } => {
                 self.leave(key, true, now, outbox);
-                self.close(key, super::Close::Normal, outbox);
+                self.close(key, super::Close::Normal, now, outbox);
                 return Ok(());
             }
             Message::Yield { request, options, payload } => {

@@ -13,9 +13,9 @@ use super::sorted_map::SortedMap;
 use super::stats::{Handshake, Meter};
 use super::testament::Testaments;
 use super::timers::TimerId;
-use crate::auth::Identity;
+use crate::auth::{Channel, Exchange, Identity, Methods};
 use crate::codec::Serializer;
-use crate::id::{RegistrationId, RequestId, SessionId, SessionKey, SubscriptionId};
+use crate::id::{RegistrationId, RequestId, SessionId, SessionKey, SubscriptionId, Ticket};
 use crate::message::{Dict, dict};
 
 /// A transport as its driver describes it; what other sessions learn of it through the session meta API.
@@ -33,8 +33,13 @@ pub struct Transport {
     /// longer one is not sent: a call ends with `wamp.error.payload_size_exceeded`, an EVENT is dropped, and what the
     /// peer cannot go on without (WELCOME, GOODBYE) closes the transport.
     pub max_message_length: Option<usize>,
-    /// Who the peer is, where the driver knows it: it need not authenticate. Default nobody, who joins as `anonymous`.
+    /// Who the peer is, where the driver knows it: it need not authenticate. Default nobody.
     pub identity: Option<Identity>,
+    /// How the peer authenticates, where `identity` is nobody. Default [`Config::auth`](crate::config::Config::auth), and
+    /// if there is none, not at all: it joins as `anonymous`.
+    pub auth: Option<Arc<Methods>>,
+    /// What authentication may build on.
+    pub channel: Channel,
     /// Messages may come in another order than they were sent in, so that the sequence of request ids says nothing: the
     /// requests of a browser that polls overtake one another. Default false.
     pub is_unordered: bool,
@@ -170,10 +175,37 @@ pub(crate) struct Joined {
 pub(crate) enum State {
     /// Waits for HELLO.
     Open { timer: TimerId, handshake: Handshake },
+    /// Authenticates.
+    Authenticating(Box<Authenticating>),
     /// Has a session.
     Joined(Box<Joined>),
     /// GOODBYE was sent; everything but its answer is ignored.
     Closing { timer: TimerId },
+}
+
+/// What is kept of a HELLO while its client authenticates.
+#[derive(Debug)]
+pub(crate) struct Authenticating {
+    /// Of the whole handshake.
+    pub timer: TimerId,
+    pub handshake: Handshake,
+    pub hello: PendingHello,
+    /// What comes next.
+    pub exchange: Exchange,
+    /// An authenticator that is asked.
+    pub question: Option<Ticket>,
+}
+
+/// The parts of a HELLO that WELCOME needs.
+#[derive(Debug)]
+pub(crate) struct PendingHello {
+    /// The id that WELCOME will carry, if nobody takes it.
+    pub id: SessionId,
+    /// The realm that it names.
+    pub realm: Option<String>,
+    pub announced: Announced,
+    /// `HELLO.Details.authextra`, or nothing.
+    pub authextra: Dict,
 }
 
 /// A transport and its state.
@@ -188,7 +220,8 @@ impl Session {
     /// What came before it joins.
     pub(crate) fn handshake(&self) -> Handshake {
         match &self.state {
-            State::Open { handshake, .. } => *handshake,
+            State::Open { handshake, .. } => handshake.clone(),
+            State::Authenticating(pending) => pending.handshake.clone(),
             _ => Handshake::default(),
         }
     }
@@ -256,6 +289,11 @@ impl Sessions {
             State::Joined(joined) => Some((&session.transport, joined)),
             _ => None,
         }
+    }
+
+    /// Every transport, to change it.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
+        self.slots.iter_mut().map(|(_, session)| session)
     }
 
     /// Every transport, in the order of their slots.

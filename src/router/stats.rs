@@ -21,12 +21,12 @@ use crate::payload::{Payload, Values};
 pub(super) const ON_STATS: &str = "wamp.session.on_stats";
 
 /// What came before there was a session to count for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Handshake {
     /// When the transport was opened, or its last session ended: nanoseconds of [`Now::unix_ns`].
     pub since_ns: u64,
-    /// Bytes of HELLO, the one message that a handshake has.
-    pub length: usize,
+    /// Bytes of HELLO, CHALLENGE and AUTHENTICATE, each; nothing where no realm has statistics.
+    pub lengths: Vec<usize>,
 }
 
 /// What a session has sent and received since its last `on_stats`.
@@ -52,9 +52,7 @@ pub(crate) struct Meter {
 impl Meter {
     /// Counts from the first byte of the handshake.
     pub(crate) fn new(stats: Stats, transport: &Transport, handshake: Handshake) -> Self {
-        let name = transport.protocol.strip_prefix("wamp.2.").unwrap_or(transport.serializer.name());
-        let wire = Serializer::ALL.into_iter().find(|serializer| name.starts_with(serializer.name()));
-        let wire = wire.unwrap_or(transport.serializer);
+        let (name, wire) = wire(transport);
         let separator = match wire {
             _ if !name.ends_with(".batched") => 0,
             Serializer::Json => 1,
@@ -72,8 +70,8 @@ impl Meter {
             rated: 0,
             timer: None,
         };
-        if handshake.length > 0 {
-            meter.add(handshake.length);
+        for length in handshake.lengths {
+            meter.add(length);
         }
         meter
     }
@@ -122,6 +120,13 @@ impl Meter {
     }
 }
 
+/// What a transport speaks, as subprotocols name it, and the serializer of that.
+fn wire(transport: &Transport) -> (&str, Serializer) {
+    let name = transport.protocol.strip_prefix("wamp.2.").unwrap_or(transport.serializer.name());
+    let wire = Serializer::ALL.into_iter().find(|serializer| name.starts_with(serializer.name()));
+    (name, wire.unwrap_or(transport.serializer))
+}
+
 impl<P: Payload> Router<P> {
     /// Whether the lengths of messages are of interest: whether any realm has statistics.
     pub fn is_metering(&self) -> bool {
@@ -134,7 +139,8 @@ impl<P: Payload> Router<P> {
             return;
         }
         match self.sessions.get_mut(key).map(|session| &mut session.state) {
-            Some(State::Open { handshake, .. }) => handshake.length = length,
+            Some(State::Open { handshake, .. }) => handshake.lengths.push(length),
+            Some(State::Authenticating(pending)) => pending.handshake.lengths.push(length),
             Some(State::Joined(joined)) => {
                 if joined.meter.as_mut().is_some_and(|meter| meter.add(length)) {
                     self.due.push(key);
@@ -142,6 +148,20 @@ impl<P: Payload> Router<P> {
             }
             Some(State::Closing { .. }) | None => {}
         }
+    }
+
+    /// Counts a CHALLENGE, which was sent last.
+    pub(super) fn meter_challenge(&mut self, key: SessionKey, outbox: &mut Outbox<P>) {
+        if self.is_metering
+            && let Some((receiver, head, payload)) = outbox.unsettled().last()
+            && receiver == key
+            && let Some(session) = self.sessions.get_mut(key)
+            && let State::Authenticating(pending) = &mut session.state
+        {
+            let (_, wire) = wire(&session.transport);
+            pending.handshake.lengths.push(payload.message_len(head, session.transport.serializer, wire));
+        }
+        self.settle(None, outbox);
     }
 
     /// Counts what was sent and is not settled yet.

@@ -7,7 +7,6 @@ use super::{
     serializers, text,
 };
 use crate::config::node::{BACKLOG, Deflate, RawSocket, WebSocketOptions};
-use crate::config::node_reader::{ANONYMOUS_KEYS, AUTH_KEYS};
 use crate::config::{transports, websocket};
 
 pub(super) fn definitions() -> Vec<(&'static str, Value)> {
@@ -20,6 +19,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
             ("serializers", serializers()),
             ("options", reference("websocket_options")),
             ("auth", reference("auth")),
+            ("cookie", reference("cookie")),
             ("debug", flag(false, "No effect.")),
         ]
     };
@@ -119,7 +119,6 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
         ("transport", transport),
         ("websocket", described(service, "WAMP over WebSocket.")),
         ("endpoint", listening_endpoint()),
-        ("auth", auth()),
         ("websocket_options", websocket_options()),
     ]
 }
@@ -135,6 +134,13 @@ fn listening_endpoint() -> Value {
             (
                 "ca_certificates",
                 list(text("A file (PEM)."), "Authorities; clients must then show a certificate."),
+            ),
+            (
+                "require_client_certificate",
+                json!({
+                    "type": "boolean",
+                    "description": "Whether clients must show a certificate, or may. Default they must if there are authorities.",
+                }),
             ),
         ],
     );
@@ -173,23 +179,6 @@ fn listening_endpoint() -> Value {
             ],
         ),
     ])
-}
-
-fn auth() -> Value {
-    let anonymous = object(
-        &ANONYMOUS_KEYS,
-        &["type"],
-        vec![
-            ("type", json!({ "const": "static" })),
-            ("role", text("The role that clients get. Default \"anonymous\".")),
-            ("authid", text("The authid that clients get. Default random.")),
-            ("realm", text("The realm that clients join. Default the one they ask for.")),
-        ],
-    );
-    described(
-        object(&AUTH_KEYS, &[], vec![("anonymous", anonymous)]),
-        "Who may join. Default everybody, as \"anonymous\".",
-    )
 }
 
 fn websocket_options() -> Value {

@@ -4,6 +4,7 @@
 //! are read; [`object`] refuses to describe others, or to leave one out. A schema cannot say everything: that names are
 //! unique, and that roles and realms exist, is only known to the reader.
 
+mod auth;
 mod listeners;
 mod processes;
 mod realms;
@@ -49,7 +50,12 @@ pub fn schema() -> Value {
         schema["properties"][key] =
             json!({ "type": "array", "items": reference(element), "minItems": 1, "description": words });
     }
-    let inside = json!({ "realms": false, "transports": false, "components": false });
+    // The native router refuses it; that of a browser, whose configuration this describes too, does not.
+    schema["properties"]["auth"] = json!({
+        "anyOf": [reference("auth"), { "type": "null" }],
+        "description": "How clients authenticate at the ports of a router in a browser.",
+    });
+    let inside = json!({ "realms": false, "transports": false, "components": false, "auth": false });
     schema["dependentSchemas"] = json!({ "workers": { "properties": inside } });
     schema["$defs"] = definitions();
     let mut whole = json!({ "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "wamplet" });
@@ -61,10 +67,15 @@ pub fn schema() -> Value {
 
 fn definitions() -> Value {
     let mut definitions = Map::new();
-    let parts =
-        [realms::definitions(), listeners::definitions(), services::definitions(), processes::definitions()]
-            .into_iter()
-            .flatten();
+    let parts = [
+        realms::definitions(),
+        listeners::definitions(),
+        auth::definitions(),
+        services::definitions(),
+        processes::definitions(),
+    ]
+    .into_iter()
+    .flatten();
     definitions.extend(parts.map(|(name, schema)| (name.to_owned(), schema)));
     definitions.into()
 }

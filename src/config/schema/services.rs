@@ -109,6 +109,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
                     id(),
                     ("options", poll_options),
                     ("auth", reference("auth")),
+                    ("cookie", reference("cookie")),
                     ("debug", flag(false, "No effect.")),
                 ],
             ),

@@ -14,7 +14,10 @@ use sha1::{Digest, Sha1};
 use super::answer::{self, Answer, Refusal};
 use super::extensions::{self, is_token};
 use super::origin;
+use crate::auth::Methods;
 use crate::config::node;
+use crate::native::cookies::Cookies;
+use crate::native::gate::Gate;
 use crate::native::subprotocol::Subprotocol;
 use crate::native::websocket::Negotiated;
 
@@ -25,6 +28,10 @@ pub(super) struct Agreed {
     pub subprotocol: Subprotocol,
     pub deflate: Option<Negotiated>,
     pub config: Arc<node::WebSocket>,
+    /// How the client authenticates.
+    pub auth: Option<Arc<Methods>>,
+    /// The cookie that may log it in.
+    pub cookie: Option<String>,
 }
 
 /// Whether a request wants to become a WebSocket, well or badly said.
@@ -44,6 +51,7 @@ pub(super) fn upgrade_required(reason: impl Into<String>) -> Refusal {
 pub(super) fn agree(
     request: &Request<Incoming>,
     config: &Arc<node::WebSocket>,
+    gate: &Gate,
 ) -> Result<(Agreed, Answer), Refusal> {
     let bad = |reason: &str| Refusal::new(StatusCode::BAD_REQUEST, reason);
     let headers = request.headers();
@@ -82,6 +90,11 @@ pub(super) fn agree(
         None => None,
     };
 
+    let cookie = match gate.cookies() {
+        Some(cookies) => Some(recognize(cookies, headers, &config.options.allowed_origins)?),
+        None => None,
+    };
+
     let mut answer = Response::new(answer::body(""));
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = answer.headers_mut();
@@ -98,12 +111,35 @@ pub(super) fn agree(
     if let Some((_, extensions)) = &deflate {
         put(header::SEC_WEBSOCKET_EXTENSIONS, extensions);
     }
+    let cookie = cookie.and_then(|(cookie, header)| {
+        headers.insert(header::SET_COOKIE, header);
+        cookie
+    });
     let agreed = Agreed {
         subprotocol: chosen.unwrap_or_default(),
         deflate: deflate.map(|(negotiated, _)| negotiated),
         config: Arc::clone(config),
+        auth: gate.methods(),
+        cookie,
     };
     Ok((agreed, answer))
+}
+
+/// The cookie of a browser, if it may log in with it, and the header that gives it one.
+pub(super) fn recognize(
+    cookies: &Cookies,
+    headers: &HeaderMap,
+    allowed_origins: &[String],
+) -> Result<(Option<String>, HeaderValue), Refusal> {
+    let no_chance = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "The system gives no chance.");
+    let (value, header) = cookies.recognize(headers).map_err(no_chance)?;
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let is_trusted = match headers.get(header::ORIGIN).map(HeaderValue::to_str) {
+        None => true,
+        Some(Ok(origin)) => origin::is_of_host(origin, host) || origin::is_named(allowed_origins, origin),
+        Some(Err(_)) => false,
+    };
+    Ok((is_trusted.then(|| value.to_string()), header))
 }
 
 /// Whether a key has the form of 16 bytes in base64. Bits behind them may be anything: they are in the RFC's own example.

@@ -2,8 +2,8 @@
 //!
 //! Owns transports that are no connection: `open` makes one, `receive` waits for its next message, `send` hands it one,
 //! `close` ends it, and so does silence. Whoever knows the id of a transport is its client: ids are 128 bits of chance,
-//! and nothing a browser adds by itself (cookies, credentials) is looked at. That is why pages of any origin may use it:
-//! there is no `allowed_origins` here, and a page can do no more than a program that is no browser. A router that keeps
+//! and of what a browser adds by itself a cookie is looked at alone, where the page is of the same host. That is why pages
+//! of any origin may use it: there is no `allowed_origins` here, and a page can do no more than a program that is no browser. A router that keeps
 //! pages away from its WebSocket by `allowed_origins` must not serve this beside it.
 //!
 //! `send` and `close` are answered with 204, as Crossbar.io does it: Autobahn|JS takes any status but 200 and 204 for a
@@ -25,10 +25,12 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::debug;
 
 use super::answer::{self, Answer, Refusal};
+use super::handshake::recognize;
+use crate::auth::Channel;
 use crate::codec::Serializer;
 use crate::config::node;
+use crate::native::gate::Gate;
 use crate::native::hub::Hub;
-use crate::native::listener::anonymous;
 use crate::native::mailbox::{Mailbox, MailboxLimits};
 use crate::native::secret::random_hex;
 use crate::native::stream::PeerInfo;
@@ -40,6 +42,8 @@ use crate::router::Transport;
 #[derive(Debug)]
 pub(super) struct LongPolls {
     config: node::LongPoll,
+    /// How clients authenticate.
+    gate: Arc<Gate>,
     /// Time for the body of a request.
     client_timeout: Duration,
     /// By their ids.
@@ -92,8 +96,8 @@ pub(super) struct Asked<'a> {
 }
 
 impl LongPolls {
-    pub fn new(config: &node::LongPoll, client_timeout: Duration) -> Arc<Self> {
-        Arc::new(Self { config: config.clone(), client_timeout, polls: Mutex::default() })
+    pub fn new(config: &node::LongPoll, gate: Arc<Gate>, client_timeout: Duration) -> Arc<Self> {
+        Arc::new(Self { config: config.clone(), gate, client_timeout, polls: Mutex::default() })
     }
 
     /// Answers a request; pages of any origin may read the answer.
@@ -146,12 +150,20 @@ impl LongPolls {
         let body = self.body(request, MAX_OPEN).await?.map_err(|_| too_long(MAX_OPEN))?;
         let subprotocol = choose(&body).map_err(bad)?;
         self.make_room(hub.transport_limit())?;
+        let (cookie, header) = match self.gate.cookies() {
+            Some(cookies) => {
+                let (cookie, header) = recognize(cookies, request.headers(), &[])?;
+                (cookie, Some(header))
+            }
+            None => (None, None),
+        };
         let transport = Transport {
             kind: "longpoll".into(),
             protocol: subprotocol.to_string(),
             peer: info.peer.clone(),
             serializer: subprotocol.serializer,
-            identity: anonymous(&self.config.anonymous),
+            auth: self.gate.methods(),
+            channel: Channel { cookie, ..info.channel.clone() },
             // Autobahn|JS sends each message as a request of its own, and a browser spreads them over its connections.
             is_unordered: true,
             extra: info.details("longpoll"),
@@ -177,7 +189,11 @@ impl LongPolls {
         let watch = Watch(watch.abort_handle());
         self.lock().insert(id.clone(), Entry { poll: Some(poll), _watch: watch });
         let answer = json!({ "protocol": subprotocol.to_string(), "transport": id }).to_string();
-        Ok(answer::whole(StatusCode::OK, "application/json", answer))
+        let mut answer = answer::whole(StatusCode::OK, "application/json", answer);
+        if let Some(header) = header {
+            answer.headers_mut().insert(header::SET_COOKIE, header);
+        }
+        Ok(answer)
     }
 
     async fn receive(&self, id: &str) -> Result<Answer, Refusal> {

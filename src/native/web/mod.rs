@@ -51,10 +51,12 @@ use self::answer::{Answer, Refusal};
 use self::handshake::Agreed;
 use self::longpoll::Asked;
 use self::patience::Patient;
-use self::routes::{Routes, Service};
+use self::routes::{Routes, Server, Service};
+use super::gate::{Gate, Gates};
 use super::hub::Hub;
 use super::stream::{PeerInfo, Stream};
 use super::websocket::{self, Accepted};
+use crate::auth::Channel;
 use crate::config::node::{self, JsonOptions};
 
 /// What a listener serves over HTTP.
@@ -68,12 +70,12 @@ pub struct Web {
 
 impl Web {
     /// What `listener` configures as `web`.
-    pub fn new(web: &node::Web, listener: &node::Listener) -> Self {
+    pub fn new(web: &node::Web, listener: &node::Listener, gates: &Gates) -> Self {
         let hsts = |age: Duration| {
             HeaderValue::from_str(&format!("max-age={}", age.as_secs())).expect("a number is ASCII")
         };
         Self {
-            routes: Routes::new(&web.paths, web, listener),
+            routes: Routes::new(&web.paths, "", &Server { web, listener, gates }),
             access_log: web.access_log,
             hsts: web.hsts.map(hsts),
             client_timeout: web.client_timeout,
@@ -85,8 +87,10 @@ impl Web {
 pub async fn serve(hub: Arc<Hub>, web: Arc<Web>, stream: Stream, info: PeerInfo) {
     // In a box, so that a connection that has become a WebSocket gives the memory for HTTP back.
     let upgraded = Box::pin(serve_http(Arc::clone(&hub), web, stream, info.clone())).await;
-    let Some((stream, Agreed { subprotocol, deflate, config })) = upgraded else { return };
-    let accepted = Accepted { subprotocol, deflate, config, info };
+    let Some((stream, Agreed { subprotocol, deflate, config, auth, cookie })) = upgraded else { return };
+    let channel = Channel { cookie, ..info.channel };
+    let info = PeerInfo { channel, ..info };
+    let accepted = Accepted { subprotocol, deflate, config, info, auth };
     if accepted.config.is_testee {
         return websocket::serve_testee(stream, accepted, hub.message_length()).await;
     }
@@ -183,7 +187,7 @@ impl Exchange<'_> {
         let found = found.filter(|found| found.rest.is_empty() || found.service.has_paths());
         let found = found.ok_or_else(Refusal::not_found)?;
         match found.service {
-            Service::WebSocket(config) => return self.websocket(request, config),
+            Service::WebSocket(config, gate) => return self.websocket(request, config, gate),
             Service::LongPoll(polls) => {
                 let asked = Asked { hub: self.hub, info: self.info, rest: &found.rest };
                 return polls.answer(request, asked).await;
@@ -198,7 +202,7 @@ impl Exchange<'_> {
             request.headers_mut().remove(header::RANGE);
         }
         match found.service {
-            Service::WebSocket(_) | Service::LongPoll(_) | Service::Nothing => Err(Refusal::not_found()),
+            Service::WebSocket(..) | Service::LongPoll(_) | Service::Nothing => Err(Refusal::not_found()),
             Service::Json { text, options } => Ok(json(text, *options)),
             Service::Redirect(url) => {
                 let mut answer = answer::whole(StatusCode::TEMPORARY_REDIRECT, "text/plain", "");
@@ -216,9 +220,10 @@ impl Exchange<'_> {
         &self,
         request: &mut Request<Incoming>,
         config: &Arc<node::WebSocket>,
+        gate: &Gate,
     ) -> Result<Answer, Refusal> {
         let mut answer = if handshake::is_asked_for(request) {
-            handshake::agree(request, config).map(|(agreed, answer)| {
+            handshake::agree(request, config, gate).map(|(agreed, answer)| {
                 let on_upgrade = upgrade::on(&mut *request);
                 *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some((on_upgrade, agreed));
                 answer

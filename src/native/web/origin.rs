@@ -18,6 +18,26 @@ pub(super) fn is_allowed(patterns: &[String], origin: &str) -> bool {
     })
 }
 
+/// The same, but `*` alone allows nobody: what a page that somebody has thought of may do.
+pub(super) fn is_named(patterns: &[String], origin: &str) -> bool {
+    patterns.iter().any(|pattern| pattern != "*" && is_allowed(std::slice::from_ref(pattern), origin))
+}
+
+/// Whether a page of this origin came from the host, and port, that its request is for.
+pub(super) fn is_of_host(origin: &str, host: &str) -> bool {
+    let Some((scheme, authority)) = origin.split_once("://") else { return false };
+    let port = match scheme {
+        "http" => ":80",
+        "https" => ":443",
+        _ => return false,
+    };
+    let plain = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        text.strip_suffix(port).map(str::to_owned).unwrap_or(text)
+    };
+    !authority.is_empty() && plain(authority) == plain(host)
+}
+
 fn has_port(authority: &str) -> bool {
     let behind_address = authority.rsplit(']').next().unwrap_or(authority);
     behind_address.contains(':')
@@ -76,5 +96,28 @@ mod tests {
             assert_eq!(is_allowed(&[pattern.into()], origin), expected, "{pattern} {origin}");
         }
         assert!(!is_allowed(&[], "https://example.com"));
+    }
+
+    #[test]
+    fn a_page_is_of_a_host_if_name_and_port_are_the_same() {
+        for (origin, host, expected) in [
+            ("https://example.com", "example.com", true),
+            ("https://example.com", "Example.com:443", true),
+            ("http://localhost:8080", "localhost:8080", true),
+            ("http://localhost:8080", "localhost:8081", false),
+            ("http://example.com", "example.com:443", false),
+            ("https://evil.example", "example.com", false),
+            ("null", "example.com", false),
+            ("file://", "", false),
+        ] {
+            assert_eq!(is_of_host(origin, host), expected, "{origin} {host}");
+        }
+    }
+
+    #[test]
+    fn a_star_names_nobody() {
+        let patterns = ["*".to_owned(), "https://*.example.com".to_owned()];
+        assert!(is_named(&patterns, "https://a.example.com"));
+        assert!(!is_named(&patterns, "https://example.org"));
     }
 }

@@ -12,6 +12,7 @@ use super::files::Files;
 use super::longpoll::LongPolls;
 use super::status::Status;
 use crate::config::node::{self, JsonOptions};
+use crate::native::gate::{Gate, Gates};
 
 /// Services by path.
 #[derive(Debug, Default)]
@@ -30,7 +31,7 @@ enum Child {
 /// What answers.
 #[derive(Debug)]
 pub(super) enum Service {
-    WebSocket(Arc<node::WebSocket>),
+    WebSocket(Arc<node::WebSocket>, Arc<Gate>),
     Json { text: Bytes, options: JsonOptions },
     Redirect(HeaderValue),
     NodeInfo,
@@ -39,6 +40,13 @@ pub(super) enum Service {
     LongPoll(Arc<LongPolls>),
     Files(Files),
     Nothing,
+}
+
+/// What services belong to.
+pub(super) struct Server<'a> {
+    pub web: &'a node::Web,
+    pub listener: &'a node::Listener,
+    pub gates: &'a Gates,
 }
 
 /// The service for a path.
@@ -52,16 +60,18 @@ pub(super) struct Found<'a> {
 }
 
 impl Routes {
-    /// What `paths` configures, which are those of `web` on `listener` or some below them.
-    pub fn new(paths: &node::Paths, web: &node::Web, listener: &node::Listener) -> Self {
+    /// What `paths` configures below the path `prefix`, which does not end with `/`.
+    pub fn new(paths: &node::Paths, prefix: &str, server: &Server<'_>) -> Self {
         let children = paths.children.iter().map(|(name, service)| {
+            let path = format!("{prefix}/{name}");
             let child = match service {
-                node::Service::Path(paths) => Child::Routes(Self::new(paths, web, listener)),
-                service => Child::Service(Service::new(service, web, listener)),
+                node::Service::Path(paths) => Child::Routes(Self::new(paths, &path, server)),
+                service => Child::Service(Service::new(service, &path, server)),
             };
             (name.as_str().into(), child)
         });
-        let root = paths.root.as_deref().map(|service| Box::new(Service::new(service, web, listener)));
+        let path = format!("{prefix}/");
+        let root = paths.root.as_deref().map(|service| Box::new(Service::new(service, &path, server)));
         Self { root, children: children.collect() }
     }
 
@@ -101,12 +111,14 @@ impl Routes {
 impl Service {
     /// Whether it answers the paths below its own too.
     pub fn has_paths(&self) -> bool {
-        matches!(self, Self::WebSocket(_) | Self::LongPoll(_) | Self::Redirect(_) | Self::Files(_))
+        matches!(self, Self::WebSocket(..) | Self::LongPoll(_) | Self::Redirect(_) | Self::Files(_))
     }
 
-    fn new(service: &node::Service, web: &node::Web, listener: &node::Listener) -> Self {
+    fn new(service: &node::Service, path: &str, Server { web, listener, gates }: &Server<'_>) -> Self {
         match service {
-            node::Service::WebSocket(config) => Self::WebSocket(Arc::new(config.clone())),
+            node::Service::WebSocket(config) => {
+                Self::WebSocket(Arc::new(config.clone()), gates.path(listener, path))
+            }
             node::Service::Json { value, options } => {
                 let text = if options.prettify { format!("{value:#}\n") } else { value.to_string() };
                 Self::Json { text: text.into(), options: *options }
@@ -118,7 +130,10 @@ impl Service {
             node::Service::NodeInfo => Self::NodeInfo,
             node::Service::Metrics => Self::Metrics,
             node::Service::Status => Self::Status(Status::new(listener)),
-            node::Service::LongPoll(config) => Self::LongPoll(LongPolls::new(config, web.client_timeout)),
+            node::Service::LongPoll(config) => {
+                let gate = gates.path(listener, path);
+                Self::LongPoll(LongPolls::new(config, gate, web.client_timeout))
+            }
             // The configuration has none at a root; its paths can stand beside it.
             node::Service::Path(_) => Self::Nothing,
         }
@@ -172,13 +187,14 @@ mod tests {
             ],
         };
         let web = node::Web::new(Paths::default());
-        Routes::new(&paths, &web, &listener)
+        let server = Server { web: &web, listener: &listener, gates: &Gates::default() };
+        Routes::new(&paths, "", &server)
     }
 
     fn find(path: &str) -> Option<(&'static str, Vec<String>)> {
         let routes = routes();
         let found = routes.find(path)?;
-        let kind = if matches!(found.service, Service::WebSocket(_)) { "websocket" } else { "other" };
+        let kind = if matches!(found.service, Service::WebSocket(..)) { "websocket" } else { "other" };
         Some((kind, found.rest))
     }
 

@@ -1,0 +1,320 @@
+//! Cookies by which a browser is known again, and who has logged in with one.
+//!
+//! Owns the values that were handed out at one path, and the file that outlives the process. A value is chance, and knows
+//! nothing; whoever shows one that was never handed out, or not lately, gets a new one. When a client has authenticated,
+//! its cookie stands for it, if `auth.cookie` is configured: the router says so through [`Logins`].
+//!
+//! A browser sends a cookie with the requests of any page. So a cookie only logs in where the request comes from no page,
+//! from a page of the same host, or from one that `allowed_origins` names: a `*` alone names nobody.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use hyper::header::{self, HeaderMap, HeaderValue};
+use serde_json::{Value, json};
+use tracing::warn;
+
+use super::clock::Clock;
+use super::secret::random_text;
+use crate::auth::{Identity, Logins};
+use crate::config::node::{Cookie, CookieStore, SameSite};
+use crate::router::Now;
+
+/// The cookies of one path.
+#[derive(Debug)]
+pub(super) struct Cookies {
+    config: Cookie,
+    clock: Clock,
+    jar: Arc<Mutex<Jar>>,
+    /// The thread that writes the file, until the end.
+    keeper: Mutex<Option<Keeper>>,
+}
+
+/// A thread that writes a file whenever it is woken.
+#[derive(Debug)]
+struct Keeper {
+    wake: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct Jar {
+    /// Values that were handed out, and the order in which they were.
+    issued: BTreeSet<Arc<str>>,
+    order: VecDeque<Arc<str>>,
+    /// value -> who has logged in with it
+    logins: BTreeMap<Arc<str>, Login>,
+}
+
+#[derive(Clone, Debug)]
+struct Login {
+    /// Seconds of the time of day.
+    seen: u64,
+    identity: Identity,
+}
+
+impl Cookies {
+    /// The cookies that a path is configured to have. A file that cannot be read is a problem; one that is not there is
+    /// none.
+    pub fn open(config: &Cookie, clock: Clock) -> Result<Arc<Self>, String> {
+        let mut jar = Jar::default();
+        if let CookieStore::File { path, purge_on_startup: false } = &config.store {
+            jar.logins = read(path).map_err(|reason| format!("{}: {reason}", path.display()))?;
+        }
+        let jar = Arc::new(Mutex::new(jar));
+        let keeper = match &config.store {
+            CookieStore::Memory => None,
+            CookieStore::File { path, .. } => Some(keep(path.clone(), Arc::clone(&jar))?),
+        };
+        let cookies = Self { config: config.clone(), clock, jar, keeper: Mutex::new(keeper) };
+        // Says now, and not at the first login, that the file cannot be written.
+        cookies.save();
+        Ok(Arc::new(cookies))
+    }
+
+    /// The value by which a browser is known, and the header that tells it.
+    pub fn recognize(&self, headers: &HeaderMap) -> io::Result<(Arc<str>, HeaderValue)> {
+        let now = self.now();
+        let mut jar = self.lock();
+        let shown = shown(headers, &self.config.name).find_map(|value| jar.known(value, now, &self.config));
+        let value = match shown {
+            Some(value) => {
+                let is_stale = jar.logins.get_mut(&value).is_some_and(|login| {
+                    let is_stale = now > login.seen + RESOLUTION;
+                    if is_stale {
+                        login.seen = now;
+                    }
+                    is_stale
+                });
+                if is_stale {
+                    self.save();
+                }
+                value
+            }
+            None => {
+                let value: Arc<str> = random_text(self.config.length)?.into();
+                jar.issue(Arc::clone(&value));
+                value
+            }
+        };
+        let header = self.header(&value);
+        Ok((value, header))
+    }
+
+    /// What is configured.
+    pub fn config(&self) -> &Cookie {
+        &self.config
+    }
+
+    /// The same, as authentication sees it.
+    pub fn as_logins(self: Arc<Self>) -> Arc<dyn Logins> {
+        self
+    }
+
+    /// `Set-Cookie`, each time, so that the age counts from the last time.
+    fn header(&self, value: &str) -> HeaderValue {
+        let Cookie { name, max_age, secure, http_strict, same_site, .. } = &self.config;
+        let mut text = format!("{name}={value}; Max-Age={}; Path=/", max_age.as_secs());
+        if *secure {
+            text.push_str("; Secure");
+        }
+        if *http_strict {
+            text.push_str("; HttpOnly");
+        }
+        text.push_str(match same_site {
+            Some(SameSite::Strict) => "; SameSite=Strict",
+            Some(SameSite::Lax) => "; SameSite=Lax",
+            Some(SameSite::None) => "; SameSite=None",
+            None => "",
+        });
+        HeaderValue::from_str(&text).expect("the name of a cookie is a token, its value base64")
+    }
+
+    fn save(&self) {
+        if let Some(keeper) = &*lock(&self.keeper) {
+            // The thread ends with its sender.
+            let _ = keeper.wake.send(());
+        }
+    }
+
+    /// Waits until all that has changed is in the file; what changes later is not.
+    pub fn close(&self) {
+        let keeper = lock(&self.keeper).take();
+        if let Some(Keeper { wake, thread }) = keeper {
+            drop(wake);
+            // It would end in a panic, which ends the process.
+            let _ = thread.join();
+        }
+    }
+
+    fn now(&self) -> u64 {
+        seconds(self.clock.now())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Jar> {
+        lock(&self.jar)
+    }
+}
+
+impl Logins for Cookies {
+    fn login(&self, value: &str, now: Now) -> Option<Identity> {
+        let jar = self.lock();
+        let login = jar.logins.get(value).filter(|login| !login.is_over(seconds(now), &self.config))?;
+        Some(login.identity.clone())
+    }
+
+    fn remember(&self, value: &str, identity: &Identity, now: Now) {
+        let login = Login { seen: seconds(now), identity: identity.clone() };
+        let mut jar = self.lock();
+        if jar.logins.len() >= MAX_LOGINS
+            && let Some((oldest, _)) = jar.logins.iter().min_by_key(|(_, login)| login.seen)
+        {
+            let oldest = Arc::clone(oldest);
+            jar.logins.remove(&oldest);
+        }
+        jar.logins.insert(value.into(), login);
+        self.save();
+    }
+
+    fn forget(&self, value: &str) {
+        if self.lock().logins.remove(value).is_some() {
+            self.save();
+        }
+    }
+}
+
+impl Jar {
+    /// The value, if it was handed out here and is not too old.
+    fn known(&mut self, value: &str, now: u64, config: &Cookie) -> Option<Arc<str>> {
+        if let Some((known, login)) = self.logins.get_key_value(value) {
+            let known = Arc::clone(known);
+            if !login.is_over(now, config) {
+                return Some(known);
+            }
+            self.logins.remove(&known);
+        }
+        self.issued.get(value).cloned()
+    }
+
+    fn issue(&mut self, value: Arc<str>) {
+        if self.issued.len() >= MAX_ISSUED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.issued.remove(&oldest);
+        }
+        self.order.push_back(Arc::clone(&value));
+        self.issued.insert(value);
+    }
+}
+
+impl Login {
+    fn is_over(&self, now: u64, config: &Cookie) -> bool {
+        now > self.seen.saturating_add(config.max_age.as_secs())
+    }
+}
+
+fn seconds(now: Now) -> u64 {
+    now.unix_ns / 1_000_000_000
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic while it is held ends the process: see `panic = "abort"`.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The values of all cookies of a name: there may be one for each path and domain.
+fn shown<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
+    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(move |(key, _)| *key == name).map(|(_, value)| value.trim_matches('"'))
+}
+
+/// The logins of a file.
+fn read(path: &Path) -> Result<BTreeMap<Arc<str>, Login>, String> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(error.to_string()),
+    };
+    let entries: Vec<Value> = match text.trim() {
+        "" => Vec::new(),
+        text => serde_json::from_str(text).map_err(|error| format!("expected cookies, found {error}"))?,
+    };
+    let mut logins = BTreeMap::new();
+    for entry in entries {
+        let text = |key: &str| entry.get(key).and_then(Value::as_str).map(str::to_owned);
+        let login = text("value").zip(text("authrole")).zip(entry.get("seen").and_then(Value::as_u64));
+        let ((value, authrole), seen) = login.ok_or("expected cookies, found something else")?;
+        let identity = Identity {
+            realm: text("realm"),
+            authid: text("authid"),
+            authrole,
+            authmethod: text("authmethod").unwrap_or_default(),
+            authprovider: "cookie".into(),
+            authextra: entry.get("authextra").and_then(Value::as_object).cloned(),
+        };
+        logins.insert(value.into(), Login { seen, identity });
+    }
+    Ok(logins)
+}
+
+/// Starts the thread that writes the file.
+fn keep(path: PathBuf, jar: Arc<Mutex<Jar>>) -> Result<Keeper, String> {
+    let (wake, woken) = channel();
+    let write = move || {
+        while woken.recv().is_ok() {
+            // All that has changed until now is written at once.
+            while woken.try_recv().is_ok() {}
+            let entries = entries(&lock(&jar));
+            if let Err(error) = write(&path, &entries) {
+                warn!("cannot write the cookies to {}: {error}", path.display());
+            }
+        }
+    };
+    let thread = thread::Builder::new().name("cookies".into()).spawn(write);
+    let thread = thread.map_err(|error| format!("the system gives no thread: {error}"))?;
+    Ok(Keeper { wake, thread })
+}
+
+fn entries(jar: &Jar) -> Value {
+    let entry = |(value, Login { seen, identity }): (&Arc<str>, &Login)| {
+        json!({
+            "value": &**value,
+            "seen": seen,
+            "realm": identity.realm,
+            "authid": identity.authid,
+            "authrole": identity.authrole,
+            "authmethod": identity.authmethod,
+            "authextra": identity.authextra,
+        })
+    };
+    jar.logins.iter().map(entry).collect()
+}
+
+/// Replaces the file as a whole, so that half of it is never read.
+fn write(path: &Path, entries: &Value) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&name)?;
+    file.write_all(entries.to_string().as_bytes())?;
+    file.sync_all()?;
+    fs::rename(name, path)
+}
+
+/// Values that nobody has logged in with; the oldest makes room for one more.
+const MAX_ISSUED: usize = 10_000;
+
+/// Cookies that somebody has logged in with; the one that was not shown for longest makes room for one more.
+const MAX_LOGINS: usize = 10_000;
+
+/// Seconds by which the time at which a cookie was shown may be wrong.
+const RESOLUTION: u64 = 3_600;
