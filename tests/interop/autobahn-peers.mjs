@@ -17,7 +17,7 @@ const asIs = (value) => value;
 
 export const autobahnJs = { join };
 
-async function join({ transport, serializer, realm, url, port, path }) {
+async function join({ transport, serializer, realm, url, port, path, login }) {
   const [outgoing, incoming] = serializer === 'json' ? [bytesToText, textToBytes] : [asIs, asIs];
   const serializerOption = { serializers: [new SERIALIZERS[serializer]()] };
   const connection = new autobahn.Connection({
@@ -28,6 +28,7 @@ async function join({ transport, serializer, realm, url, port, path }) {
     ],
     realm,
     max_retries: 0,
+    ...(login && authentication(login)),
     on_user_error: () => {},
   });
   let closed;
@@ -41,7 +42,7 @@ async function join({ transport, serializer, realm, url, port, path }) {
       connection.onclose = (reason, { reason: why, message }) => {
         // It takes a WebSocket that was closed without a code, as its own close does, for a lost one.
         closed({ reason: why ?? reason, message });
-        reject(new Error(`Autobahn|JS could not join: ${reason} ${why} ${message}`));
+        reject(Object.assign(new Error(`Autobahn|JS could not join: ${reason} ${message}`), { error: why }));
       };
       connection.open();
     }),
@@ -114,6 +115,24 @@ async function join({ transport, serializer, realm, url, port, path }) {
       if (connection.isOpen) connection.close();
       return closing;
     },
+  };
+}
+
+/** What the library wants to know in order to authenticate, and what it answers a challenge with. */
+function authentication({ method, authid, secret }) {
+  const { auth_cra: cra, auth_cryptosign: cryptosign, nacl } = autobahn;
+  const pair = method === 'cryptosign' && nacl.sign.keyPair.fromSeed(Uint8Array.from(Buffer.from(secret, 'hex')));
+  const answers = {
+    ticket: () => secret,
+    wampcra: ({ challenge, salt, iterations, keylen }) =>
+      cra.sign(salt ? cra.derive_key(secret, salt, iterations, keylen) : secret, challenge),
+    cryptosign: (extra) => cryptosign.sign_challenge(pair, extra),
+  };
+  return {
+    authmethods: [method],
+    authid,
+    authextra: pair ? { pubkey: cryptosign.public_key(pair) } : {},
+    onchallenge: (_session, method, extra) => answers[method](extra),
   };
 }
 

@@ -1,4 +1,6 @@
 // What the cases ask of every client library, in one form: a client's `join` resolves to a peer.
+// `join` takes where and how to connect, and `login`, where a client is to authenticate: `{ method, authid, secret }`, of
+// which the secret of cryptosign is the seed of a key in hexadecimal digits.
 //
 // A peer has `session` (its id) and `welcome` (`realm`, `authid`, `authrole`, `authmethod`, as far as the library tells),
 // and

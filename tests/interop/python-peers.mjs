@@ -56,7 +56,7 @@ export function startPython(framework) {
   }
 
   return {
-    async join({ transport, serializer, realm, url, port, path }) {
+    async join({ transport, serializer, realm, url, port, path, login }) {
       await within('Python starts', ready.promise, 30_000);
       names += 1;
       const name = names;
@@ -70,7 +70,7 @@ export function startPython(framework) {
         else news.push(what === 'user error' ? fields.text : what);
       });
       const tell = (what, fields) => obey({ peer: name, do: what, ...fields });
-      const welcome = await tell('join', { transport, serializer, realm, url, port, path });
+      const welcome = await tell('join', { transport, serializer, realm, url, port, path, login });
       return {
         session: welcome.session,
         welcome,

@@ -35,6 +35,7 @@ else:
     from twisted.protocols.basic import LineReceiver
 
 from autobahn.wamp import message
+from autobahn.wamp.auth import create_authenticator
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.serializer import CBORSerializer, JsonSerializer, MsgPackSerializer
 from autobahn.wamp.types import (
@@ -88,6 +89,12 @@ def described(error):
     return {"error": f"python: {type(error).__name__}", **payload([str(error)], {})}
 
 
+def authenticator(method, authid, secret):
+    """What the library has for a method."""
+    secrets = {"ticket": "ticket", "wampcra": "secret", "scram": "password", "cryptosign": "privkey"}
+    return create_authenticator(method, authid=authid, **{secrets[method]: secret})
+
+
 class Peer(ApplicationSession):
     """One session and the commands that it takes."""
 
@@ -97,9 +104,26 @@ class Peer(ApplicationSession):
         self.joined = txaio.create_future()
         self.calls = {}
         self.held = {}
+        self.login = command.get("login")
+        self.authenticator = self.login and authenticator(**self.login)
 
     def news(self, what, **fields):
         tell({"peer": self.name, "news": what, **fields})
+
+    def onConnect(self):
+        if self.login is None:
+            super().onConnect()
+        else:
+            method, authid = self.login["method"], self.login["authid"]
+            extra = self.authenticator.authextra
+            self.join(self.config.realm, authmethods=[method], authid=authid, authextra=extra)
+
+    def onChallenge(self, challenge):
+        return self.authenticator.on_challenge(self, challenge)
+
+    def onWelcome(self, welcome):
+        # What it answers is why it does not trust the router.
+        return self.authenticator and self.authenticator.on_welcome(self, welcome.authextra)
 
     def onJoin(self, details):
         txaio.resolve(
@@ -115,6 +139,8 @@ class Peer(ApplicationSession):
 
     def onLeave(self, details):
         self.news("closed", reason=details.reason, message=details.message)
+        if not txaio.is_called(self.joined):
+            txaio.reject(self.joined, ApplicationError(details.reason, details.message))
         self.disconnect()
 
     def onDisconnect(self):

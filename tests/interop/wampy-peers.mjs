@@ -1,19 +1,25 @@
 // wampy as a client of the table, with the `ws` package below it.
 
+import autobahn from 'autobahn';
 import { Wampy } from 'wampy';
 import { CborSerializer } from 'wampy/CborSerializer.js';
+import * as cryptosign from 'wampy/cryptosign.js';
 import { JsonSerializer } from 'wampy/JsonSerializer.js';
 import { MsgpackSerializer } from 'wampy/MsgpackSerializer.js';
+import * as cra from 'wampy/wampcra.js';
 import { WebSocket } from 'ws';
 import { inbox, within } from '../fixtures/wait.mjs';
 import { bytesToText, mapped, PeerError, textToBytes } from './peers.mjs';
+
+// It makes keys, which wampy leaves to others.
+const { nacl } = autobahn;
 
 const SERIALIZERS = { json: JsonSerializer, msgpack: MsgpackSerializer, cbor: CborSerializer };
 const asIs = (value) => value;
 
 export const wampy = { join };
 
-async function join({ serializer, realm, url }) {
+async function join({ serializer, realm, url, login }) {
   const outgoing = serializer === 'json' ? bytesToText : asIs;
   const incoming = { json: textToBytes, msgpack: bigIntsToNumbers, cbor: asIs }[serializer];
   let closed;
@@ -25,6 +31,7 @@ async function join({ serializer, realm, url }) {
     ws: WebSocket,
     serializer: new SERIALIZERS[serializer](),
     autoReconnect: false,
+    ...(login && authentication(login)),
     // The library keeps the reason of a GOODBYE to itself.
     onClose: () => closed({}),
   });
@@ -89,6 +96,22 @@ async function join({ serializer, realm, url }) {
       await client.disconnect();
       return closing;
     },
+  };
+}
+
+/** What the library wants to know in order to authenticate. */
+function authentication({ method, authid, secret }) {
+  const plugins = { ticket: () => () => secret, wampcra: cra.sign, cryptosign: cryptosign.sign };
+  const authextra =
+    method === 'cryptosign'
+      ? { pubkey: cryptosign.bytes2hex(nacl.sign.keyPair.fromSeed(cryptosign.hex2bytes(secret)).publicKey) }
+      : {};
+  return {
+    authid,
+    authmethods: [method],
+    authextra,
+    authMode: 'auto',
+    authPlugins: { [method]: plugins[method](secret) },
   };
 }
 
