@@ -77,7 +77,7 @@ const META_TOPICS: [&str; 12] = [
 ];
 
 /// Those of registrations and subscriptions are both.
-const META_PROCEDURES: [&str; 24] = [
+const META_PROCEDURES: [&str; 28] = [
     "session.count",
     "session.list",
     "session.get",
@@ -87,6 +87,10 @@ const META_PROCEDURES: [&str; 24] = [
     "session.kill_by_authrole",
     "session.kill_all",
     "session.nothing",
+    "session.add_testament",
+    "session.add_testament",
+    "session.add_testament",
+    "session.add_testament",
     "session.add_testament",
     "session.add_testament",
     "session.add_testament",
@@ -244,14 +248,14 @@ fn say(chance: &impl Chance) -> Value {
         54..58 => json!([66, "$next", reference(chance, "registration")]),
         58..73 => call(chance),
         73..86 => answer(chance),
-        86..90 => {
+        86..89 => {
             let mut options = json!({});
             if !chance.one_in(4) {
                 options["mode"] = chance.pick(&["skip", "kill", "killnowait"]).into();
             }
             json!([49, reference(chance, "call"), options])
         }
-        90..97 => call_meta(chance),
+        89..97 => call_meta(chance),
         97 => json!([6, {}, "wamp.close.close_realm"]),
         98 if chance.one_in(2) => match chance.below(6) {
             0 => json!([3, {}, "wamp.close.normal"]),

@@ -140,9 +140,9 @@ impl Settings {
                     rules: Vec::new(),
                     authorizer: Some(Authorizer { name: procedure, is_function, cache_ms }),
                 };
-                let user = asking("user", "a.c", false, 400);
-                let admin = asking("admin", "check", true, 0);
-                let anonymous = asking("anonymous", "check", true, 1_000);
+                let user = asking("user", "check", true, 400);
+                let admin = asking("admin", "a.c", false, 1_000);
+                let anonymous = asking("anonymous", "a.c", false, 0);
                 vec![
                     realm("realm1", vec![open("anonymous"), user, admin]),
                     realm("realm2", vec![anonymous, open("user")]),
