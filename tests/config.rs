@@ -12,7 +12,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use configs::{assert_text, count, files, folder, read, replace};
-use wamplet::auth::authorizer::{Action, Allow, Disclose, Permission, Role};
+use wamplet::auth::Ask;
+use wamplet::auth::authorizer::{Action, Allow, Authorizer, Disclose, Permission, Role};
 use wamplet::config::{
     Config, ConfigError, HistoryRule, Limits, Loaded, OnLeave, Overflow, RealmConfig, Realms, RetentionRule,
     SHOWN, Stats, Store, StoreKind,
@@ -214,6 +215,29 @@ fn statistics_are_off_unless_a_realm_has_them_and_then_have_their_defaults() {
     };
     assert_eq!(set.stats, Some(expected));
     assert_eq!(null.stats, None);
+}
+
+#[test]
+fn a_role_may_have_an_authorizer_a_procedure_or_a_function() {
+    let [realm] = good("authorizer");
+    let ask = Ask::Procedure { uri: "com.example.authorize".into(), realm: None };
+    let expected = [Authorizer { ask: ask.clone(), cache_ms: 60_000 }, Authorizer { ask, cache_ms: 0 }];
+    let authorizers = |realm: &RealmConfig| -> Vec<Authorizer> {
+        realm.roles.iter().filter_map(|role| Some(Authorizer::clone(role.authorizer()?))).collect()
+    };
+    assert_eq!(authorizers(&realm), expected);
+
+    let roles = json!([{ "name": "anonymous", "authorizer": { "type": "function", "create": "decide" } }]);
+    let config = json!({ "realms": [{ "name": "realm1", "roles": roles }] });
+    let config = Config::from_value(&config).expect("a valid configuration").config;
+    let Realms::Named(realms) = &config.realms else { panic!("one realm") };
+    assert_eq!(authorizers(&realms[0]), [Authorizer::new(Ask::Function("decide".into()))]);
+    // Whether there is one, only the program knows.
+    assert_eq!(config.check_functions(|name| name == "decide"), Ok(()));
+    let refused = config.check_functions(|_| false).expect_err("there is none");
+    let sentence = "authorizer of the role 'anonymous' in the realm 'realm1': expected a function of this program, \
+                    found \"decide\"";
+    assert_eq!(refused.to_string(), sentence);
 }
 
 #[test]

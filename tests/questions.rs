@@ -9,7 +9,7 @@ use wamplet::auth::{Ask, Failure};
 use wamplet::config::{Config, Limits, RealmConfig};
 use wamplet::id::Ticket;
 use wamplet::payload::Values;
-use wamplet::router::{Identity, Question, TRUSTED, Transport};
+use wamplet::router::{Question, TRUSTED};
 
 /// A realm in which somebody else decides what anonymous sessions may do.
 fn asking(ask: Ask) -> Wamp {
@@ -26,15 +26,7 @@ fn procedure(uri: &str, realm: Option<&str>) -> Ask {
 
 /// Joins as a session that may do everything.
 fn join_trusted(w: &mut Wamp, realm: &str, callee: Value) -> Peer {
-    let identity = Identity {
-        realm: None,
-        authid: None,
-        authrole: TRUSTED.into(),
-        authmethod: "internal".into(),
-        authprovider: "component".into(),
-        authextra: None,
-    };
-    let peer = w.open_transport(Transport { identity: Some(identity), ..Transport::default() });
+    let peer = w.open_as("authorizer", TRUSTED);
     let mut roles = all_roles();
     roles["callee"]["features"] = callee;
     w.hello(peer, realm, roles)

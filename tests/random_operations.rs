@@ -7,8 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::{Peer, Wamp, named};
 use serde_json::{Value, json};
+use wamplet::auth::Ask;
+use wamplet::auth::authorizer::{Authorizer, Role};
 use wamplet::codec::Serializer;
 use wamplet::config::{Config, Limits, RealmConfig};
+use wamplet::payload::Values;
 
 const CLIENTS: usize = 7;
 
@@ -68,15 +71,30 @@ struct Run {
     clients: Vec<Client>,
     /// Messages heard, by code: proves that the run went everywhere.
     heard: BTreeMap<u64, usize>,
+    /// Who heard what, in order.
+    transcript: Vec<(usize, Value)>,
+    /// How often an authorizer was asked.
+    questions: usize,
 }
 
 impl Run {
     fn new(seed: u64) -> Self {
+        Self::with_role(seed, Role::allow_all("anonymous"))
+    }
+
+    fn with_role(seed: u64, role: Role) -> Self {
         let limits = Limits { subscriptions: 4, registrations: 4, calls: 5, ..Limits::default() };
-        let config = Config { limits, ..named(["realm1", "realm2"].map(RealmConfig::open)) };
+        let realm = |name| RealmConfig { roles: vec![role.clone()], ..RealmConfig::open(name) };
+        let config = Config { limits, ..named(["realm1", "realm2"].map(realm)) };
         let random = SplitMix(seed);
-        let mut run =
-            Self { w: Wamp::with_config(config), random, clients: Vec::new(), heard: BTreeMap::new() };
+        let mut run = Self {
+            w: Wamp::with_config(config),
+            random,
+            clients: Vec::new(),
+            heard: BTreeMap::new(),
+            transcript: Vec::new(),
+            questions: 0,
+        };
         for _ in 0..CLIENTS {
             let client = run.connect();
             run.clients.push(client);
@@ -229,11 +247,27 @@ impl Run {
         self.clients[at] = self.connect();
     }
 
+    /// The authorizer, where there is one, allows everything at once.
+    fn authorize(&mut self) {
+        loop {
+            let questions = self.w.take_questions();
+            if questions.is_empty() {
+                return;
+            }
+            for question in questions {
+                self.questions += 1;
+                self.w.answer(question.ticket, Ok(Values::args([json!(true)])));
+            }
+        }
+    }
+
     /// Everybody reads what came, and checks that it may have come.
     fn hear(&mut self) {
+        self.authorize();
         for at in 0..CLIENTS {
             let peer = self.clients[at].peer;
             for message in self.w.hear_all(peer) {
+                self.transcript.push((at, message.clone()));
                 *self.heard.entry(message[0].as_u64().expect("a code")).or_default() += 1;
                 self.clients[at].understand(&message);
             }
@@ -400,5 +434,21 @@ fn the_invariants_hold_for_random_operations() {
     }
     for code in [2, 3, 6, 8, 17, 33, 35, 36, 50, 65, 67, 68, 69] {
         assert!(heard.get(&code).is_some_and(|count| *count > 20), "code {code} in {heard:?}");
+    }
+}
+
+#[test]
+fn an_authorizer_that_allows_everything_at_once_changes_nothing() {
+    for seed in 0..3 {
+        let dynamic = Role::dynamic("anonymous", Authorizer::new(Ask::Function("decide".into())));
+        let [mut with, mut without] =
+            [dynamic, Role::allow_all("anonymous")].map(|role| Run::with_role(seed, role));
+        for _ in 0..500 {
+            with.step();
+            without.step();
+            assert_eq!(with.transcript, without.transcript, "seed {seed}");
+        }
+        assert!(with.questions > 100 && with.transcript.len() > 200);
+        with.finish();
     }
 }

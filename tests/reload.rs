@@ -4,8 +4,11 @@ mod common;
 
 use common::{Peer, Wamp, all_roles, named};
 use serde_json::json;
-use wamplet::auth::authorizer::{Allow, Permission, Role};
+use wamplet::auth::authorizer::{Allow, Authorizer, Permission, Role};
+use wamplet::auth::{Ask, Failure};
 use wamplet::config::{Config, Limits, OnLeave, RealmConfig, Stats};
+use wamplet::id::Ticket;
+use wamplet::payload::Values;
 use wamplet::router::{Identity, TRUSTED, Transport};
 use wamplet::uri::MatchPolicy;
 
@@ -214,6 +217,103 @@ fn statistics_can_be_switched_on_changed_and_off() {
     assert_eq!(w.router.next_timeout(), None);
     w.lose(alice);
     w.expect_silence();
+}
+
+/// A realm where this function decides what anonymous sessions may do.
+fn asking(function: &str) -> Config {
+    let ask = Ask::Function(function.into());
+    named([realm("realm1", vec![Role::dynamic("anonymous", Authorizer::new(ask))])])
+}
+
+/// The one function that is asked, and its ticket.
+fn asked(w: &mut Wamp) -> (String, Ticket) {
+    let mut questions = w.take_questions();
+    let question = questions.pop().expect("somebody is asked");
+    assert_eq!(questions, []);
+    (question.function, question.ticket)
+}
+
+fn allow() -> Result<Values, Failure> {
+    Ok(Values::args([json!(true)]))
+}
+
+#[test]
+fn what_waits_for_an_authorizer_is_asked_of_the_new_one() {
+    let mut w = Wamp::with_config(asking("old"));
+    let [alice] = w.join("realm1");
+    w.say(alice, json!([32, 1, {}, "com.one"]));
+    w.say(alice, json!([32, 2, {}, "com.two"]));
+    let (_, old) = asked(&mut w);
+    w.reload(asking("new"));
+    w.answer(old, allow());
+    w.expect_silence();
+    for request in 1..=2 {
+        let (function, ticket) = asked(&mut w);
+        assert_eq!(function, "new");
+        w.answer(ticket, allow());
+        w.expect(alice, json!([33, request, "*"]));
+    }
+    w.expect_silence();
+}
+
+#[test]
+fn what_waits_for_an_authorizer_is_decided_by_the_permissions_that_replace_it() {
+    let mut w = Wamp::with_config(asking("old"));
+    let [alice] = w.join("realm1");
+    w.say(alice, json!([32, 1, {}, "com.one"]));
+    w.say(alice, json!([16, 2, { "acknowledge": true }, "com.two"]));
+    let (_, old) = asked(&mut w);
+    let may_publish = Allow { publish: true, ..Allow::default() };
+    w.reload(named([realm("realm1", vec![role("anonymous", may_publish)])]));
+    w.expect_error(alice, 32, 1, "wamp.error.not_authorized");
+    w.expect(alice, json!([17, 2, "*"]));
+    w.answer(old, allow());
+    w.say(alice, json!([16, 3, { "acknowledge": true }, "com.three"]));
+    w.expect(alice, json!([17, 3, "*"]));
+    assert_eq!(w.take_questions(), []);
+    assert_eq!(w.router.next_timeout(), None);
+    // And back again.
+    w.reload(asking("new"));
+    w.say(alice, json!([32, 4, {}, "com.one"]));
+    let (_, new) = asked(&mut w);
+    w.answer(new, allow());
+    w.expect(alice, json!([33, 4, "*"]));
+    w.expect_silence();
+}
+
+#[test]
+fn who_loses_role_or_realm_gives_up_what_waits_for_its_authorizer() {
+    let without_role = || named([realm("realm1", vec![Role::allow_all("backend")])]);
+    for (config, reason) in [
+        (without_role(), "wamp.close.killed"),
+        (named([RealmConfig::open("realm2")]), "wamp.close.close_realm"),
+    ] {
+        let mut w = Wamp::with_config(asking("old"));
+        let [alice] = w.join("realm1");
+        w.say(alice, json!([32, 1, {}, "com.one"]));
+        let (_, old) = asked(&mut w);
+        w.reload(config);
+        w.expect(alice, json!([6, { "message": "*" }, reason]));
+        w.answer(old, allow());
+        w.say(alice, json!([6, {}, "wamp.close.goodbye_and_out"]));
+        w.expect_silence();
+        assert_eq!(w.router.next_timeout(), None);
+    }
+}
+
+#[test]
+fn what_authorizers_have_decided_is_forgotten() {
+    let mut w = Wamp::with_config(asking("decide"));
+    let [alice] = w.join("realm1");
+    let remember = || Ok(Values::args([json!({ "allow": true, "cache": true })]));
+    w.publish(alice, 1, "com.one");
+    let (_, ticket) = asked(&mut w);
+    w.answer(ticket, remember());
+    w.publish(alice, 2, "com.one");
+    assert_eq!(w.take_questions(), []);
+    w.reload(asking("decide"));
+    w.publish(alice, 3, "com.one");
+    asked(&mut w);
 }
 
 #[test]

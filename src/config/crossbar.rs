@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::ask;
 use super::auth::AuthReader;
 use super::cursor::{Cursor, Key, Object, Report, quote};
 use super::error::ConfigError;
@@ -24,7 +25,7 @@ use super::{
     StoreKind,
 };
 use crate::auth::Methods;
-use crate::auth::authorizer::{Allow, Disclose, Permission, Role};
+use crate::auth::authorizer::{Allow, Authorizer, Disclose, Permission, Role};
 use crate::uri::{self, MatchPolicy, UriCheck};
 
 /// Reads a whole configuration for a router that has neither listeners nor processes.
@@ -39,6 +40,8 @@ pub(super) fn read(value: &Value) -> Result<Loaded, ConfigError> {
 
 /// The keys around the realms, which are served by some routers and not by others.
 pub(super) struct Keys {
+    /// Whether a program may hold the router, whose functions can be named.
+    pub functions: bool,
     pub config: [(&'static str, Key); 9],
     pub workers: [(&'static str, Key); 7],
     pub router: [(&'static str, Key); 8],
@@ -313,11 +316,23 @@ impl Reader<'_> {
     fn role(&mut self, role: &Cursor<'_>, names: &mut Paths) -> Option<Role> {
         let object = role.object(&ROLE_KEYS, self.report)?;
         let name = self.name(&object, names, "role", ROLE_NAME, |name| !name.is_empty() && name != TRUSTED);
-        if object.get("authorizer").is_some() {
-            return None;
+        let Some(authorizer) = object.get("authorizer") else {
+            if let Some(lifetime) = object.get("authorizer_cache_ms") {
+                lifetime.problem_found::<()>("\"authorizer\" beside it", "none", self.report);
+            }
+            let permissions = self.permissions(&object.required("permissions"));
+            return Some(Role::new(name?, permissions?));
+        };
+        if object.get("permissions").is_some() {
+            return role.problem_found("either \"permissions\" or \"authorizer\"", "both", self.report);
         }
-        let permissions = self.permissions(&object.required("permissions"));
-        Some(Role::new(name?, permissions?))
+        let ask = ask::read(&authorizer, self.keys.functions, self.uri_length, self.report);
+        let lifetime = object.get("authorizer_cache_ms");
+        let cache_ms = lifetime.and_then(|lifetime| lifetime.integer(0, A_DAY_MS, self.report));
+        Some(Role::dynamic(
+            name?,
+            Authorizer { ask: ask?, cache_ms: cache_ms.unwrap_or(Authorizer::CACHE_MS) },
+        ))
     }
 
     /// The name of a realm or role, unless another one has it.
@@ -485,9 +500,11 @@ const URI_WILDCARD: &str = "a wildcard without white space and \"#\"";
 /// Rated messages, or seconds (of which this is 31 years).
 pub(super) const MAX_TRIGGER: u64 = 1_000_000_000;
 pub(super) const MAX_RATED_SIZE: u64 = 1 << 30;
+pub(super) const A_DAY_MS: u64 = 86_400_000;
 
 /// A router in a tab, or in a program that holds it.
 static IN_PROCESS: Keys = Keys {
+    functions: true,
     config: [
         ("$schema", Key::Served),
         ("version", Key::Served),
@@ -604,12 +621,13 @@ pub(super) const URI_CHECKS: [(&str, UriCheck); 2] =
 pub(super) const ON_LEAVE: [(&str, OnLeave); 2] =
     [("session", OnLeave::Session), ("session_authid_authrole", OnLeave::SessionAuthidAuthrole)];
 
-pub(super) const ROLE_KEYS: [(&str, Key); 4] = [
+pub(super) const ROLE_KEYS: [(&str, Key); 5] = [
     ("name", Key::Served),
     ("id", Key::Served),
     ("permissions", Key::Served),
-    // Not a warning: without its authorizer the role could do other things than with it.
-    ("authorizer", Key::Refused("\"permissions\" in its place (dynamic authorizers are not served yet)")),
+    ("authorizer", Key::Served),
+    // wamplet's own.
+    ("authorizer_cache_ms", Key::Served),
 ];
 
 pub(super) const PERMISSION_KEYS: [(&str, Key); 10] = [
@@ -659,9 +677,9 @@ pub(super) const LIMITS: [(&str, u64, SetLimit); 23] = [
     ("history_length", 1 << 30, |limits, value| limits.history_length = value as usize),
     ("events_at_once", 1_000_000, |limits, value| limits.events_at_once = value as usize),
     // A day. Whoever wants none at all does not want a limit.
-    ("answer_timeout_ms", 86_400_000, |limits, value| limits.answer_timeout_ms = value),
-    ("hello_timeout_ms", 86_400_000, |limits, value| limits.hello_timeout_ms = value),
-    ("goodbye_timeout_ms", 86_400_000, |limits, value| limits.goodbye_timeout_ms = value),
+    ("answer_timeout_ms", A_DAY_MS, |limits, value| limits.answer_timeout_ms = value),
+    ("hello_timeout_ms", A_DAY_MS, |limits, value| limits.hello_timeout_ms = value),
+    ("goodbye_timeout_ms", A_DAY_MS, |limits, value| limits.goodbye_timeout_ms = value),
     ("queue_length", 1 << 30, |limits, value| limits.queue_length = value as usize),
 ];
 

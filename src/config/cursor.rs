@@ -36,6 +36,10 @@ impl<'a> Cursor<'a> {
         matches!(self.value, None | Some(Value::Null))
     }
 
+    pub fn is_object(&self) -> bool {
+        matches!(self.value, Some(Value::Object(_)))
+    }
+
     /// The value as an object, whatever keys it has.
     pub fn any_object(&self, report: &mut Report) -> Option<Object<'a>> {
         let Some(Value::Object(map)) = self.value else { return self.problem("an object", report) };

@@ -181,6 +181,8 @@ fn process_environment(name: &str) -> Option<String> {
 
 /// The keys around the realms of a node.
 pub(super) static NODE: Keys = Keys {
+    // The router is the whole program.
+    functions: false,
     config: [
         ("$schema", Key::Served),
         ("version", Key::Served),

@@ -4,6 +4,7 @@
 //! [`authorizer`](crate::auth::authorizer). What the native router serves beside realms, and how a file of it is read, is
 //! in `node`.
 
+mod ask;
 mod auth;
 #[cfg(feature = "native")]
 mod cookie;
@@ -36,7 +37,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::auth::Methods;
+use crate::auth::{Ask, Methods};
 use crate::auth::authorizer::Role;
 use crate::codec::DecodeLimits;
 use crate::uri::{MatchPolicy, UriCheck};
@@ -72,6 +73,37 @@ impl Config {
     /// The same from JSON text.
     pub fn from_json(text: &str) -> Result<Loaded, ConfigError> {
         Self::from_value(&json::parse(text)?)
+    }
+}
+
+impl Config {
+    /// The functions of the program that the configuration names, each as often as it does, and where it does.
+    fn functions(&self) -> impl Iterator<Item = (&RealmConfig, &Role, &str)> {
+        let realms = match &self.realms {
+            Realms::Any => &[][..],
+            Realms::Named(realms) => realms,
+        };
+        realms.iter().flat_map(|realm| {
+            realm.roles.iter().filter_map(move |role| match &role.authorizer()?.ask {
+                Ask::Function(name) => Some((realm, role, &**name)),
+                Ask::Procedure { .. } => None,
+            })
+        })
+    }
+
+    /// Refuses a configuration that names functions that the program does not have: what they would decide would fail.
+    pub fn check_functions(&self, has: impl Fn(&str) -> bool) -> Result<(), ConfigError> {
+        let problem = |(realm, role, name): (&RealmConfig, &Role, &str)| Problem {
+            path: format!("authorizer of the role '{}' in the realm '{}'", role.name(), realm.name),
+            expected: "a function of this program".to_owned(),
+            found: cursor::quote(name),
+            did_you_mean: None,
+        };
+        let mut problems: Vec<Problem> =
+            self.functions().filter(|(.., name)| !has(name)).map(problem).collect();
+        let more = problems.len().saturating_sub(SHOWN);
+        problems.truncate(SHOWN);
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError::Invalid { problems, more }) }
     }
 }
 

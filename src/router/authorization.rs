@@ -227,7 +227,11 @@ impl<P: Payload> Router<P> {
     /// decisions. Those that are still thought about are not remembered either.
     pub fn purge_decisions(&mut self, realm: &str, authid: Option<&str>) -> usize {
         let realm = self.realm_names.get(realm).and_then(|index| self.realms.get_mut(*index as usize));
-        realm.map_or(0, |realm| realm.decisions.purge(authid))
+        realm.map_or(0, |realm| {
+            let count = realm.decisions.count(authid);
+            realm.decisions.purge(authid);
+            count
+        })
     }
 
     /// Whether a message need not wait: nobody has to be asked, or the answer is known, which is then the verdict. What

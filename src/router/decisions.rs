@@ -69,15 +69,19 @@ impl Decisions {
         self.decided.insert(key, end_ms.min(u64::MAX >> BITS) << BITS | allow | disclose);
     }
 
-    /// Forgets what was decided about the sessions of this authid, or about all; answers how many decisions.
-    pub(crate) fn purge(&mut self, authid: Option<&str>) -> usize {
+    /// How many decisions there are about the sessions of this authid, or about all.
+    pub(crate) fn count(&self, authid: Option<&str>) -> usize {
+        let Some(prefix) = authid.map(prefix) else { return self.decided.len() };
+        self.decided.keys().filter(|key| key.starts_with(&*prefix)).count()
+    }
+
+    /// Forgets these.
+    pub(crate) fn purge(&mut self, authid: Option<&str>) {
         self.purges += 1;
-        let before = self.decided.len();
         match authid.map(prefix) {
             Some(prefix) => self.decided.retain(|key, _| !key.starts_with(&*prefix)),
             None => self.decided.clear(),
         }
-        before - self.decided.len()
     }
 
     /// How often it was purged until now.

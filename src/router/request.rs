@@ -8,7 +8,7 @@ use super::context::own_payload;
 use super::dealer::{Call, Caller};
 use super::fault::{self, Fault, Refusal, limit_exceeded, refuse, too_long};
 use super::meta_api::changes::Held;
-use super::meta_api::{self, Effect, MetaCall};
+use super::meta_api::{self, CLEAR_RETAINED, Effect, MetaCall, PURGE};
 use super::outbox::Outbox;
 use super::session::{Announced, Joined};
 use super::{Now, Router};
@@ -294,7 +294,7 @@ impl<P: Payload> Router<P> {
         }
         let decision = self.authorize(key, procedure, MatchPolicy::Exact, Action::Call)?;
         // A catch-all registration does not answer in the router's name.
-        if uri::is_reserved(procedure) || procedure == meta_api::CLEAR_RETAINED {
+        if is_of_router(procedure) {
             return self.call_meta(key, request, procedure, &payload, now, outbox);
         }
         let disclose = options.disclose_me || decision.disclose;
@@ -341,6 +341,10 @@ impl<P: Payload> Router<P> {
             Some(Effect::ClearRetained { topic, policy }) => {
                 realm.broker.clear_retained(&topic, policy, cx.outbox);
             }
+            Some(Effect::PurgeDecisions { authid }) => {
+                let (realm, _) = self.realm_of(key, now, outbox);
+                realm.decisions.purge(authid.as_deref());
+            }
             Some(Effect::Kill(kill)) => self.kill(kill, now, outbox),
             Some(Effect::RemoveCallee { registration, callee, reason }) => {
                 self.remove_callee(registration, callee, reason.as_deref(), now, outbox);
@@ -373,6 +377,9 @@ impl<P: Payload> Router<P> {
         check_uri(uri, policy, check, self.limits.uri_length)?;
         if let Action::Publish | Action::Register = action {
             refuse_reserved(uri)?;
+        }
+        if action == Action::Register && is_of_router(uri) {
+            return Err(refuse(fault::INVALID_URI, format!("'{uri}' is a procedure of the router")));
         }
         Ok(())
     }
@@ -491,6 +498,11 @@ pub(super) fn refuse_reserved(uri: &str) -> Result<(), Refusal> {
         return Err(Refusal::new(fault::INVALID_URI, text));
     }
     Ok(())
+}
+
+/// Whether the router itself answers calls of this procedure, or nobody does.
+fn is_of_router(procedure: &str) -> bool {
+    uri::is_reserved(procedure) || procedure == PURGE || procedure == CLEAR_RETAINED
 }
 
 /// Whether a PUBLISH may name so many receivers.

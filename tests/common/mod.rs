@@ -126,24 +126,29 @@ impl Wamp {
         self.hello(peer, realm, roles)
     }
 
-    /// Joins with this authid and role, which the driver gives, and all roles of a client.
+    /// Joins with another serializer.
+    pub fn join_with(&mut self, realm: &str, serializer: Serializer) -> Peer {
+        let peer = self.open_with(serializer);
+        self.hello(peer, realm, all_roles())
+    }
+
+    /// Joins as this principal, which the driver vouches for.
     pub fn join_as(&mut self, realm: &str, authid: &str, authrole: &str) -> Peer {
+        let peer = self.open_as(authid, authrole);
+        self.hello(peer, realm, all_roles())
+    }
+
+    /// Opens a transport of this principal, which the driver vouches for.
+    pub fn open_as(&mut self, authid: &str, authrole: &str) -> Peer {
         let identity = Identity {
-            realm: Some(realm.into()),
+            realm: None,
             authid: Some(authid.into()),
             authrole: authrole.into(),
             authmethod: "internal".into(),
             authprovider: "component".into(),
             authextra: None,
         };
-        let peer = self.open_transport(Transport { identity: Some(identity), ..Transport::default() });
-        self.hello(peer, realm, all_roles())
-    }
-
-    /// Joins with another serializer.
-    pub fn join_with(&mut self, realm: &str, serializer: Serializer) -> Peer {
-        let peer = self.open_with(serializer);
-        self.hello(peer, realm, all_roles())
+        self.open_transport(Transport { identity: Some(identity), ..Transport::default() })
     }
 
     /// The peer sends a message.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{any, choice, described, flag, integer, list, object, power_of_two, reference, text};
+use crate::auth::authorizer::Authorizer;
 use crate::config::crossbar::{self, LIMITS, OVERFLOWS};
 use crate::config::{Limits, RetentionRule, Stats};
 
@@ -154,9 +155,9 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
             ),
         ],
     );
-    let role = object(
+    let mut role = object(
         &crossbar::ROLE_KEYS,
-        &["name", "permissions"],
+        &["name"],
         vec![
             (
                 "name",
@@ -170,8 +171,25 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
                     "Rules. The most specific one that matches decides; none denies.",
                 ),
             ),
+            (
+                "authorizer",
+                text("The procedure that decides, in the place of permissions: a URI in the same realm."),
+            ),
+            (
+                "authorizer_cache_ms",
+                integer(
+                    0,
+                    crossbar::A_DAY_MS,
+                    Authorizer::CACHE_MS,
+                    "Milliseconds for which a decision of the authorizer that says \"cache\" is remembered; 0 is never.",
+                ),
+            ),
         ],
     );
+    let has = |key: &str| json!({ "required": [key], "properties": { key: { "not": { "type": "null" } } } });
+    role["oneOf"] = json!([has("permissions"), has("authorizer")]);
+    role["if"] = has("authorizer_cache_ms");
+    role["then"] = has("authorizer");
     vec![
         ("limits", described(object(&crossbar::LIMIT_KEYS, &[], limit_fields), "What a client may use up.")),
         ("realm", realm),

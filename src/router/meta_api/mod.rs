@@ -6,6 +6,7 @@
 //! [`changes`], those about sessions in [`sessions`].
 //! [wamp: advanced/meta_api_*, advanced/pubsub_testament]
 
+mod authorization;
 pub(crate) mod changes;
 mod history;
 pub(crate) mod registrations;
@@ -51,6 +52,7 @@ pub(crate) struct Answer {
 /// What happens behind the answer.
 #[derive(Debug)]
 pub(crate) enum Effect {
+    PurgeDecisions { authid: Option<String> },
     ClearRetained { topic: String, policy: MatchPolicy },
     Kill(sessions::Kill),
     RemoveCallee { registration: RegistrationId, callee: SessionKey, reason: Option<String> },
@@ -85,10 +87,14 @@ pub(crate) fn handler<P: Payload>(procedure: &str) -> Option<Handler<P>> {
         "wamp.subscription.remove_subscriber" => subscriptions::remove_subscriber,
         "wamp.subscription.get_events" => history::get_events,
         CLEAR_RETAINED => history::clear_retained,
+        PURGE => authorization::purge,
         _ => return None,
     };
     Some(handler)
 }
+
+/// Forgets what authorizers have decided; the specification has no procedure for it.
+pub(crate) const PURGE: &str = "wamplet.authorization.purge";
 
 /// Forgets retained events; the specification has no procedure for it.
 pub(crate) const CLEAR_RETAINED: &str = "wamplet.retention.clear";
