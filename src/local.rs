@@ -2,7 +2,8 @@
 //!
 //! Owns the client's half of WAMP for one in-process session: request ids, replies as futures, events and invocations
 //! as streams. The router runs inside the caller's call, so there is nothing to spawn. Only timers need a driver: sleep
-//! until [`LocalRouter::next_timeout`], then call [`LocalRouter::handle_timeout`].
+//! until [`LocalRouter::next_timeout`], then call [`LocalRouter::handle_timeout`]. So do functions that decide who may do
+//! what: [`LocalRouter::with_decider`].
 //!
 //! ```
 //! use futures::StreamExt;
@@ -25,24 +26,26 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 
-use futures::Stream;
 use futures::channel::{mpsc, oneshot};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, Stream, StreamExt};
 use serde_json::json;
 
-use crate::auth::Identity;
+use crate::auth::{self, Decider, Identity};
 use crate::codec::{self, DecodeLimits, Serializer};
-use crate::config::Config;
-use crate::id::{PublicationId, RegistrationId, RequestId, SessionId, SessionKey, SubscriptionId};
+use crate::config::{Config, ConfigError};
+use crate::id::{PublicationId, RegistrationId, RequestId, SessionId, SessionKey, SubscriptionId, Ticket};
 use crate::message::{
     CallOptions, Dict, Message, MessageType, Passthru, PublishOptions, RegisterOptions, SubscribeOptions,
     YieldOptions,
 };
 use crate::payload::{EncodedPayload, Payload, Values};
-use crate::router::{Action, Now, Outbox, Router, Transport};
+use crate::router::{Action, Now, Outbox, Question, Router, Transport};
 use crate::store::{self, EventStore, StoreError};
 
 /// A router in this process. Clones are handles to the same router.
@@ -112,6 +115,8 @@ struct Host {
     store: Option<Box<dyn EventStore>>,
     /// For the invocations, which answer later.
     this: Weak<Mutex<Self>>,
+    /// To the functions of the program, if it has any.
+    questions: Option<mpsc::UnboundedSender<Question>>,
 }
 
 /// The client's half of a session.
@@ -133,8 +138,82 @@ enum Reply {
 }
 
 impl LocalRouter {
-    /// A router for `config`, with one seed for all chance and a clock that answers the time.
+    /// A router for `config`, with one seed for all chance and a clock that answers the time. It has no functions:
+    /// where the configuration wants one to decide, requests fail.
     pub fn new(config: Config, seed: [u8; 32], clock: impl Fn() -> Now + Send + 'static) -> Self {
+        Self::with_questions(config, seed, clock, None)
+    }
+
+    /// The same with functions that decide where the configuration names one of them, and what asks them. It must be
+    /// polled as long as they are to answer, and ends with the router:
+    ///
+    /// ```
+    /// use std::pin::pin;
+    ///
+    /// use futures::executor::block_on;
+    /// use futures::future::{Either, select};
+    /// use serde_json::json;
+    /// use wamplet::auth::Functions;
+    /// use wamplet::config::Config;
+    /// use wamplet::local::LocalRouter;
+    /// use wamplet::payload::Values;
+    /// use wamplet::router::Now;
+    ///
+    /// let config = r#"{ "realms": [{ "name": "realm1", "roles": [
+    ///     { "name": "anonymous", "authorizer": { "type": "function", "create": "nobody" } }
+    /// ] }] }"#;
+    /// let config = Config::from_json(config).expect("a valid configuration").config;
+    /// let nobody = Functions::default().with("nobody", |_| async { Ok(Values::args([json!(false)])) });
+    /// let (router, deciding) =
+    ///     LocalRouter::with_decider(config, [7; 32], Now::default, nobody).expect("there is this function");
+    /// let alice = router.join("realm1").expect("there is this realm");
+    /// let subscribing = pin!(async { alice.subscribe("com.example.topic").await.err() });
+    /// // A program would spawn it.
+    /// let Either::Left((refused, _)) = block_on(select(subscribing, pin!(deciding))) else {
+    ///     panic!("it goes on as long as the router");
+    /// };
+    /// assert_eq!(refused.expect("nobody may").error, "wamp.error.not_authorized");
+    /// ```
+    ///
+    /// # Errors
+    /// The configuration names a function that there is not.
+    pub fn with_decider(
+        config: Config,
+        seed: [u8; 32],
+        clock: impl Fn() -> Now + Send + 'static,
+        decider: impl Decider + 'static,
+    ) -> Result<(Self, impl Future<Output = ()> + Send), ConfigError> {
+        config.check_functions(|name| decider.has(name))?;
+        let (sender, mut questions) = mpsc::unbounded();
+        let router = Self::with_questions(config, seed, clock, Some(sender));
+        let host = Arc::downgrade(&router.0);
+        let mut thinking = FuturesUnordered::new();
+        let deciding = poll_fn(move |cx| {
+            loop {
+                match questions.poll_next_unpin(cx) {
+                    Poll::Ready(Some(Question { ticket, function, values })) => {
+                        let answer = decider.decide(&function, values);
+                        thinking.push(answer.map(move |answer| (ticket, answer)));
+                    }
+                    Poll::Ready(None) => return Poll::Ready(()),
+                    Poll::Pending => break,
+                }
+            }
+            while let Poll::Ready(Some((ticket, answer))) = thinking.poll_next_unpin(cx) {
+                let Some(host) = host.upgrade() else { return Poll::Ready(()) };
+                lock(&host).answer(ticket, answer);
+            }
+            Poll::Pending
+        });
+        Ok((router, deciding))
+    }
+
+    fn with_questions(
+        config: Config,
+        seed: [u8; 32],
+        clock: impl Fn() -> Now + Send + 'static,
+        questions: Option<mpsc::UnboundedSender<Question>>,
+    ) -> Self {
         Self(Arc::new_cyclic(|this| {
             Mutex::new(Host {
                 router: Router::new(config, seed),
@@ -143,6 +222,7 @@ impl LocalRouter {
                 clients: BTreeMap::new(),
                 store: None,
                 this: Weak::clone(this),
+                questions,
             })
         }))
     }
@@ -436,6 +516,24 @@ impl Host {
         self.deliver();
     }
 
+    fn answer(&mut self, ticket: Ticket, answer: Result<Values, auth::Failure>) {
+        let now = (self.clock)();
+        self.router.handle_answer(ticket, answer, now, &mut self.outbox);
+        self.deliver();
+    }
+
+    /// Has the functions of the program asked what the router wants to know of them.
+    fn ask(&mut self) {
+        for question in self.outbox.take_questions() {
+            let ticket = question.ticket;
+            let asked = self.questions.as_ref().is_some_and(|to| to.unbounded_send(question).is_ok());
+            if !asked {
+                let text = "nobody asks the functions of this program";
+                self.answer(ticket, Err(auth::Failure::new("wamp.error.no_such_procedure", text)));
+            }
+        }
+    }
+
     /// Gives every client what the router has for it.
     fn deliver(&mut self) {
         if let Some(store) = &mut self.store {
@@ -444,6 +542,7 @@ impl Host {
                 store.write(records);
             }
         }
+        self.ask();
         let limits = DecodeLimits::default();
         let mut slow = Vec::new();
         let mut ended = Vec::new();

@@ -27,7 +27,7 @@ pub use self::authenticator::Authenticator;
 pub use self::certificate::{Certificate, Fingerprint, Fingerprints};
 pub use self::cookie::{Logins, MemoryLogins};
 pub use self::cryptosign::AuthorizedKeys;
-pub use self::decider::{Ask, Decider, Deciding, Failure};
+pub use self::decider::{Ask, Decider, Deciding, Failure, Functions};
 pub use self::exchange::Exchange;
 pub use self::identity::{ANONYMOUS, Grant, Identity, TRUSTED};
 pub use self::methods::{Channel, Denial, Hello, Methods, Step};

@@ -136,7 +136,7 @@ fn run_start(start: &Start) -> Result<(), Failure> {
         tracing::warn!("{warning}");
     }
     let threads = start.threads.map_or_else(native::default_threads, usize::from);
-    native::run(&node, &native::Options { source, threads }).map_err(Failure::Run)
+    native::run(&node, &native::Options { source, threads, decider: None }).map_err(Failure::Run)
 }
 
 fn check(file: Option<PathBuf>) -> Result<(), Failure> {

@@ -174,12 +174,12 @@ impl Reader<'_> {
                 self.report.warn(worker.path(), message);
                 None
             }
-            Key::Served | Key::Refused(_) if kind.is("router") => {
+            _ if kind.is("router") => {
                 object.check_keys(&self.keys.router, self.report);
                 object.get("realms")
             }
             // Without realms; whoever serves it reads it.
-            Key::Served | Key::Refused(_) => None,
+            _ => None,
         }
     }
 

@@ -37,8 +37,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::auth::{Ask, Methods};
 use crate::auth::authorizer::Role;
+use crate::auth::{Ask, Methods};
 use crate::codec::DecodeLimits;
 use crate::uri::{MatchPolicy, UriCheck};
 

@@ -17,12 +17,15 @@ use super::clock::Clock;
 use super::flusher;
 use super::gate::Gates;
 use super::outgoing::{Peer, QueueLimits, Queued};
+use crate::auth::Decider;
 use crate::config::node;
 use crate::config::{Config, Limits};
 use crate::id::SessionKey;
 use crate::message::MessageType;
 use crate::payload::EncodedPayload;
-use crate::router::{Action, Close, News, Now, OpenRefused, Outbox, RealmCounters, Router, Transport};
+use crate::router::{
+    Action, Close, News, Now, OpenRefused, Outbox, Question, RealmCounters, Router, Transport,
+};
 use crate::store::{self, EventStore, StoreError};
 
 /// The router of a process, shared by all connections.
@@ -31,6 +34,10 @@ pub struct Hub {
     clock: Clock,
     limits: Limits,
     core: Mutex<Core>,
+    /// The functions that the configuration may name.
+    decider: Option<Arc<dyn Decider>>,
+    /// There are questions for them.
+    asked: Notify,
     /// The router has something to do earlier than the timer task knows.
     earlier: Notify,
     /// A transport was closed.
@@ -62,6 +69,7 @@ struct Core {
     overflowed: Vec<SessionKey>,
     /// What is to be logged when the lock is let go.
     happened: Vec<Happened>,
+    questions: Vec<Question>,
     /// When the timer task wakes, in the router's milliseconds.
     wakes_at: u64,
     store: Option<Box<dyn EventStore>>,
@@ -86,10 +94,11 @@ pub(super) struct Counters {
 }
 
 impl Hub {
-    /// A router for `config`, with 32 bytes of chance; what it keeps is gone when it ends.
-    pub fn new(config: Config, seed: [u8; 32]) -> Arc<Self> {
+    /// A router for `config`, with 32 bytes of chance, and the functions that decide where the configuration says so; what
+    /// it keeps is gone when it ends.
+    pub fn new(config: Config, seed: [u8; 32], decider: Option<Arc<dyn Decider>>) -> Arc<Self> {
         let core = Core::new(config, seed);
-        Self::around(core, Clock::start())
+        Self::around(core, decider, Clock::start())
     }
 
     /// A router that has the events again that are in the store, and writes new ones there.
@@ -99,20 +108,23 @@ impl Hub {
     pub fn with_store(
         config: Config,
         seed: [u8; 32],
+        decider: Option<Arc<dyn Decider>>,
         mut store: Box<dyn EventStore>,
     ) -> Result<Arc<Self>, StoreError> {
         let clock = Clock::start();
         let mut core = Core::new(config, seed);
         store::restore(&mut core.router, &mut *store, clock.now(), &mut core.outbox)?;
         core.store = Some(store);
-        Ok(Self::around(core, clock))
+        Ok(Self::around(core, decider, clock))
     }
 
-    fn around(core: Core, clock: Clock) -> Arc<Self> {
+    fn around(core: Core, decider: Option<Arc<dyn Decider>>, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             clock,
             limits: core.router.limits().clone(),
             core: Mutex::new(core),
+            decider,
+            asked: Notify::new(),
             earlier: Notify::new(),
             closed: Notify::new(),
             ending: watch::Sender::new(false),
@@ -270,6 +282,26 @@ impl Hub {
         }
     }
 
+    /// Asks the functions of the program what the router wants to know of them. Runs as long as the router.
+    pub(super) async fn run_questions(self: Arc<Self>) {
+        let Some(decider) = &self.decider else { return };
+        loop {
+            self.asked.notified().await;
+            let questions = std::mem::take(&mut self.lock().questions);
+            for Question { ticket, function, values } in questions {
+                let answer = decider.decide(&function, values);
+                let hub = Arc::clone(&self);
+                tokio::spawn(async move {
+                    // The router does not wait any longer.
+                    let patience = Duration::from_millis(hub.limits.answer_timeout_ms);
+                    if let Ok(answer) = tokio::time::timeout(patience, answer).await {
+                        hub.input(|router, now, outbox| router.handle_answer(ticket, answer, now, outbox));
+                    }
+                });
+            }
+        }
+    }
+
     /// Says GOODBYE to all, and waits until everybody has gone, at most as long as the router gives them.
     pub async fn shut_down(&self, at_most: Duration) {
         self.ending.send_replace(true);
@@ -324,6 +356,9 @@ impl Hub {
             let mut core = self.lock();
             let answer = act(&mut core, now, touched);
             self.rearm(&mut core);
+            if !core.questions.is_empty() {
+                self.asked.notify_one();
+            }
             (answer, std::mem::take(&mut core.happened))
         });
         for happened in happened {
@@ -349,6 +384,7 @@ impl Hub {
                 let peer = core.peers[key.index as usize].as_ref().map(|(_, peer)| Arc::clone(peer));
                 core.happened.push(Happened::News(news, peer));
             }
+            core.questions.append(&mut core.outbox.take_questions());
             if core.outbox.is_empty() {
                 return;
             }
@@ -404,6 +440,7 @@ impl Core {
             peers: Vec::new(),
             overflowed: Vec::new(),
             happened: Vec::new(),
+            questions: Vec::new(),
             wakes_at: u64::MAX,
             store: None,
         }

@@ -19,8 +19,9 @@ use super::rawsocket::{self, Doorway};
 use super::store::NodeStore;
 use super::stream::{PeerInfo, Stream};
 use super::threads::{Threads, runtime};
+use crate::auth::Decider;
 use crate::config::node::{self, LoadedNode, Node};
-use crate::config::{Realms, Store, StoreKind};
+use crate::config::{Config, ConfigError, Realms, Store, StoreKind};
 use crate::router::Identity;
 use crate::store::StoreError;
 
@@ -31,6 +32,8 @@ pub struct Options {
     pub source: Option<PathBuf>,
     /// Threads on which connections run. Default [`default_threads`](super::default_threads).
     pub threads: usize,
+    /// The functions that a configuration which was not read from a file may name. Default none.
+    pub decider: Option<Arc<dyn Decider>>,
 }
 
 /// Why a node does not run.
@@ -41,6 +44,9 @@ pub enum RunError {
     /// Kept events cannot be had.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It names functions that the program does not have.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     #[error("the system gives no {0}: {1}")]
     System(&'static str, #[source] io::Error),
 }
@@ -50,6 +56,7 @@ pub enum RunError {
 /// At SIGHUP the configuration is read anew: roles, permissions and statistics change without dropping a session;
 /// listeners and children do not change. A file with a problem is refused and the old configuration stays.
 pub fn run(node: &Node, options: &Options) -> Result<(), RunError> {
+    check_functions(&node.config, options)?;
     if let Err(reason) = rlimit::increase_nofile_limit(u64::MAX) {
         warn!("the number of open files stays as it is: {reason}");
     }
@@ -74,9 +81,10 @@ async fn serve(node: &Node, options: &Options, seed: [u8; 32], threads: Threads)
         info!(realm, "kept events are in {}", file.display());
         recorded.push(realm.to_owned());
     }
+    let (config, decider) = (node.config.clone(), options.decider.clone());
     let hub = match store {
-        Some(store) => Hub::with_store(node.config.clone(), seed, Box::new(store))?,
-        None => Hub::new(node.config.clone(), seed),
+        Some(store) => Hub::with_store(config, seed, decider, Box::new(store))?,
+        None => Hub::new(config, seed, decider),
     };
     log_realms(node);
     let mut serving = Vec::new();
@@ -89,6 +97,7 @@ async fn serve(node: &Node, options: &Options, seed: [u8; 32], threads: Threads)
     let children = Children::start(node, Arc::new(InsideHub(Arc::clone(&hub))));
     let timers = Arc::clone(&hub);
     tokio::spawn(async move { timers.run_timers().await });
+    tokio::spawn(Arc::clone(&hub).run_questions());
     let version = env!("CARGO_PKG_VERSION");
     info!(version, pid = std::process::id(), threads = options.threads, "wamplet is ready");
 
@@ -168,6 +177,10 @@ impl Inside for InsideHub {
             rawsocket::serve(hub, stream, &node::RawSocket::default(), info, door).await;
         });
     }
+}
+
+fn check_functions(config: &Config, options: &Options) -> Result<(), ConfigError> {
+    config.check_functions(|name| options.decider.as_ref().is_some_and(|decider| decider.has(name)))
 }
 
 fn reload(hub: &Hub, options: &Options, recorded: &[String]) {

@@ -10,12 +10,13 @@ use serde_json::Value;
 use wasm_bindgen::prelude::*;
 
 use self::payload::JsPayload;
+use crate::auth::Failure;
 use crate::codec::{self, DecodeLimits, Serializer};
 use crate::config::Config;
-use crate::id::SessionKey;
+use crate::id::{SessionKey, Ticket};
 use crate::message::{Dict, Message, dict};
 use crate::payload::Values;
-use crate::router::{Action, Close, Identity, Now, Outbox, RecordedEvent, Router, Transport};
+use crate::router::{Action, Close, Identity, Now, Outbox, Question, RecordedEvent, Router, Transport};
 
 #[wasm_bindgen]
 extern "C" {
@@ -246,6 +247,35 @@ impl WasmRouter {
             records.push(&tail);
         }
         records
+    }
+
+    /// Takes out what functions of the program are asked, as `[ticket, function, json, ticket, function, json, ...]`: the
+    /// JSON text is that of the arguments, and what it has in it of keywords behind a comma.
+    #[wasm_bindgen(js_name = takeQuestions)]
+    pub fn take_questions(&mut self) -> Array {
+        let questions = Array::new();
+        for Question { ticket, function, values } in self.outbox.take_questions() {
+            let (json, _) = codec::encode_values(&values, Serializer::Json);
+            questions.push(&(ticket.0 as f64).into());
+            questions.push(&function.into());
+            questions.push(&text(&json).into());
+        }
+        questions
+    }
+
+    /// Answers a question: with the JSON text of a list of arguments, or, where `ok` is false, of `[error URI, sentence]`.
+    pub fn answer(&mut self, ticket: f64, ok: bool, json: &str) {
+        let values = codec::decode_values(json.as_bytes(), 1, Serializer::Json);
+        let text_at = |values: &Values, index: usize| {
+            values.args.get(index).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let answer = match values {
+            Ok(values) if ok => Ok(values),
+            Ok(values) => Err(Failure::new(text_at(&values, 0), text_at(&values, 1))),
+            Err(error) => Err(Failure::new("wamp.error.invalid_argument", error.to_string())),
+        };
+        let now = self.now();
+        self.router.handle_answer(Ticket(ticket as u64), answer, now, &mut self.outbox);
     }
 
     /// A complete message as JSON text to a frame of another serializer.
