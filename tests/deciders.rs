@@ -147,7 +147,7 @@ mod native {
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
     use std::path::PathBuf;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use wamplet::config::node::Node;
     use wamplet::native::{Options, RunError, run};
@@ -193,14 +193,11 @@ mod native {
         let node = node(path.to_str().expect("a plain path"), "only_com");
         // It runs until the process of the test ends.
         std::thread::spawn(move || run(&node, &options(Some(only_com()))));
-        let start = Instant::now();
-        let mut stream = loop {
-            match UnixStream::connect(&path) {
-                Ok(stream) => break stream,
-                Err(error) if start.elapsed() > PATIENCE => panic!("{error}"),
-                Err(_) => std::thread::sleep(Duration::from_millis(10)),
-            }
-        };
+        let connected = (0..3_000).find_map(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            UnixStream::connect(&path).ok()
+        });
+        let mut stream = connected.expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time");
         stream.write_all(&[0x7f, 0xf1, 0, 0]).expect("the router reads");
         stream.read_exact(&mut [0; 4]).expect("the router writes");
