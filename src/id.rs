@@ -44,7 +44,7 @@ id! {
 }
 
 id! {
-    /// A question of the router: router scope, counted from 1.
+    /// A question of the router: router scope, never the same twice.
     Ticket
 }
 

@@ -529,6 +529,13 @@ macro_rules! tail {
     };
 }
 
+impl<'a> Message<'a, ()> {
+    /// The message of this head and a tail.
+    pub(crate) fn with_payload<P>(self, payload: P) -> Message<'a, P> {
+        self.map_payload(|()| payload)
+    }
+}
+
 impl<'a, P> Message<'a, P> {
     /// Which of the message types this is.
     pub fn message_type(&self) -> MessageType {

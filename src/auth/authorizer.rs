@@ -100,36 +100,31 @@ impl Verdict {
     /// Reads `true`, `false` or `{allow, disclose, cache}`, of which the last two may be left out; the first argument.
     ///
     /// # Errors
-    /// What is wrong with anything else, as a part of a sentence.
+    /// What was expected in the place of anything else.
     pub fn from_answer(values: &Values) -> Result<Self, &'static str> {
-        let mut verdict = Self { decision: Decision::default(), cache: false };
+        const EXPECTED: &str =
+            "expected true, false, or a dictionary of allow, and perhaps disclose and cache";
+        let (mut decision, mut cache) = (Decision::default(), false);
         match values.args.first() {
-            Some(Value::Bool(allow)) => verdict.decision.allow = *allow,
-            Some(Value::Object(answer)) => {
-                let mut has_allow = false;
+            Some(Value::Bool(allow)) => decision.allow = *allow,
+            Some(Value::Object(answer)) if answer.get("allow").is_some_and(Value::is_boolean) => {
                 for (key, value) in answer {
                     let flag = match key.as_str() {
-                        "allow" => {
-                            has_allow = true;
-                            &mut verdict.decision.allow
-                        }
-                        "disclose" => &mut verdict.decision.disclose,
-                        "cache" => &mut verdict.cache,
-                        _ => return Err("it answered with a key other than allow, disclose and cache"),
+                        "allow" => &mut decision.allow,
+                        "disclose" => &mut decision.disclose,
+                        "cache" => &mut cache,
+                        _ => return Err(EXPECTED),
                     };
-                    match value {
-                        Value::Bool(value) => *flag = *value,
-                        Value::Null if key != "allow" => {}
-                        _ => return Err("it answered with a key that is neither true nor false"),
-                    }
-                }
-                if !has_allow {
-                    return Err("it answered without the key allow");
+                    *flag = match value {
+                        Value::Bool(value) => *value,
+                        Value::Null => false,
+                        _ => return Err(EXPECTED),
+                    };
                 }
             }
-            _ => return Err("it answered with neither a boolean nor a dictionary"),
+            _ => return Err(EXPECTED),
         }
-        Ok(verdict)
+        Ok(Self { decision, cache })
     }
 }
 

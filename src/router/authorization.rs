@@ -14,13 +14,13 @@ use serde_json::Value;
 
 use super::decisions::Decisions;
 use super::fault::{self, Fault, Refusal, limit_exceeded};
+use super::kept_message::KeptMessage;
 use super::outbox::{Close, Outbox};
 use super::question::Asked;
 use super::request::{denied, request_of};
 use super::{Now, Router};
 use crate::auth::authorizer::{Action, Decision, Verdict};
 use crate::auth::{Ask, Failure};
-use crate::codec::{self, Serializer};
 use crate::id::{RequestId, SessionKey, Ticket};
 use crate::message::{Dict, Message};
 use crate::payload::{Payload, Values};
@@ -40,7 +40,7 @@ pub(crate) struct Guard<P> {
 
 #[derive(Debug)]
 struct Waiting<P> {
-    message: Message<'static, P>,
+    message: KeptMessage<P>,
     length: usize,
 }
 
@@ -78,9 +78,7 @@ impl<P> Guard<P> {
     }
 
     fn has_call(&self, call: RequestId) -> bool {
-        self.waiting
-            .iter()
-            .any(|waiting| matches!(&waiting.message, Message::Call { request, .. } if *request == call))
+        self.waiting.iter().any(|waiting| waiting.message.call == Some(call))
     }
 
     fn next(&mut self) -> Option<Waiting<P>> {
@@ -115,12 +113,13 @@ impl<P: Payload> Router<P> {
         if !is_in_turn || guard.waiting.is_empty() && self.may_go_on(key, slot, &message, now) {
             return self.handle_joined(key, message, true, now, outbox);
         }
-        let length = length(&message);
+        let message = KeptMessage::new(message);
+        let length = message.length();
         let guard = &mut self.guards[slot];
         let (most, most_bytes) = (self.limits.waiting_requests, self.limits.waiting_length);
         if guard.waiting.len() >= most || guard.length + length > most_bytes {
             let what = format!("requests or {most_bytes} bytes that wait for its authorizer");
-            self.refuse(key, &message, limit_exceeded(&what, most), now, outbox);
+            self.refuse(key, &message.read(), limit_exceeded(&what, most), now, outbox);
             return Ok(());
         }
         let is_first = guard.waiting.is_empty();
@@ -140,7 +139,7 @@ impl<P: Payload> Router<P> {
             return None;
         }
         match self.guards[slot].next() {
-            Some(waiting) if self.may_go_on(key, slot, &waiting.message, now) => {
+            Some(waiting) if self.may_go_on(key, slot, &waiting.message.read(), now) => {
                 self.let_pass(key, waiting, now, outbox);
             }
             Some(waiting) => {
@@ -165,25 +164,26 @@ impl<P: Payload> Router<P> {
         let guard = &mut self.guards[joined.guard?];
         let asking = guard.asking.take_if(|asking| asking.ticket == ticket)?;
         let waiting = guard.next().expect("an authorizer is asked about a request that waits");
+        let message = waiting.message.read();
         let (action, uri, policy) =
-            subject(&waiting.message).expect("an authorizer is asked about what needs permission");
+            subject(&message).expect("an authorizer is asked about what needs permission");
         let realm = &mut self.realms[joined.realm];
         let role = &realm.config.roles[joined.role];
-        let verdict = answer
-            .map_err(|Failure { error, text }| format!("it failed with {error}: {text}"))
-            .and_then(|values| Verdict::from_answer(&values).map_err(str::to_owned));
+        let verdict = match &answer {
+            Ok(values) => Verdict::from_answer(values).map_err(|expected| ("its answer", expected)),
+            Err(Failure { error, text }) => Err((&**error, &**text)),
+        };
         guard.verdict = Some(match verdict {
-            Err(reason) => {
-                let text = format!("the authorizer of the role '{}' did not decide: {reason}", role.name());
+            Err((what, why)) => {
+                let text = ["the authorizer did not decide: ", what, ": ", why].concat();
                 Err(Refusal::new(fault::AUTHORIZATION_FAILED, text))
             }
             Ok(Verdict { decision, cache }) => {
                 let lifetime_ms = role.authorizer().map_or(0, |authorizer| authorizer.cache_ms);
                 if cache && lifetime_ms > 0 && asking.purges == realm.decisions.purges() {
                     let name = Decisions::key(joined, uri, policy, action);
-                    let (now_ms, most) = (now.mono_ms, self.limits.authorization_cache);
-                    let end_ms = now_ms.saturating_add(lifetime_ms);
-                    realm.decisions.insert(name, decision, now_ms, end_ms, most);
+                    let end_ms = now.mono_ms.saturating_add(lifetime_ms);
+                    realm.decisions.insert(name, decision, end_ms, self.limits.authorization_cache);
                 }
                 if decision.allow { Ok(decision) } else { Err(denied(role, uri, action)) }
             }
@@ -272,9 +272,10 @@ impl<P: Payload> Router<P> {
         let authorizer = realm.config.roles[joined.role].authorizer().cloned();
         let authorizer = authorizer.expect("only who has an authorizer has to wait for it");
         let waiting = self.guards[slot].waiting.front().expect("a request has just been made to wait");
+        let message = waiting.message.read();
         let (action, uri, policy) =
-            subject(&waiting.message).expect("an authorizer is asked about what needs permission");
-        let mut options = options(&waiting.message);
+            subject(&message).expect("an authorizer is asked about what needs permission");
+        let mut options = waiting.message.options();
         if let Action::Subscribe | Action::Register = action {
             options.insert("match".into(), policy.as_str().into());
         }
@@ -293,7 +294,9 @@ impl<P: Payload> Router<P> {
     /// Carries out a request that has waited, and has the next one looked at afterwards.
     fn let_pass(&mut self, key: SessionKey, waiting: Waiting<P>, now: Now, outbox: &mut Outbox<P>) {
         self.questions.go_on(key);
-        if let Err(Fault::Violation(text)) = self.handle_joined(key, waiting.message, true, now, outbox) {
+        if let Err(Fault::Violation(text)) =
+            self.handle_joined(key, waiting.message.read(), true, now, outbox)
+        {
             self.abort(key, fault::PROTOCOL_VIOLATION, &text, Close::ProtocolViolation, now, outbox);
         }
     }
@@ -336,28 +339,5 @@ fn subject<'m, P>(message: &'m Message<'_, P>) -> Option<(Action, &'m str, Match
         }
         Message::Call { procedure, .. } => Some((Action::Call, procedure, MatchPolicy::Exact)),
         _ => None,
-    }
-}
-
-/// Bytes of a message, as JSON has its head.
-fn length<P: Payload>(message: &Message<'_, P>) -> usize {
-    let mut head = Vec::new();
-    codec::encode_head(Serializer::Json, message, &mut head);
-    head.len() + message.payload().map_or(0, P::encoded_len)
-}
-
-/// The options of a request, without those that are as they are by default.
-fn options<P: Payload>(message: &Message<'_, P>) -> Dict {
-    let mut head = Vec::new();
-    codec::encode_head(Serializer::Json, message, &mut head);
-    // Where a tail would follow there is a comma.
-    if head.last() == Some(&b',') {
-        head.pop();
-    }
-    head.extend_from_slice(codec::closing(Serializer::Json));
-    let elements = codec::decode_values(&head, 1, Serializer::Json).map(|values| values.args);
-    match elements.ok().and_then(|mut elements| elements.get_mut(2).map(Value::take)) {
-        Some(Value::Object(options)) => options,
-        _ => Dict::new(),
     }
 }

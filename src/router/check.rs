@@ -50,7 +50,7 @@ impl<P: Payload> Router<P> {
                     let is_asked = pending.question.is_some();
                     assert_ne!(pending.exchange.is_challenged(), is_asked, "one of two things is awaited");
                     if let Some(ticket) = pending.question {
-                        let asked = self.questions.open.get(ticket).map(|open| open.asked);
+                        let asked = self.questions.get(ticket).map(|open| open.asked);
                         assert_eq!(
                             asked,
                             Some(Asked::Authenticate(session.key)),
@@ -79,7 +79,7 @@ impl<P: Payload> Router<P> {
                         assert!(is_needed, "who is guarded has an authorizer, or had one");
                         guard.check();
                         if let Some(ticket) = guard.asking() {
-                            let asked = self.questions.open.get(ticket).map(|open| open.asked);
+                            let asked = self.questions.get(ticket).map(|open| open.asked);
                             assert_eq!(asked, Some(Asked::Authorize(session.key)), "who waits has asked");
                         }
                     } else {
@@ -113,44 +113,41 @@ impl<P: Payload> Router<P> {
     fn check_questions(&self) -> usize {
         assert!(!self.questions.has_tasks(), "all answers have been looked at");
         let mut running = 0;
-        for (ticket, open) in self.questions.open.iter() {
+        for (_, open) in &self.questions.open {
+            let ticket = open.ticket;
             match open.asked {
                 Asked::Authenticate(key) => {
                     let session = self.sessions.get(key).expect("who waits for an answer is there");
                     let State::Authenticating(pending) = &session.state else {
                         panic!("only who authenticates waits for an authenticator")
                     };
-                    assert_eq!(pending.question, Some(*ticket), "an answer is waited for");
+                    assert_eq!(pending.question, Some(ticket), "an answer is waited for");
                 }
                 Asked::Authorize(key) => {
                     let (_, joined) = self.sessions.joined(key).expect("who waits for an answer is there");
                     let guard = joined.guard.and_then(|slot| self.guards.get(slot));
                     let asking = guard.and_then(|guard| guard.asking());
-                    assert_eq!(asking, Some(*ticket), "an answer is waited for");
+                    assert_eq!(asking, Some(ticket), "an answer is waited for");
                 }
             }
             match open.answerer {
                 Answerer::Nobody => panic!("every question has somebody who answers"),
                 Answerer::Function { timer } => {
                     running += 1;
-                    assert_eq!(
-                        self.timers.get(timer),
-                        Some(Timer::Question(*ticket)),
-                        "an answer is awaited"
-                    );
+                    assert_eq!(self.timers.get(timer), Some(Timer::Question(ticket)), "an answer is awaited");
                 }
                 Answerer::Procedure { realm, invocation } => {
                     let realm = self.realms.get(realm).expect("the realm of who is asked exists");
                     let invocation = realm.dealer.invocations.get(invocation);
                     let caller = invocation.map(|invocation| invocation.caller);
-                    assert_eq!(caller, Some(Caller::Router(*ticket)), "a callee is asked");
+                    assert_eq!(caller, Some(Caller::Router(ticket)), "a callee is asked");
                 }
             }
         }
         let asked = self.realms.iter().flat_map(|(_, realm)| realm.dealer.invocations.iter());
         for (_, invocation) in asked {
             if let Caller::Router(ticket) = invocation.caller {
-                assert!(self.questions.open.get(ticket).is_some(), "the router waits for what it asked");
+                assert!(self.questions.get(ticket).is_some(), "the router waits for what it asked");
             }
         }
         running

@@ -2,7 +2,7 @@
 //!
 //! Owns the cache. By authid, role, action and URI with its match policy: sessions of one principal share what was decided
 //! about one of them. Never larger than [`Limits::authorization_cache`](crate::config::Limits::authorization_cache): a
-//! full cache drops what is too old, and if nothing is, everything.
+//! full cache is emptied, and fills anew with what is asked for.
 
 use foldhash::fast::FixedState;
 
@@ -50,17 +50,7 @@ impl Decisions {
     }
 
     /// Remembers a decision until `end_ms`, in a cache of at most so many.
-    pub(crate) fn insert(
-        &mut self,
-        key: DecisionKey,
-        decision: Decision,
-        now_ms: u64,
-        end_ms: u64,
-        most: usize,
-    ) {
-        if self.decided.len() >= most {
-            self.decided.retain(|_, decided| *decided >> BITS > now_ms);
-        }
+    pub(crate) fn insert(&mut self, key: DecisionKey, decision: Decision, end_ms: u64, most: usize) {
         if self.decided.len() >= most {
             self.decided.clear();
         }

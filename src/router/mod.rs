@@ -22,6 +22,7 @@ mod handshake;
 mod history;
 mod journal;
 mod kept_events;
+mod kept_message;
 mod meta_api;
 #[cfg(feature = "native")]
 mod news;

@@ -9,12 +9,11 @@
 //!
 //! Nobody asks twice at a time for one transport, so there are no more questions than transports.
 
-use std::collections::VecDeque;
+use slab::Slab;
 
 use super::dealer::{Call, Caller};
 use super::fault::{self, Fault, Refusal};
 use super::outbox::Outbox;
-use super::sorted_map::SortedMap;
 use super::timers::{Timer, TimerId, Timers};
 use super::{Now, Router};
 use crate::auth::{Ask, Failure};
@@ -53,14 +52,17 @@ pub(crate) enum Task {
 /// The open questions, and what has come of others.
 #[derive(Debug, Default)]
 pub(crate) struct Questions {
-    last: Ticket,
-    pub(super) open: SortedMap<Ticket, Open>,
+    /// How many questions there were.
+    count: u64,
+    /// By the last bits of their tickets.
+    pub(super) open: Slab<Open>,
     /// In the order in which it came up.
-    tasks: VecDeque<Task>,
+    tasks: Vec<Task>,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Open {
+    pub ticket: Ticket,
     pub asked: Asked,
     pub answerer: Answerer,
 }
@@ -86,29 +88,47 @@ impl Questions {
         !self.tasks.is_empty()
     }
 
-    fn next_task(&mut self) -> Option<Task> {
-        self.tasks.pop_front()
-    }
-
     /// Has the next waiting request of a session looked at.
     pub(crate) fn go_on(&mut self, key: SessionKey) {
-        self.tasks.push_back(Task::GoOn(key));
+        self.tasks.push(Task::GoOn(key));
     }
 
     /// Takes an answer; one to a question that is not open any more is nobody's.
     pub(crate) fn answered(&mut self, ticket: Ticket, answer: Result<Values, Failure>, timers: &mut Timers) {
-        let Some(Open { asked, answerer }) = self.open.remove(ticket) else { return };
+        let Some(Open { asked, answerer, .. }) = self.remove(ticket) else { return };
         if let Answerer::Function { timer } = answerer {
             timers.stop(timer);
         }
-        self.tasks.push_back(Task::Answered { ticket, asked, answer });
+        self.tasks.push(Task::Answered { ticket, asked, answer });
     }
 
     fn begin(&mut self, asked: Asked) -> Ticket {
-        self.last.0 += 1;
-        self.open.insert(self.last, Open { asked, answerer: Answerer::Nobody });
-        self.last
+        self.count += 1;
+        let ticket = Ticket(self.count << SLOT_BITS | self.open.vacant_key() as u64);
+        self.open.insert(Open { ticket, asked, answerer: Answerer::Nobody });
+        ticket
     }
+
+    pub(super) fn get(&self, ticket: Ticket) -> Option<&Open> {
+        self.open.get(slot_of(ticket)).filter(|open| open.ticket == ticket)
+    }
+
+    fn get_mut(&mut self, ticket: Ticket) -> Option<&mut Open> {
+        self.open.get_mut(slot_of(ticket)).filter(|open| open.ticket == ticket)
+    }
+
+    fn remove(&mut self, ticket: Ticket) -> Option<Open> {
+        self.get(ticket)?;
+        Some(self.open.remove(slot_of(ticket)))
+    }
+}
+
+/// Enough for a question about each transport that a configuration allows; and of 2^33 questions the ticket is still a
+/// number that JavaScript holds exactly.
+const SLOT_BITS: u32 = 20;
+
+fn slot_of(ticket: Ticket) -> usize {
+    (ticket.0 & ((1 << SLOT_BITS) - 1)) as usize
 }
 
 impl<P: Payload> Router<P> {
@@ -122,7 +142,7 @@ impl<P: Payload> Router<P> {
         outbox: &mut Outbox<P>,
     ) {
         // A driver cannot speak for a callee.
-        let open = self.questions.open.get(ticket);
+        let open = self.questions.get(ticket);
         if matches!(open, Some(Open { answerer: Answerer::Function { .. }, .. })) {
             self.questions.answered(ticket, answer, &mut self.timers);
             self.finish_input(None, now, outbox);
@@ -154,7 +174,10 @@ impl<P: Payload> Router<P> {
             }
         };
         match answerer {
-            Ok(answerer) => self.questions.open.insert(ticket, Open { asked, answerer }),
+            Ok(answerer) => {
+                let open = self.questions.get_mut(ticket);
+                open.expect("nobody has answered what was asked just now").answerer = answerer;
+            }
             Err(refusal) => self.questions.answered(ticket, Err(refusal.into()), &mut self.timers),
         }
         ticket
@@ -200,7 +223,7 @@ impl<P: Payload> Router<P> {
     /// Does without an answer: what comes is ignored, and a callee is told, if it wants to know. `home` as in
     /// [`ask`](Self::ask).
     pub(super) fn withdraw(&mut self, ticket: Ticket, home: Option<usize>, now: Now, outbox: &mut Outbox<P>) {
-        let Some(Open { answerer, .. }) = self.questions.open.remove(ticket) else { return };
+        let Some(Open { answerer, .. }) = self.questions.remove(ticket) else { return };
         match answerer {
             Answerer::Nobody => {}
             Answerer::Function { timer } => self.timers.stop(timer),
@@ -223,17 +246,19 @@ impl<P: Payload> Router<P> {
     /// Looks at all answers, and at those that come of it.
     #[cold]
     pub(super) fn do_tasks(&mut self, now: Now, outbox: &mut Outbox<P>) {
-        while let Some(task) = self.questions.next_task() {
-            let realm = match task {
-                Task::Answered { ticket, asked: Asked::Authorize(key), answer } => {
-                    self.handle_authorized(key, ticket, answer, now, outbox)
-                }
-                Task::Answered { ticket, asked: Asked::Authenticate(key), answer } => {
-                    self.handle_authenticated(key, ticket, answer, now, outbox)
-                }
-                Task::GoOn(key) => self.go_on(key, now, outbox),
-            };
-            self.finish_step(realm, now, outbox);
+        while self.questions.has_tasks() {
+            for task in std::mem::take(&mut self.questions.tasks) {
+                let realm = match task {
+                    Task::Answered { ticket, asked: Asked::Authorize(key), answer } => {
+                        self.handle_authorized(key, ticket, answer, now, outbox)
+                    }
+                    Task::Answered { ticket, asked: Asked::Authenticate(key), answer } => {
+                        self.handle_authenticated(key, ticket, answer, now, outbox)
+                    }
+                    Task::GoOn(key) => self.go_on(key, now, outbox),
+                };
+                self.finish_step(realm, now, outbox);
+            }
         }
     }
 }

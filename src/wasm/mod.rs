@@ -14,7 +14,7 @@ use crate::auth::Failure;
 use crate::codec::{self, DecodeLimits, Serializer};
 use crate::config::Config;
 use crate::id::{SessionKey, Ticket};
-use crate::message::{Dict, Message, dict};
+use crate::message::{Dict, dict};
 use crate::payload::Values;
 use crate::router::{Action, Close, Identity, Now, Outbox, Question, RecordedEvent, Router, Transport};
 
@@ -133,7 +133,7 @@ impl WasmRouter {
             // Crossing over to ask a tail for its length is not for free.
             let length = if self.router.is_metering() { tail.received_len(head) } else { 0 };
             let decoded = codec::decode_head(head.as_bytes(), &self.limits);
-            let decoded = decoded.map(|message| with_tail(message, tail));
+            let decoded = decoded.map(|message| message.with_payload(tail));
             self.router.handle_message(key, decoded, length, now, &mut self.outbox);
         }
     }
@@ -157,7 +157,7 @@ impl WasmRouter {
                     JsPayload::text(text(&json))
                 }
             };
-            Ok(with_tail(message, json))
+            Ok(message.with_payload(json))
         });
         self.router.handle_message(key, decoded, frame.len(), now, &mut self.outbox);
     }
@@ -320,10 +320,6 @@ fn key_to_number(key: SessionKey) -> f64 {
 fn key_from_number(number: f64) -> SessionKey {
     let generation = (number / GENERATION).trunc();
     SessionKey { index: (number - generation * GENERATION) as u32, generation: generation as u32 }
-}
-
-fn with_tail(head: Message<'_, ()>, tail: JsPayload) -> Message<'_, JsPayload> {
-    head.map_payload(|()| tail)
 }
 
 /// A JavaScript value as the data that its JSON text says; nothing for `undefined`.
