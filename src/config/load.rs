@@ -16,7 +16,7 @@ use super::error::ConfigError;
 use super::node::{Address, Component, ComponentConnection, LoadedNode, Node};
 use super::node_reader::NodeReader;
 use super::processes::Host;
-use super::{Config, Realms, json, yaml};
+use super::{Config, Realms, StoreKind, json, yaml};
 use crate::native::store::DEFAULT_FILE;
 
 /// What a configuration is written in.
@@ -86,7 +86,8 @@ impl Node {
         let mut report = Report::default();
         let mut config = crossbar::read_config(&root, &NODE, &mut report);
         if let Some(Config { realms: Realms::Named(realms), .. }) = &mut config {
-            for store in realms.iter_mut().filter_map(|realm| realm.store.as_mut()) {
+            let stores = realms.iter_mut().filter_map(|realm| realm.store.as_mut());
+            for store in stores.filter(|store| store.kind == StoreKind::Database) {
                 let file = base.join(store.path.as_deref().unwrap_or(DEFAULT_FILE));
                 store.path = Some(file.to_string_lossy().into_owned());
             }
