@@ -52,7 +52,8 @@ function parseOptions() {
   const options = { seconds: { type: 'string', default: '60' }, targets: { type: 'string', default: TARGETS.join() } };
   const { values } = parseArgs({ options });
   const seconds = Number(values.seconds);
-  if (!Number.isInteger(seconds) || seconds < 1) throw new Stop(`--seconds wants a number from 1, not "${values.seconds}".`);
+  if (!Number.isInteger(seconds) || seconds < 1)
+    throw new Stop(`--seconds wants a number from 1, not "${values.seconds}".`);
   const targets = values.targets.split(',');
   const unknown = targets.find((target) => !TARGETS.includes(target));
   if (unknown !== undefined) throw new Stop(`There is no target "${unknown}": they are ${TARGETS.join(', ')}.`);
