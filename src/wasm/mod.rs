@@ -77,14 +77,15 @@ impl WasmRouter {
     }
 
     /// Lets a transport in and answers its key. `transport` has `type`, `protocol`, `peer` and `serializer`; whatever
-    /// else it has appears in the session details. `identity`, the `realm`, `authid` and `authrole` of a component that
-    /// the host starts, or `undefined`, must not come from the peer. Throws when the router takes no more.
+    /// else it has appears in the session details. `identity`, which must not come from the peer, fixes the `authrole` of
+    /// its sessions, and perhaps their `realm` and `authid`; its `authmethod` says how that is known. Throws when the
+    /// router takes no more.
     pub fn open(&mut self, transport: JsValue, identity: JsValue) -> Result<f64, JsError> {
         let extra = object("transport", &transport)?;
         let text = |name| member("transport", &extra, name);
         let identity = match identity.is_undefined() {
             true => None,
-            false => Some(identity_of_component(&object("identity", &identity)?)?),
+            false => Some(identity_from(&object("identity", &identity)?)?),
         };
         let (kind, protocol, peer, serializer) =
             (text("type")?, text("protocol")?, text("peer")?, text("serializer")?);
@@ -350,13 +351,14 @@ fn member(name: &str, object: &Dict, key: &str) -> Result<String, JsError> {
     }
 }
 
-fn identity_of_component(component: &Dict) -> Result<Identity, JsError> {
-    let text = |name| member("identity", component, name);
+fn identity_from(identity: &Dict) -> Result<Identity, JsError> {
+    let text = |name| member("identity", identity, name);
+    let optional = |name| identity.contains_key(name).then(|| text(name)).transpose();
     Ok(Identity {
-        realm: Some(text("realm")?),
-        authid: Some(text("authid")?),
+        realm: optional("realm")?,
+        authid: optional("authid")?,
         authrole: text("authrole")?,
-        authmethod: "component".into(),
+        authmethod: text("authmethod")?,
         authprovider: "static".into(),
         authextra: None,
     })

@@ -24,6 +24,15 @@ afterEach(async () => {
 
 const nested = (depth) => (depth === 0 ? [] : [nested(depth - 1)]);
 
+const call = '[48,1,{},"com.example.x"';
+const round = {};
+round.itself = round;
+const deep = (depth) => {
+  let list = [];
+  for (let level = 1; level < depth; level += 1) list = [list];
+  return list;
+};
+
 const ENVELOPES = {
   'a number': 7,
   null: null,
@@ -45,7 +54,18 @@ const ENVELOPES = {
   'a message over the limit': ['[16,1,{},"com.example.x"', `["${'x'.repeat(1000)}"]`],
   'a structured message over the limit': ['[16,1,{},"com.example.x"', [[new Uint8Array(1000)]]],
   'more messages than a batch has': Array.from({ length: 40_000 }, () => ''),
-  'a start of a worker': { start: 1, config: {}, handle: 'x', lock: undefined, info: undefined, watch: true },
+  'a payload that goes round': [call, [[round]]],
+  'a payload that is nested deep': [call, [deep(200)]],
+  'a payload that is nested very deep': [call, [deep(3000)]],
+  'a payload that no JSON holds': [call, [[1n]]],
+  'a payload with a map': [call, [[new Map()]]],
+  'a payload with shared memory': [call, [[new Uint8Array(new SharedArrayBuffer(4))]]],
+  'a payload of very many nothings': [call, [new Array(4_000_000_000)]],
+  'a structured payload over the limit': [call, [[], { text: 'x'.repeat(1000) }]],
+  'a close that cannot be read': { close: 1000, reason: { toString: 1 } },
+  'a start of a worker': { start: 1, config: {}, handle: 'x', lock: undefined, info: undefined },
+  'a question about the router': { inspect: 1 },
+  'a leave of a page': { leave: true },
 };
 
 for (const [what, envelope] of Object.entries(ENVELOPES)) {

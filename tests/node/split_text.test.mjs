@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { importSource } from '../fixtures/source.mjs';
 
-const { splitMessage, MAX_DEPTH } = await importSource('www/lib/split.ts');
+const { splitMessage } = await importSource('www/lib/split.ts');
+const { MAX_DEPTH } = await importSource('www/lib/tail.ts');
 
 const ELEMENTS = { 3: 3, 8: 5, 16: 4, 36: 4, 48: 4, 50: 3, 68: 4, 70: 3 };
 

@@ -24,21 +24,6 @@ beforeEach(async () => {
 });
 afterEach(() => profile.context.close());
 
-/** Ends the SharedWorker from inside, as a crash would: nobody is told. */
-async function endSharedWorker() {
-  const cdp = await browser.browser.newBrowserCDPSession();
-  const { targetInfos } = await cdp.send('Target.getTargets', { filter: [{ type: 'shared_worker' }] });
-  assert.equal(targetInfos.length, 1);
-  const { sessionId } = await cdp.send('Target.attachToTarget', { targetId: targetInfos[0].targetId, flatten: false });
-  // A while later, because a debugger that is attached would hold the next worker back.
-  const params = { expression: 'setTimeout(close, 300)' };
-  await cdp.send('Target.sendMessageToTarget', {
-    sessionId,
-    message: JSON.stringify({ id: 1, method: 'Runtime.evaluate', params }),
-  });
-  await cdp.detach();
-}
-
 test('a_router_that_dies_is_a_lost_connection_and_clients_come_back_to_the_next_one', async () => {
   const [one, two] = [await profile.tab(), await profile.tab()];
   for (const page of [one, two]) {
@@ -50,7 +35,7 @@ test('a_router_that_dies_is_a_lost_connection_and_clients_come_back_to_the_next_
       await tab.join('me', { router: handle });
     });
   }
-  await endSharedWorker();
+  await browser.endSharedWorker();
   for (const page of [one, two]) {
     await until('the session joins again', () => page.evaluate(() => tab.sessions.me.ids.length === 2));
     assert.equal(await page.evaluate(() => tab.sessions.me.closed[0].reason), 'lost');

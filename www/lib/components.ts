@@ -6,7 +6,9 @@
 
 import { sentence } from './environment.ts';
 import type { Host } from './host.ts';
+import type { Identity } from './identity.ts';
 import { absolute } from './wasm.ts';
+import { listed, shown } from './wording.ts';
 
 /** What the code of a component is told about it. */
 export interface ComponentInfo {
@@ -147,7 +149,8 @@ export function startComponents(host: Host, components: Component[]): () => void
 function start(host: Host, { info, code }: Component): () => void {
   const { port1, port2 } = new MessageChannel();
   const { classname, realm, role, id } = info;
-  const port = host.attach(port1, {}, { realm, authid: id ?? classname, authrole: role });
+  const identity: Identity = { realm, authid: id ?? classname, authrole: role, authmethod: 'component' };
+  const port = host.attach(port1, { identity });
   let isOver = false;
   let stop: unknown;
   const fail = (error: unknown) => {
@@ -186,18 +189,7 @@ function place(classname: string): string {
   return `options.components[${shown(classname)}]`;
 }
 
-/** As the core has it in its sentences. */
-function shown(value: unknown): string {
-  if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'object' && value !== null) return 'an object';
-  return JSON.stringify(value) ?? 'nothing';
-}
-
 /** As for the core, `null` is the same as nothing. */
 function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null;
-}
-
-function listed(names: unknown[]): string {
-  return names.map(shown).join(', ');
 }

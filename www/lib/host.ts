@@ -6,15 +6,14 @@
 
 import type { Endpoint } from './endpoint.ts';
 import { randomName, sentence, unref } from './environment.ts';
-import { HostPort } from './port.ts';
+import type { Identity } from './identity.ts';
+import { HostPort, type PortOptions } from './port.ts';
 import { messageText } from './tail.ts';
 import type { WasmRouter } from './wasm.ts';
-import type { Inspection, LogLevel, Serializer, Start, StructuredTail, Tail, TransportInfo } from './wire.ts';
+import type { Inspection, LogLevel, Serializer, StructuredTail, Tail, TransportInfo } from './wire.ts';
 
 export interface HostOptions {
   log(level: LogLevel, text: string): void;
-  /** A page introduced a port; only a SharedWorker expects that. */
-  onStart?(port: HostPort, start: Start): void;
   /** The router broke down (a bug of ours) and nothing works any more. */
   onBroken?(): void;
 }
@@ -25,13 +24,6 @@ export interface OpenedTransport extends TransportInfo {
   protocol: string;
   peer: string;
   serializer: Serializer;
-}
-
-/** Who a port is for, whatever its client says: a component. No client has a say in it. */
-export interface Identity {
-  realm: string;
-  authid: string;
-  authrole: string;
 }
 
 /** 2^31 - 1: the longest that setTimeout waits. */
@@ -69,9 +61,9 @@ export class Host {
     for (const port of [...this.#ports]) port.resume();
   }
 
-  attach(endpoint: Endpoint, info: TransportInfo = {}, identity?: Identity): HostPort {
+  attach(endpoint: Endpoint, options: PortOptions): HostPort {
     this.#opened += 1;
-    const port = new HostPort(this, endpoint, info, this.#opened, identity);
+    const port = new HostPort(this, endpoint, this.#opened, options);
     this.#ports.add(port);
     return port;
   }
@@ -90,17 +82,7 @@ export class Host {
     this.#router = undefined;
   }
 
-  /** Tells all pages that watch. */
-  tell(news: unknown): void {
-    for (const port of this.#ports) if (port.isWatching) port.post(news);
-  }
-
   // The ports call these.
-
-  started(port: HostPort, start: Start): void {
-    if (this.#options.onStart === undefined) port.drop({ code: 1002, reason: 'unexpected start', wasClean: true });
-    else this.#options.onStart(port, start);
-  }
 
   open(port: HostPort, transport: OpenedTransport, identity: Identity | undefined): number {
     const key = this.#expectRouter().open(transport, identity);

@@ -103,15 +103,18 @@ export interface Router {
    * Lets a client in through an endpoint: a MessagePort, a Worker, a worker's own global scope, or one of Node's. The
    * endpoint must serve this one purpose. One endpoint carries one session at a time, and another one after it.
    *
-   * An endpoint lets its holder do whatever the router's configuration allows: hand it to those you mean.
+   * An endpoint lets its holder do whatever the router's configuration allows to anybody: hand it to those you mean, and
+   * give it an `identity` where you would not trust its holder.
    *
    * In Node an attached MessagePort does not keep the process alive; the client's end does while its transport is open.
    *
    * @param info Plain data about the client. It becomes part of `transport` in the session details.
+   * @param identity Who the client is, whatever it says. Default: nobody, whom the router's configuration tells what to
+   * do, like everybody who connects.
    * @returns A function that detaches the endpoint and ends the client's session.
-   * @throws TypeError when `endpoint` can neither post nor be heard; `Error` after `close()`.
+   * @throws TypeError when `endpoint` can neither post nor be heard, or `identity` is none; `Error` after `close()`.
    */
-  attach(endpoint: Endpoint, info?: TransportInfo): () => void;
+  attach(endpoint: Endpoint, info?: TransportInfo, identity?: PortIdentity): () => void;
   /**
    * Makes a port to hand to a worker, an iframe or a test: one client, as with {@link Router.attach}.
    *
@@ -120,9 +123,16 @@ export interface Router {
    * worker.postMessage({ port }, [port]);
    * ```
    *
-   * @throws `Error` after `close()`.
+   * An `identity` fixes who the holder of the port is, as for a frame of somebody else's:
+   *
+   * ```js
+   * const port = router.createPort({}, { authrole: 'widget', realm: 'realm1' });
+   * frame.contentWindow.postMessage({ port }, frameOrigin, [port]);
+   * ```
+   *
+   * @throws TypeError when `identity` is none; `Error` after `close()`.
    */
-  createPort(info?: TransportInfo): MessagePort;
+  createPort(info?: TransportInfo, identity?: PortIdentity): MessagePort;
   /** What the router does for whom, as it is now. For people: its shape may change with any release. */
   inspect(): Inspection;
   /**
@@ -130,6 +140,21 @@ export interface Router {
    */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Who may join over a port, fixed by the page that makes it: what its holder says of itself, and offers to authenticate
+ * with, does not matter. In the session details `authmethod` is `'port'` and `authprovider` `'static'`.
+ *
+ * What comes over such a port is checked to the last byte, so that its holder can hand nothing malformed to others.
+ */
+export interface PortIdentity {
+  /** A role of the realm. A realm that has no such role is not joined. */
+  authrole: string;
+  /** The one realm that can be joined; a HELLO need not name it. Default: any that the HELLO names. */
+  realm?: string;
+  /** Default: generated for each session. */
+  authid?: string;
 }
 
 /**
@@ -182,8 +207,11 @@ export interface SharedRouter extends EventTarget {
   readonly name: string;
   /** Random, and different after each start of the router. */
   readonly epoch: string;
-  /** Makes a port to the router, see {@link Router.createPort}. */
-  createPort(info?: TransportInfo): MessagePort;
+  /**
+   * Makes a port to the router, see {@link Router.createPort}. It ends with this page, with this handle and with the
+   * router: after `lost`, hand out another one.
+   */
+  createPort(info?: TransportInfo, identity?: PortIdentity): MessagePort;
   /** See {@link Router.inspect}. Rejects when the router does not answer within `options.timeout`. */
   inspect(): Promise<Inspection>;
   /**

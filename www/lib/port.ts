@@ -1,20 +1,22 @@
 // The router's end of a port: checks what comes in, gathers what goes out, and ends in one place.
 //
 // Owns the state of one port and the shape of its messages. Whatever is not as `wire.ts` says closes this port with a
-// reason and touches no other. What the messages cause is in `host.ts`; the client's end is in `link.ts`.
+// reason and touches no other. Who the port is for was said by its maker, and nothing that comes in over it changes that.
+// What the messages cause is in `host.ts`; the client's end is in `link.ts`.
 
 import { closePort, type Endpoint, listen, unrefPort } from './endpoint.ts';
 import { sentence } from './environment.ts';
-import type { Host, Identity } from './host.ts';
+import type { Host } from './host.ts';
+import type { Identity } from './identity.ts';
 import { whenReleased } from './liveness.ts';
 import { Outbox } from './outbox.ts';
-import { binaryOf, byteLength } from './tail.ts';
+import { binaryOf, byteLength, sizeOfTail } from './tail.ts';
 import {
   type CloseInfo,
   isMessage,
   MAX_BATCH_MESSAGES,
   type Serializer,
-  type Start,
+  type StructuredTail,
   serializerOf,
   subprotocol,
   type Tail,
@@ -28,6 +30,20 @@ const MAX_WAITING = 64;
 /** JSON characters of what a client may tell of its transport; it ends up in every member's session details. */
 const MAX_INFO = 4096;
 
+/** What the locks of clients are called. Any other name may be the app's own, and asking for it would be in its way. */
+const LOCK = /^wamp:[0-9a-f]{16}$/;
+
+/** What the maker of a port says about it. */
+export interface PortOptions {
+  /** Part of the session details. */
+  info?: TransportInfo | undefined;
+  identity?: Identity | undefined;
+  /** The handle of the page that made the port. */
+  handle?: string;
+  /** The Web Lock of that page. */
+  lock?: string | undefined;
+}
+
 type State =
   /** No transport yet. */
   | 'new'
@@ -40,34 +56,32 @@ export class HostPort {
   readonly #host: Host;
   readonly #endpoint: Endpoint;
   readonly #number: number;
-  /** From the host alone, and for good: nothing that comes in over the port changes it. */
+  readonly #info: TransportInfo | undefined;
   readonly #identity: Identity | undefined;
   readonly #outbox: Outbox;
   readonly #stopListening: () => void;
-  #info: TransportInfo;
   #state: State = 'new';
   #key = 0;
   #serializer: Serializer = 'json';
   #waiting: unknown[] | undefined;
-  /** Locks of the client and of the page that made its port. */
-  #locks = new Map<string, () => void>();
-  /** The handle of the page that made the port. */
-  handle: string | undefined;
-  /** Gets the router's news. */
-  isWatching = false;
+  readonly #stopWaitingForMaker: () => void;
+  #stopWaitingForClient = () => {};
+  readonly handle: string | undefined;
 
-  constructor(host: Host, endpoint: Endpoint, info: TransportInfo, number: number, identity?: Identity) {
+  constructor(host: Host, endpoint: Endpoint, number: number, { info, identity, handle, lock }: PortOptions) {
     this.#host = host;
     this.#endpoint = endpoint;
-    this.#info = info;
     this.#number = number;
+    this.#info = info;
     this.#identity = identity;
+    this.handle = handle;
     this.#waiting = host.isRunning ? undefined : [];
     this.#outbox = new Outbox((batch, moved) => this.post(batch, moved));
     this.#stopListening = listen(endpoint, {
       onMessage: (data) => this.#receive(data),
       onGone: () => this.drop(),
     });
+    this.#stopWaitingForMaker = this.#dropWith(lock);
     unrefPort(endpoint);
     this.post({ wamplet: WIRE_VERSION, epoch: host.epoch });
   }
@@ -121,7 +135,8 @@ export class HostPort {
     this.#setIdle();
     this.#state = 'gone';
     this.#stopListening();
-    for (const stop of this.#locks.values()) stop();
+    this.#stopWaitingForMaker();
+    this.#stopWaitingForClient();
     if (farewell !== undefined) {
       this.post({ close: farewell.code, reason: farewell.reason, wasClean: farewell.wasClean });
     }
@@ -131,21 +146,11 @@ export class HostPort {
   }
 
   #receive(data: unknown): void {
-    if (isMessage(data, 'start')) {
-      this.#host.started(this, data as unknown as Start);
-    } else if (this.#waiting === undefined) {
+    if (this.#waiting === undefined) {
       this.#take(data);
     } else if (this.#waiting.push(data) > MAX_WAITING) {
       this.#refuse(new Refusal(1008, `more than ${MAX_WAITING} messages came before the router had started`));
     }
-  }
-
-  /** Who made the port, as a page tells a SharedWorker. */
-  introduce({ handle, info, lock, watch }: Start): void {
-    this.handle = String(handle);
-    this.isWatching = watch === true;
-    if (typeof info === 'object' && info !== null) this.#info = info;
-    if (typeof lock === 'string') this.#dropWith(lock);
   }
 
   #take(data: unknown): void {
@@ -155,13 +160,10 @@ export class HostPort {
       else if (isMessage(data, 'hello')) this.#open(data);
       else if (isMessage(data, 'close')) this.#closedByClient(data);
       else if (isMessage(data, 'gone')) this.drop();
-      else if (this.isWatching && isMessage(data, 'inspect')) {
-        this.post({ inspected: data.inspect, value: this.#host.inspect() });
-      } else if (this.isWatching && isMessage(data, 'leave')) this.#host.dropHandle(String(data.leave));
       else throw new Refusal(1002, 'expected a batch, hello, close or gone; found something else');
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      this.#refuse(error);
+      // A value that throws when it is read is the sender's mistake, and must end nothing but its port.
+      this.#refuse(error instanceof Refusal ? error : new Refusal(1002, sentence(error)));
     }
   }
 
@@ -195,18 +197,16 @@ export class HostPort {
     }
     this.#serializer = serializer;
     this.#state = 'open';
-    if (typeof hello.lock === 'string') this.#dropWith(hello.lock);
+    this.#stopWaitingForClient();
+    this.#stopWaitingForClient = this.#dropWith(hello.lock);
     this.post({ open: this.#host.epoch, lock: this.#host.lock });
   }
 
-  /** A client that is no more has nobody to hear the farewell. */
-  #dropWith(lock: string): void {
+  /** Whoever is no more cannot hear a farewell. Answers how to stop waiting. */
+  #dropWith(lock: unknown): () => void {
     // Our own page or worker: whoever waits for its end ends with it.
-    if (lock === this.#host.lock || this.#locks.has(lock)) return;
-    this.#locks.set(
-      lock,
-      whenReleased(lock, () => this.drop()),
-    );
+    if (typeof lock !== 'string' || lock === this.#host.lock || !LOCK.test(lock)) return () => {};
+    return whenReleased(lock, () => this.drop());
   }
 
   #closedByClient({ close, reason }: Record<string, unknown>): void {
@@ -235,14 +235,29 @@ export class HostPort {
       const head = batch[index];
       const tail = batch[index + 1];
       if (typeof head !== 'string') throw new Refusal(1003, 'expected text, found another kind of message');
-      if (!isTail(tail)) throw new Refusal(1002, 'a tail must be text, or a list of one or two elements');
-      const length = head.length + (typeof tail === 'string' ? tail.length : byteLength(binaryOf(tail)));
+      const length = head.length + this.#sizeOf(tail, this.#host.messageLength);
       if (length > this.#host.messageLength) throw new Refusal(1009, this.#tooLong(length));
       // Heads go to the router joined by newlines; in JSON a carriage return is legal, or not, in the same places.
       heads.push(head.includes('\n') ? head.replaceAll('\n', '\r') : head);
-      tails.push(tail);
+      tails.push(tail as Tail);
     }
     if (heads.length > 0) this.#host.handle(this.#key, heads, tails);
+  }
+
+  /**
+   * Tails go to others as they are, whose parsers a malformed one would break. The clients of this library make good text,
+   * which is let be: a check of every byte would cost more than the rest. Whom a page gave an identity, it need not trust.
+   */
+  #sizeOf(tail: unknown, limit: number): number {
+    if (typeof tail === 'string') {
+      const isChecked = this.#identity?.authmethod === 'port' && tail !== '' && tail.length <= limit;
+      if (isChecked) this.#sizeOf(JSON.parse(`[${tail}]`), Number.POSITIVE_INFINITY);
+      return tail.length;
+    }
+    if (!isStructuredTail(tail)) throw new Refusal(1002, 'a tail must be Args, or Args and Kwargs');
+    const size = sizeOfTail(tail, limit);
+    if (size === undefined) throw new Refusal(1002, 'a tail must hold plain data, not nested too deep');
+    return size;
   }
 
   #takeFrames(batch: unknown[]): void {
@@ -281,8 +296,7 @@ class Refusal extends Error {
   }
 }
 
-function isTail(tail: unknown): tail is Tail {
-  if (typeof tail === 'string') return true;
+function isStructuredTail(tail: unknown): tail is StructuredTail {
   if (!Array.isArray(tail) || tail.length === 0 || tail.length > 2 || !Array.isArray(tail[0])) return false;
   return tail.length === 1 || (typeof tail[1] === 'object' && tail[1] !== null && !Array.isArray(tail[1]));
 }

@@ -6,6 +6,7 @@ import { type ComponentRegistry, readComponents, startComponents } from './compo
 import type { Endpoint } from './endpoint.ts';
 import { asyncDispose, type Place, place } from './environment.ts';
 import { Host } from './host.ts';
+import { identityOfPort, type PortIdentity } from './identity.ts';
 import { ownLock } from './liveness.ts';
 import { startWasmRouter, type WasmSource } from './wasm.ts';
 import type { Inspection, LogLevel, TransportInfo } from './wire.ts';
@@ -31,16 +32,15 @@ export class Router {
     return this.#host.epoch;
   }
 
-  attach(endpoint: Endpoint, info?: TransportInfo): () => void {
+  attach(endpoint: Endpoint, info?: TransportInfo, identity?: PortIdentity): () => void {
     this.#expectOpen();
-    const port = this.#host.attach(endpoint, info);
+    const port = this.#host.attach(endpoint, { info, identity: identityOfPort(identity) });
     return () => port.drop({ code: 1001, reason: 'the port was detached from the router', wasClean: true });
   }
 
-  createPort(info?: TransportInfo): MessagePort {
-    this.#expectOpen();
+  createPort(info?: TransportInfo, identity?: PortIdentity): MessagePort {
     const { port1, port2 } = new MessageChannel();
-    this.#host.attach(port1, info);
+    this.attach(port1, info, identity);
     return port2;
   }
 

@@ -7,6 +7,7 @@
 import type { ComponentRegistry } from './components.ts';
 import { closePort, listen } from './endpoint.ts';
 import { asyncDispose, place, randomName, sentence } from './environment.ts';
+import { type Identity, identityOfPort, type PortIdentity } from './identity.ts';
 import { ownLock, watchPage, whenReleased } from './liveness.ts';
 import { createRouter } from './load.ts';
 import type { Router } from './router.ts';
@@ -32,7 +33,7 @@ const LONGEST_RETRY = 30_000;
 interface SharedHost {
   readonly mode: 'shared-worker' | 'page';
   readonly epoch: string;
-  createPort(info?: TransportInfo): MessagePort;
+  createPort(info?: TransportInfo, identity?: PortIdentity): MessagePort;
   inspect(): Promise<Inspection>;
   close(): Promise<void>;
 }
@@ -86,9 +87,9 @@ export class SharedRouter extends EventTarget {
     return this.#host.epoch;
   }
 
-  createPort(info?: TransportInfo): MessagePort {
+  createPort(info?: TransportInfo, identity?: PortIdentity): MessagePort {
     if (this.#isClosed) throw new Error('the handle to the shared router was closed: call sharedRouter() again');
-    return this.#host.createPort(info);
+    return this.#host.createPort(info, identity);
   }
 
   inspect(): Promise<Inspection> {
@@ -141,8 +142,8 @@ class PageHost implements SharedHost {
     return this.#router.epoch;
   }
 
-  createPort(info?: TransportInfo): MessagePort {
-    return this.#router.createPort(info);
+  createPort(info?: TransportInfo, identity?: PortIdentity): MessagePort {
+    return this.#router.createPort(info, identity);
   }
 
   async inspect(): Promise<Inspection> {
@@ -203,10 +204,15 @@ class WorkerHost implements SharedHost {
     for (const data of early) this.#hear(data);
   }
 
-  createPort(info?: TransportInfo): MessagePort {
-    const { port } = connect(this.#settings);
-    port.postMessage(this.#start(false, info));
-    return port;
+  /**
+   * Over a line of its own, which wakes a new worker if the old one has died. The client's end has never been a line, so
+   * that whoever is handed it has no say in the worker, nor in one that the browser starts anew with the same lines.
+   */
+  createPort(info?: TransportInfo, identity?: PortIdentity): MessagePort {
+    const fixed = identityOfPort(identity);
+    const { port1, port2 } = new MessageChannel();
+    connect(this.#settings).port.postMessage(this.#start(port1, info, fixed), [port1]);
+    return port2;
   }
 
   inspect(): Promise<Inspection> {
@@ -223,13 +229,13 @@ class WorkerHost implements SharedHost {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#unwatch();
-    this.#line?.postMessage({ leave: this.#handle });
+    this.#line?.postMessage({ leave: true });
     this.#disconnect();
   }
 
-  #start(watch: boolean, info?: TransportInfo): Start {
+  #start(port?: MessagePort, info?: TransportInfo, identity?: Identity): Start {
     const { config, components } = this.#settings;
-    return { start: WIRE_VERSION, config, components, handle: this.#handle, lock: this.#lock, info, watch };
+    return { start: WIRE_VERSION, config, components, handle: this.#handle, lock: this.#lock, port, info, identity };
   }
 
   /** Opens the line to the worker; answers the epoch of the router there. */
@@ -269,7 +275,7 @@ class WorkerHost implements SharedHost {
         closePort(line);
       };
     });
-    line.postMessage(this.#start(true));
+    line.postMessage(this.#start());
     const late =
       `the SharedWorker did not answer within ${timeout} ms: look for its errors in chrome://inspect/#workers or ` +
       'about:debugging, or wait longer with options.timeout';

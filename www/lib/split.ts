@@ -4,10 +4,7 @@
 // text that the app made. The tail is walked once, because nobody behind us looks at it again before it reaches the
 // receivers, whose parsers a malformed one would break. What cannot be split goes to the router whole, for it to refuse.
 
-import { HEAD_ELEMENTS } from './tail.ts';
-
-/** Deepest nesting of arrays and objects, the message array included; the router's codec has the same limit. */
-export const MAX_DEPTH = 128;
+import { HEAD_ELEMENTS, MAX_DEPTH } from './tail.ts';
 
 export interface SplitText {
   head: string;

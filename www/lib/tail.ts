@@ -27,6 +27,9 @@ export interface EncodedMessage {
   isBorrowing: boolean;
 }
 
+/** Deepest nesting of arrays and objects, the message array included; the router's codec has the same limit. */
+export const MAX_DEPTH = 128;
+
 /** Bytes up to which binary data is copied at once, so that its message can wait for others of the same task. */
 const SMALL = 4096;
 
@@ -87,6 +90,33 @@ export function binaryOf(tail: StructuredTail): Uint8Array[] {
   const found: Uint8Array[] = [];
   toCloneable(tail, found);
   return found;
+}
+
+/**
+ * About the characters that a structured tail has as JSON, binary data counted by its bytes; where that is more than
+ * `limit`, no more is known. Undefined for what others could not read, and our own clients do not send.
+ */
+export function sizeOfTail(tail: StructuredTail, limit: number): number | undefined {
+  let size = 0;
+  const isPlain = (value: unknown, depth: number): boolean => {
+    if (size > limit) return true;
+    if (typeof value === 'string') size += value.length + 2;
+    else if (typeof value !== 'object' || value === null) size += 4;
+    else if (isBinary(value)) size += value.byteLength;
+    else if (depth >= MAX_DEPTH) return false;
+    else if (Array.isArray(value)) {
+      // First of all, because an array of no elements may be of any length.
+      size += value.length;
+      return size > limit || value.every((element) => isPlain(element, depth + 1));
+    } else {
+      return (
+        Object.prototype.toString.call(value) === '[object Object]' &&
+        Object.entries(value).every(([key, member]) => isPlain(key, depth) && isPlain(member, depth + 1))
+      );
+    }
+    return typeof value !== 'bigint' && !(isBinary(value) && isShared(bytesOf(value).buffer));
+  };
+  return tail.every((element) => isPlain(element, 1)) ? size : undefined;
 }
 
 export function byteLength(binary: readonly Uint8Array[]): number {

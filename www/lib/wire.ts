@@ -5,14 +5,20 @@
 // (the router's end) and `link.ts` (the client's end).
 //
 //   router -> client   Greeting     when the port reaches a router; a second one means that the first router is gone
-//   client -> router   Start        only to a SharedWorker, by the page that made the port: settings, and who it is
 //   client -> router   Hello        opens a transport on the port; before it the client holds its Web Lock
 //   router -> client   Opened       the transport is open
 //   both ways          a batch      an array: [head, tail, head, tail, ...], or [frame, frame, ...] in binary serializers
 //   both ways          Close        ends the transport; a client's Close is answered with a Close
 //   client -> router   Gone         the port will not be used again
 //   router -> client   Fatal        the router cannot run: a sentence
-//   both ways          Inspect, Inspected, Log, Split, Started, Leave: between a page and its SharedWorker
+//
+// A page and its SharedWorker speak over a line, the port that connecting gives, which is never handed out:
+//
+//   page -> worker     Start        once: what to run, who the page is; with a port for a client, or to watch
+//   worker -> page     Started, Fatal, Log, Split
+//   page -> worker     Inspect, answered with Inspected; Leave; Gone
+
+import type { Identity } from './identity.ts';
 
 /** Part of the SharedWorker's name, so that pages of different versions never meet in one worker. */
 export const WIRE_VERSION = 1;
@@ -49,14 +55,16 @@ export interface Start {
   config: unknown;
   /** classname -> address of the module that runs it */
   components: Record<string, string> | undefined;
-  /** Names the handle that made the port; a `Leave` closes all its ports. */
+  /** Names the page's handle to the router; a `Leave` closes all ports that were made with it. */
   handle: string;
-  /** The Web Lock of the page that made the port. */
+  /** The Web Lock of the page. */
   lock: string | undefined;
+  /** A port that a client has the other end of. Without one the page watches: it gets all that a worker says. */
+  port: MessagePort | undefined;
   /** What the page says about the port: part of the session details. */
   info: TransportInfo | undefined;
-  /** Whether this port gets `Started`, `Fatal`, `Log` and `Split`, and carries no transport. */
-  watch: boolean;
+  /** Who the port is for. */
+  identity: Identity | undefined;
 }
 
 export interface Started {
@@ -113,7 +121,7 @@ export interface Inspected {
 }
 
 export interface Leave {
-  leave: string;
+  leave: true;
 }
 
 /** A router's realms as plain data, for people. */

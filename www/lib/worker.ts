@@ -7,8 +7,8 @@
 import { readComponents, startComponents } from './components.ts';
 import { place, sentence } from './environment.ts';
 import { Host } from './host.ts';
+import { Line } from './line.ts';
 import { holdLock, ownLock } from './liveness.ts';
-import type { HostPort } from './port.ts';
 import { startWasmRouter } from './wasm.ts';
 import type { LogLevel, Start } from './wire.ts';
 
@@ -26,23 +26,27 @@ const routerName = place() === 'worker' ? NAME.exec(globalThis.self?.name)?.[1] 
 type Settings = Pick<Start, 'config' | 'components'>;
 
 let host: Host;
+/** To the pages that watch, and those that are still to say what they want. */
+const lines = new Set<Line>();
 let settings: Settings;
 let running: Promise<void> | undefined;
 
 if (routerName !== undefined) {
-  host = new Host({ log, onStart, onBroken: () => close() });
+  host = new Host({ log, onBroken: () => close() });
   // At once and not after loading anything: a tab that connects meanwhile would not be heard.
   for (const type of ['connect', 'message']) {
     addEventListener(type, (event) => {
-      for (const port of (event as MessageEvent).ports) host.attach(port);
+      const handlers = { onStart, onEnd: (line: Line) => lines.delete(line) };
+      for (const port of (event as MessageEvent).ports) lines.add(new Line(host, port, handlers));
     });
   }
   forwardConsole();
 }
 
-function onStart(port: HostPort, start: Start): void {
-  port.introduce(start);
-  const { config, components } = start;
+function onStart(line: Line, start: Start): void {
+  const { config, components, port, info, identity, handle, lock } = start;
+  const attached = port && host.attach(port, { info, identity, handle, lock });
+  if (attached !== undefined) line.end();
   const wanted = { config, components };
   if (running === undefined) {
     settings = wanted;
@@ -52,13 +56,13 @@ function onStart(port: HostPort, start: Start): void {
       throw error;
     });
   }
-  const differs = start.watch && JSON.stringify(wanted) !== JSON.stringify(settings);
+  const differs = attached === undefined && JSON.stringify(wanted) !== JSON.stringify(settings);
   running.then(
     () => {
-      if (port.isWatching) port.post({ started: host.epoch, lock: host.lock });
+      if (attached === undefined) line.post({ started: host.epoch, lock: host.lock });
       if (differs) log('warn', 'a tab asked for another configuration: the one of the first tab stays');
     },
-    (error) => port.post({ fatal: sentence(error) }),
+    (error) => (attached ?? line).post({ fatal: sentence(error) }),
   );
 }
 
@@ -74,8 +78,12 @@ async function run(): Promise<void> {
     const split =
       `there is another router named "${routerName}" in this browser, and its tabs are not reached from here: load the ` +
       'worker from one address in all pages (options.workerUrl), and reload tabs of an older release';
-    host.tell({ split });
+    tell({ split });
   });
+}
+
+function tell(news: unknown): void {
+  for (const line of lines) line.post(news);
 }
 
 function log(level: LogLevel, text: string): void {
@@ -88,7 +96,7 @@ function forwardConsole(): void {
     const show = console[level].bind(console);
     console[level] = (...values: unknown[]) => {
       show(...values);
-      host.tell({ log: level, text: values.map((value) => String(value)).join(' ') });
+      tell({ log: level, text: values.map((value) => String(value)).join(' ') });
     };
   }
 }
