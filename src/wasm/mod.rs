@@ -47,16 +47,26 @@ pub struct WasmRouter {
 impl WasmRouter {
     /// A router for a configuration object (`undefined`: any realm, everything allowed) and 32 bytes of chance.
     ///
-    /// `clock`, a function that answers milliseconds, replaces the real time: tests pass one. Throws an `Error` whose
-    /// message names each problem of the configuration.
+    /// `clock`, a function that answers milliseconds, replaces the real time: tests pass one. `functions` are the names of
+    /// those that can be asked. Throws an `Error` whose message names each problem of the configuration.
     #[wasm_bindgen(constructor)]
-    pub fn new(config: JsValue, seed: &[u8], clock: Option<Function>) -> Result<WasmRouter, JsError> {
+    pub fn new(
+        config: JsValue,
+        seed: &[u8],
+        clock: Option<Function>,
+        functions: Option<Array>,
+    ) -> Result<WasmRouter, JsError> {
         console_error_panic_hook::set_once();
         let seed: [u8; 32] = seed
             .try_into()
             .map_err(|_| JsError::new(&format!("seed: expected 32 bytes, found {}", seed.len())))?;
         let config = plain("config", &config)?;
         let loaded = Config::from_value(&config).map_err(|error| JsError::new(&error.to_string()))?;
+        let functions = functions.unwrap_or_default();
+        loaded
+            .config
+            .check_functions(|name| functions.includes(&name.into(), 0))
+            .map_err(|error| JsError::new(&format!("{error}: name it in options.deciders")))?;
         for warning in &loaded.warnings {
             web_sys::console::warn_1(&format!("wamplet: {warning}").into());
         }

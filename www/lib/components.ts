@@ -4,10 +4,10 @@
 // component is a client like any other, but for its port, which has the realm and role of the configuration whatever
 // its code says (`port.ts`). All else of the configuration is the core's to read, and accepted before it comes here.
 
+import { type CodeRegistry, loadCode, place, readRegistry } from './code.ts';
 import { sentence } from './environment.ts';
 import type { Host } from './host.ts';
 import type { Identity } from './identity.ts';
-import { absolute } from './wasm.ts';
 import { listed, shown } from './wording.ts';
 
 /** What the code of a component is told about it. */
@@ -22,8 +22,8 @@ export interface ComponentInfo {
 /** Runs a component. If it answers, or promises, a function, that one ends it. */
 export type ComponentFactory = (port: MessagePort, component: ComponentInfo) => unknown;
 
-/** classname -> what runs it, or the address of a module whose default export does */
-export type ComponentRegistry = Record<string, ComponentFactory | string | URL>;
+/** classname -> what runs it */
+export type ComponentRegistry = CodeRegistry<ComponentFactory>;
 
 /** A component with its code. */
 export interface Component {
@@ -51,18 +51,14 @@ export function readComponents(
   registry: ComponentRegistry | undefined,
   warn: (text: string) => void,
 ): Component[] {
-  const codes = new Map(Object.entries(registry ?? {}));
-  for (const [classname, code] of codes) {
-    if (typeof code === 'function' || typeof code === 'string' || code instanceof URL) continue;
-    throw new TypeError(`${place(classname)}: expected a function or the address of a module, found ${shown(code)}`);
-  }
+  const codes = readRegistry('components', registry);
   const reader = new Reader(config as Configuration | null | undefined);
   const components: Component[] = [];
   for (const [path, info] of reader.components) {
     const code = codes.get(info.classname);
     if (code !== undefined) components.push({ info, code });
     else {
-      const cure = `name a function or a module that does in ${place(info.classname)} of createRouter or sharedRouter`;
+      const cure = `name a function or a module that does in ${place('components', info.classname)} of createRouter or sharedRouter`;
       reader.warnings.push(`${path}: nothing runs ${shown(info.classname)}: ${cure}`);
     }
   }
@@ -166,7 +162,7 @@ function start(host: Host, { info, code }: Component): () => void {
     }
   };
   const run = async () => {
-    const factory = typeof code === 'function' ? code : await load(code);
+    const factory = typeof code === 'function' ? code : await loadCode<ComponentFactory>(code);
     if (!isOver) stop = await factory(port2, info);
     // The router was closed meanwhile.
     if (isOver) end();
@@ -176,17 +172,6 @@ function start(host: Host, { info, code }: Component): () => void {
     if (!isOver) fail(error);
   });
   return end;
-}
-
-async function load(address: string | URL): Promise<ComponentFactory> {
-  const url = absolute(address).href;
-  const module = await import(/* webpackIgnore: true */ /* @vite-ignore */ url);
-  if (typeof module.default !== 'function') throw new Error(`expected ${url} to export a function as its default`);
-  return module.default;
-}
-
-function place(classname: string): string {
-  return `options.components[${shown(classname)}]`;
 }
 
 /** As for the core, `null` is the same as nothing. */

@@ -1,9 +1,10 @@
 // Drives a router: ports on one side, wasm on the other, and the only timer.
 //
 // Owns the wasm router, the table of ports and the order of work: a batch goes in, the router's actions come out, each
-// port gets its part in one message. Decides nothing about WAMP. The ports are in `port.ts`; who starts a host is in
-// `router.ts` (here) and `worker.ts` (SharedWorker).
+// port gets its part in one message; then those are asked whom the router asks. Decides nothing about WAMP. The ports are
+// in `port.ts`; who starts a host is in `router.ts` (here) and `worker.ts` (SharedWorker).
 
+import type { Deciders } from './deciders.ts';
 import type { Endpoint } from './endpoint.ts';
 import { randomName, sentence, unref } from './environment.ts';
 import type { Identity } from './identity.ts';
@@ -40,6 +41,8 @@ export class Host {
   readonly #ports = new Set<HostPort>();
   readonly #open = new Map<number, HostPort>();
   #router: WasmRouter | undefined;
+  /** None where the router has nobody to ask: it would be asked for nothing after every message. */
+  #deciders: Deciders | undefined;
   #opened = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #deadline = Number.POSITIVE_INFINITY;
@@ -54,8 +57,9 @@ export class Host {
   }
 
   /** Ports may be attached before; what they said waits for this. */
-  run(router: WasmRouter, lock: string | undefined): void {
+  run(router: WasmRouter, deciders: Deciders, lock: string | undefined): void {
     this.#router = router;
+    this.#deciders = deciders.names.length > 0 ? deciders : undefined;
     this.lock = lock;
     this.messageLength = router.messageLength;
     for (const port of [...this.#ports]) port.resume();
@@ -138,6 +142,7 @@ export class Host {
     try {
       input(router);
       for (let actions = router.drain(); actions.length > 0; actions = router.drain()) this.#act(actions, touched);
+      if (this.#deciders !== undefined) this.#ask(router.takeQuestions(), this.#deciders);
       this.#setTimer();
     } catch (error) {
       this.#break(error);
@@ -160,6 +165,13 @@ export class Host {
         this.#open.delete(key);
         port.closedByRouter(code, reason);
       }
+    }
+  }
+
+  #ask(questions: unknown[], deciders: Deciders): void {
+    for (let index = 0; index < questions.length; index += 3) {
+      const [ticket, name, tail] = questions.slice(index) as [number, string, string];
+      deciders.ask(name, tail).then(({ ok, json }) => this.#drive((router) => router.answer(ticket, ok, json)));
     }
   }
 

@@ -41,6 +41,8 @@ export interface RouterOptions {
   seed?: Uint8Array;
   /** What runs the components of the configuration, see {@link ComponentRegistry}. */
   components?: ComponentRegistry;
+  /** What decides where the configuration names a function, see {@link DeciderRegistry}. */
+  deciders?: DeciderRegistry;
 }
 
 /**
@@ -92,6 +94,58 @@ export interface ComponentInfo {
   // biome-ignore lint/suspicious/noExplicitAny: only the component knows
   readonly extra: any;
 }
+
+/**
+ * The functions that a configuration names, as `{ "type": "function", "create": name }`, to authorize or authenticate: for
+ * each name a function, or the address of a module whose default export is one, as in a {@link ComponentRegistry}.
+ *
+ * ```js
+ * const roles = [{ name: 'anonymous', authorizer: { type: 'function', create: 'ownTopics' } }];
+ * await createRouter({ realms: [{ name: 'realm1', roles }] }, {
+ *   deciders: { ownTopics: ({ authid }, uri) => ({ allow: uri.startsWith(`com.example.${authid}.`), cache: true }) },
+ * });
+ * ```
+ *
+ * Functions and modules are there when the router starts, or it does not. A function answers, or promises an answer,
+ * within `limits.answer_timeout_ms`. What it throws, or rejects with, is a failure: nobody is let in and nothing allowed,
+ * and it is logged. An object with an `error` that is a URI (an `Error` of Autobahn|JS is one) is what the client of an
+ * authenticator is told, with the first of its `args`, or its `message`, as the sentence.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: an Authorizer or an Authenticator, as the configuration uses it
+export type DeciderRegistry = Record<string, ((...args: any[]) => unknown) | string | URL>;
+
+/** Decides what the sessions of a role may do, in the place of `permissions`: `authorizer` of the role. */
+export type Authorizer = (
+  /** Its `session` (the id), `authid`, `authrole`, `authmethod`, `authprovider`, `authextra` and `transport`. */
+  session: Record<string, unknown>,
+  uri: string,
+  action: 'call' | 'register' | 'publish' | 'subscribe',
+  /** The options of the request; with `match` where it subscribes or registers. */
+  options: Record<string, unknown>,
+) => Authorization | PromiseLike<Authorization>;
+
+/**
+ * What an {@link Authorizer} answers: whether it is allowed; and whether the caller or publisher is revealed without being
+ * asked, and whether the answer may be remembered, for `authorizer_cache_ms` of the role. Both are false by default.
+ */
+export type Authorization = boolean | { allow: boolean; disclose?: boolean; cache?: boolean };
+
+/** Decides who a client is: a method of `auth` that has the type `function`. */
+export type Authenticator = (
+  /** What the HELLO names. */
+  realm: string | null,
+  authid: string | null,
+  /** `session`, `transport`, `authmethod`, `authid`, `authrole`, `authextra`, and what the method knows: a `ticket`. */
+  details: Record<string, unknown>,
+) => Authentication | PromiseLike<Authentication>;
+
+/**
+ * What an {@link Authenticator} answers: a role, or more about the session, beside what the method has to know to check
+ * the client: the `secret` of WAMP-CRA, for one. Throw to let nobody in.
+ */
+export type Authentication =
+  | string
+  | { role?: string; realm?: string; authid?: string; extra?: object; [credential: string]: unknown };
 
 /** A router that runs here. */
 export interface Router {
@@ -183,6 +237,8 @@ export interface SharedRouterOptions {
    * not use what only a page has. The first tab decides, as with `config`.
    */
   components?: ComponentRegistry;
+  /** What decides where the configuration names a function, see {@link DeciderRegistry}: modules, as `components`. */
+  deciders?: DeciderRegistry;
   /**
    * The address of `worker.js`, of this origin, with `wamplet.wasm` beside it. Default: beside the library's script,
    * which bundlers find by themselves.
@@ -341,8 +397,19 @@ export interface ComponentConfig {
 
 export interface RoleConfig {
   name: string;
+  /** Without an authorizer. */
   permissions?: PermissionConfig[];
+  /** Who decides in the place of permissions: a procedure of the realm, or a function, see {@link DeciderRegistry}. */
+  authorizer?: string | FunctionConfig;
+  /** Milliseconds for which an answer of the authorizer that says `cache` is remembered; 0: not at all. Default 60 000. */
+  authorizer_cache_ms?: number;
   [key: string]: unknown;
+}
+
+/** A function of {@link DeciderRegistry}. */
+export interface FunctionConfig {
+  type: 'function';
+  create: string;
 }
 
 export interface PermissionConfig {
@@ -393,6 +460,14 @@ export interface RouterLimits {
   history_length?: number;
   /** Kept events that one request brings. Default 1 000. */
   events_at_once?: number;
+  /** Requests of one session that wait for its authorizer. Default 1 000. */
+  waiting_requests?: number;
+  /** Bytes of these requests. Default 16 777 216. */
+  waiting_length?: number;
+  /** Decisions of authorizers that a realm remembers. Default 10 000. */
+  authorization_cache?: number;
+  /** Milliseconds in which an authorizer or authenticator must answer; then it has failed. Default 10 000. */
+  answer_timeout_ms?: number;
   /** Milliseconds in which a client must say HELLO. Default 10 000. */
   hello_timeout_ms?: number;
   /** Milliseconds in which a client must answer a GOODBYE. Default 5 000. */

@@ -3,6 +3,7 @@
 // Part of worker.js, which `load.ts` fetches when somebody wants a router here.
 
 import { type ComponentRegistry, readComponents, startComponents } from './components.ts';
+import { type DeciderRegistry, Deciders } from './deciders.ts';
 import type { Endpoint } from './endpoint.ts';
 import { asyncDispose, type Place, place } from './environment.ts';
 import { Host } from './host.ts';
@@ -15,6 +16,7 @@ export interface RouterOptions {
   wasm?: WasmSource;
   seed?: Uint8Array;
   components?: ComponentRegistry;
+  deciders?: DeciderRegistry;
 }
 
 export class Router {
@@ -66,12 +68,13 @@ export class Router {
 }
 
 export async function createRouter(config?: unknown, options: RouterOptions = {}): Promise<Router> {
-  const { wasm, seed, components } = options;
-  const [router, lock] = await Promise.all([startWasmRouter(config, wasm, seed), ownLock()]);
+  const { wasm, seed, components, deciders: registry } = options;
+  const deciders = await Deciders.load(registry, log);
+  const [router, lock] = await Promise.all([startWasmRouter(config, deciders.names, wasm, seed), ownLock()]);
   const found = readComponents(config, components, (text) => log('warn', text));
   let endComponents = () => {};
   const host = new Host({ log, onBroken: () => endComponents() });
-  host.run(router, lock);
+  host.run(router, deciders, lock);
   endComponents = startComponents(host, found);
   return new Router(host, endComponents);
 }

@@ -4,19 +4,22 @@
 // its own, straight to the worker. The worker's end is in `worker.ts`. A further host (a leader tab, for browsers
 // without SharedWorker) would be one more class with the members of `SharedHost`.
 
+import type { CodeRegistry } from './code.ts';
 import type { ComponentRegistry } from './components.ts';
+import type { DeciderRegistry } from './deciders.ts';
 import { closePort, listen } from './endpoint.ts';
 import { asyncDispose, place, randomName, sentence } from './environment.ts';
 import { type Identity, identityOfPort, type PortIdentity } from './identity.ts';
 import { ownLock, watchPage, whenReleased } from './liveness.ts';
 import { createRouter } from './load.ts';
-import type { Router } from './router.ts';
+import type { Router, RouterOptions } from './router.ts';
 import { type Inspection, isMessage, type LogLevel, type Start, type TransportInfo, WIRE_VERSION } from './wire.ts';
 
 export interface SharedRouterOptions {
   name?: string;
   config?: unknown;
   components?: ComponentRegistry;
+  deciders?: DeciderRegistry;
   workerUrl?: string | URL;
   timeout?: number;
   mode?: 'auto' | 'shared-worker' | 'page';
@@ -52,7 +55,7 @@ export class SharedRouter extends EventTarget {
 
   /** Not part of the public face: `sharedRouter` is how to get one. */
   static async open(options: SharedRouterOptions): Promise<SharedRouter> {
-    const { name = 'default', config, components, workerUrl, timeout = PATIENCE, mode = 'auto' } = options;
+    const { name = 'default', config, components, deciders, workerUrl, timeout = PATIENCE, mode = 'auto' } = options;
     if (!/^[\w.-]{1,64}$/.test(name)) {
       throw new TypeError(`options.name: expected 1 to 64 letters, digits, ".", "_" or "-", found "${name}"`);
     }
@@ -61,7 +64,7 @@ export class SharedRouter extends EventTarget {
     }
     const router = new SharedRouter(name);
     if (mode === 'page' || (mode === 'auto' && typeof SharedWorker === 'undefined' && place() !== 'worker')) {
-      router.#host = await PageHost.open(config, components);
+      router.#host = await PageHost.open(config, { components, deciders });
     } else if (typeof SharedWorker === 'undefined') {
       throw new Error(
         place() === 'worker'
@@ -70,7 +73,11 @@ export class SharedRouter extends EventTarget {
       );
     } else {
       const news: News = (type, detail) => router.dispatchEvent(new CustomEvent(type, { detail, cancelable: true }));
-      const settings = { name, config, components: addresses(components), workerUrl, timeout };
+      const modules = {
+        components: addresses('components', components),
+        deciders: addresses('deciders', deciders),
+      };
+      const settings = { name, config, ...modules, workerUrl, timeout };
       const host = await WorkerHost.open(settings, news);
       // A task later, whoever waits for the handle has had the chance to listen.
       setTimeout(() => host.begin());
@@ -134,8 +141,8 @@ class PageHost implements SharedHost {
     this.#router = router;
   }
 
-  static async open(config: unknown, components: ComponentRegistry | undefined): Promise<PageHost> {
-    return new PageHost(await createRouter(config, { components }));
+  static async open(config: unknown, options: RouterOptions): Promise<PageHost> {
+    return new PageHost(await createRouter(config, options));
   }
 
   get epoch(): string {
@@ -159,6 +166,7 @@ interface WorkerSettings {
   name: string;
   config: unknown;
   components: Record<string, string> | undefined;
+  deciders: Record<string, string> | undefined;
   workerUrl: string | URL | undefined;
   timeout: number;
 }
@@ -234,8 +242,9 @@ class WorkerHost implements SharedHost {
   }
 
   #start(port?: MessagePort, info?: TransportInfo, identity?: Identity): Start {
-    const { config, components } = this.#settings;
-    return { start: WIRE_VERSION, config, components, handle: this.#handle, lock: this.#lock, port, info, identity };
+    const { config, components, deciders } = this.#settings;
+    const page = { handle: this.#handle, lock: this.#lock };
+    return { start: WIRE_VERSION, config, components, deciders, ...page, port, info, identity };
   }
 
   /** Opens the line to the worker; answers the epoch of the router there. */
@@ -325,16 +334,16 @@ class WorkerHost implements SharedHost {
   }
 }
 
-/** The components as the SharedWorker can load them: what is relative is so to this page. */
-function addresses(components: ComponentRegistry | undefined): Record<string, string> | undefined {
-  if (components === undefined) return undefined;
+/** Code as the SharedWorker can load it: what is relative is so to this page. */
+function addresses<Code>(option: string, registry: CodeRegistry<Code> | undefined): Record<string, string> | undefined {
+  if (registry === undefined) return undefined;
   const found: Record<string, string> = {};
-  for (const [classname, code] of Object.entries(components)) {
+  for (const [name, code] of Object.entries(registry)) {
     if (typeof code === 'function') {
       const reason = 'found a function, which cannot be sent to a SharedWorker';
-      throw new TypeError(`options.components["${classname}"]: expected the address of a module, ${reason}`);
+      throw new TypeError(`options.${option}["${name}"]: expected the address of a module, ${reason}`);
     }
-    found[classname] = new URL(code, document.baseURI).href;
+    found[name] = new URL(code as string | URL, document.baseURI).href;
   }
   return found;
 }

@@ -10,8 +10,16 @@ export type WasmSource = URL | string | BufferSource | WebAssembly.Module;
 
 let loading: Promise<unknown> | undefined;
 
-/** A router, once the module is loaded; a page or worker loads it once, whatever `source` says later. */
-export async function startWasmRouter(config: unknown, source?: WasmSource, seed?: Uint8Array): Promise<WasmRouter> {
+/**
+ * A router, once the module is loaded; a page or worker loads it once, whatever `source` says later. `functions` are those
+ * that the configuration may name.
+ */
+export async function startWasmRouter(
+  config: unknown,
+  functions: string[],
+  source?: WasmSource,
+  seed?: Uint8Array,
+): Promise<WasmRouter> {
   if (seed !== undefined && !(seed instanceof Uint8Array && seed.length === 32)) {
     throw new TypeError('options.seed: expected a Uint8Array of 32 bytes');
   }
@@ -23,7 +31,7 @@ export async function startWasmRouter(config: unknown, source?: WasmSource, seed
     loading = undefined;
     throw error;
   }
-  return new WasmRouter(config, seed ?? randomBytes(32));
+  return new WasmRouter(config, seed ?? randomBytes(32), undefined, functions);
 }
 
 async function load(source: WasmSource = new URL('./wamplet.wasm', import.meta.url)): Promise<void> {

@@ -55,6 +55,8 @@ export interface Start {
   config: unknown;
   /** classname -> address of the module that runs it */
   components: Record<string, string> | undefined;
+  /** name -> address of the module that decides by it */
+  deciders: Record<string, string> | undefined;
   /** Names the page's handle to the router; a `Leave` closes all ports that were made with it. */
   handle: string;
   /** The Web Lock of the page. */

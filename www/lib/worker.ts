@@ -5,6 +5,7 @@
 // postMessage. Anywhere else the script does nothing but to export what runs a router (see `load.ts`).
 
 import { readComponents, startComponents } from './components.ts';
+import { Deciders } from './deciders.ts';
 import { place, sentence } from './environment.ts';
 import { Host } from './host.ts';
 import { Line } from './line.ts';
@@ -23,7 +24,7 @@ const NAME = /^wamp:([^:]+):v\d+$/;
 const routerName = place() === 'worker' ? NAME.exec(globalThis.self?.name)?.[1] : undefined;
 
 /** What the router serves: the same for all tabs. */
-type Settings = Pick<Start, 'config' | 'components'>;
+type Settings = Pick<Start, 'config' | 'components' | 'deciders'>;
 
 let host: Host;
 /** To the pages that watch, and those that are still to say what they want. */
@@ -44,10 +45,10 @@ if (routerName !== undefined) {
 }
 
 function onStart(line: Line, start: Start): void {
-  const { config, components, port, info, identity, handle, lock } = start;
+  const { config, components, deciders, port, info, identity, handle, lock } = start;
   const attached = port && host.attach(port, { info, identity, handle, lock });
   if (attached !== undefined) line.end();
-  const wanted = { config, components };
+  const wanted = { config, components, deciders };
   if (running === undefined) {
     settings = wanted;
     running = run().catch((error) => {
@@ -67,10 +68,11 @@ function onStart(line: Line, start: Start): void {
 }
 
 async function run(): Promise<void> {
-  const { config, components } = settings;
-  const [router, lock] = await Promise.all([startWasmRouter(config), ownLock()]);
+  const { config, components, deciders: registry } = settings;
+  const deciders = await Deciders.load(registry, log);
+  const [router, lock] = await Promise.all([startWasmRouter(config, deciders.names), ownLock()]);
   const found = readComponents(config, components, (text) => log('warn', text));
-  host.run(router, lock);
+  host.run(router, deciders, lock);
   // They end with the worker.
   startComponents(host, found);
   holdLock(`wamp:${routerName}:router`, SPLIT_PATIENCE, (held) => {
