@@ -9,6 +9,7 @@ import type { Endpoint } from './endpoint.ts';
 import { randomName, sentence, unref } from './environment.ts';
 import type { Identity } from './identity.ts';
 import { HostPort, type PortOptions } from './port.ts';
+import type { Store } from './store.ts';
 import { messageText } from './tail.ts';
 import type { WasmRouter } from './wasm.ts';
 import type { Inspection, LogLevel, Serializer, StructuredTail, Tail, TransportInfo } from './wire.ts';
@@ -43,6 +44,8 @@ export class Host {
   #router: WasmRouter | undefined;
   /** None where the router has nobody to ask: it would be asked for nothing after every message. */
   #deciders: Deciders | undefined;
+  /** As with the deciders. */
+  #store: Store | undefined;
   #opened = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #deadline = Number.POSITIVE_INFINITY;
@@ -57,9 +60,10 @@ export class Host {
   }
 
   /** Ports may be attached before; what they said waits for this. */
-  run(router: WasmRouter, deciders: Deciders, lock: string | undefined): void {
+  run(router: WasmRouter, deciders: Deciders, store: Store | undefined, lock: string | undefined): void {
     this.#router = router;
     this.#deciders = deciders.names.length > 0 ? deciders : undefined;
+    this.#store = store;
     this.lock = lock;
     this.messageLength = router.messageLength;
     for (const port of [...this.#ports]) port.resume();
@@ -76,14 +80,15 @@ export class Host {
     return this.#expectRouter().inspect();
   }
 
-  /** GOODBYE to all, then their ports are closed. */
-  close(): void {
+  /** GOODBYE to all, then their ports are closed. Resolves when all that is to be kept is written. */
+  async close(): Promise<void> {
     this.#drive((router) => router.shutdown());
     const farewell = { code: 1001, reason: 'the router was closed', wasClean: true };
     for (const port of [...this.#ports]) port.drop(farewell);
     clearTimeout(this.#timer);
     this.#router?.free();
     this.#router = undefined;
+    await this.#store?.close();
   }
 
   // The ports call these.
@@ -142,6 +147,7 @@ export class Host {
     try {
       input(router);
       for (let actions = router.drain(); actions.length > 0; actions = router.drain()) this.#act(actions, touched);
+      this.#store?.write(router.takeRecords());
       if (this.#deciders !== undefined) this.#ask(router.takeQuestions(), this.#deciders);
       this.#setTimer();
     } catch (error) {
@@ -203,6 +209,7 @@ export class Host {
     this.#router = undefined;
     clearTimeout(this.#timer);
     this.log('error', `the router broke down, which is a bug of wamplet's: ${sentence(error)}`);
+    this.#store?.close();
     const farewell = { code: 1011, reason: 'the router broke down', wasClean: false };
     for (const port of [...this.#ports]) port.drop(farewell);
     this.#options.onBroken?.();

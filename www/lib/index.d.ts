@@ -28,6 +28,12 @@ export function createRouter(config?: RouterConfig, options?: RouterOptions): Pr
 /** How a router starts. */
 export interface RouterOptions {
   /**
+   * Names the database of the router, in a browser: realms whose `store` has the type `'database'` keep their events in
+   * IndexedDB, as `wamplet:<name>`. One router at a time has it; another one of the name, and any in Node, keeps events in
+   * memory and says so. Default `'default'`.
+   */
+  name?: string;
+  /**
    * The WebAssembly module, compiled or not, or its address (a text is relative to the page).
    * Default: `wamplet.wasm` beside the library's script. Set it when your bundler or server keeps it elsewhere.
    *
@@ -191,6 +197,7 @@ export interface Router {
   inspect(): Inspection;
   /**
    * Ends all sessions with GOODBYE `wamp.close.system_shutdown`, then closes their ports. Doing it again does nothing.
+   * Resolves when all that is to be kept is written.
    */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -216,7 +223,8 @@ export interface PortIdentity {
  * first tab that asks starts it. Where the browser has no SharedWorker, the router runs in this page, for this page
  * alone, and `mode` says so.
  *
- * The browser ends the SharedWorker with the last tab; what sessions had registered and subscribed goes with them.
+ * The browser ends the SharedWorker with the last tab; what sessions had registered and subscribed goes with them. Events
+ * that realms keep in a database are there again with the next one.
  *
  * @throws Rejects, after `timeout` milliseconds at most, with an `Error` that says why the router could not be started
  * and what to do: script or WebAssembly module not found, forbidden by a Content-Security-Policy, wrong `config`, no
@@ -227,7 +235,10 @@ export function sharedRouter(options?: SharedRouterOptions): Promise<SharedRoute
 
 /** Which router, and how it starts. */
 export interface SharedRouterOptions {
-  /** Tabs that give the same name share a router. 1 to 64 letters, digits, `.`, `_` or `-`. Default `'default'`. */
+  /**
+   * Tabs that give the same name share a router, and its database, see {@link RouterOptions.name}. 1 to 64 letters,
+   * digits, `.`, `_` or `-`. Default `'default'`.
+   */
   name?: string;
   /** What the router serves, see {@link createRouter}. The first tab decides; another one that differs is told so. */
   config?: RouterConfig;
@@ -247,7 +258,10 @@ export interface SharedRouterOptions {
    * one of old tabs. Keep `worker.js` at an address that stays, and name it here, when that matters.
    */
   workerUrl?: string | URL;
-  /** Milliseconds for the worker to start and answer. Default 3000. Raise it for very slow networks. */
+  /**
+   * Milliseconds for the worker to start and answer. Default 3000. Raise it for very slow networks, and for realms that
+   * keep very many events in a database.
+   */
   timeout?: number;
   /**
    * `'shared-worker'` fails where there is no SharedWorker; `'page'` never uses one. Default `'auto'`: a SharedWorker

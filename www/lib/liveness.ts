@@ -47,6 +47,28 @@ export function holdLock(name: string, patience: number, told: (held: boolean) =
     .catch(() => clearTimeout(timer));
 }
 
+/**
+ * Takes a lock, unless somebody else still has it after `patience` milliseconds. Answers how to give it back; where there
+ * are no locks, nobody else is known of.
+ */
+export function takeLock(name: string, patience: number): Promise<(() => void) | undefined> {
+  const waiting = new AbortController();
+  const { signal } = waiting;
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => waiting.abort(), patience);
+    const hold = () =>
+      new Promise<void>((release) => {
+        clearTimeout(timer);
+        resolve(release);
+      });
+    const asked = lockManager()?.request(name, { signal }, hold) ?? Promise.reject();
+    asked.catch(() => {
+      clearTimeout(timer);
+      resolve(signal.aborted ? undefined : () => {});
+    });
+  });
+}
+
 /** What wants to know that the page is put away, and that it came back. */
 export interface PageWatcher {
   /** The page is being left; it may come back out of the back/forward cache, or never. */

@@ -9,10 +9,12 @@ import { asyncDispose, type Place, place } from './environment.ts';
 import { Host } from './host.ts';
 import { identityOfPort, type PortIdentity } from './identity.ts';
 import { ownLock } from './liveness.ts';
+import { Store } from './store.ts';
 import { startWasmRouter, type WasmSource } from './wasm.ts';
 import type { Inspection, LogLevel, TransportInfo } from './wire.ts';
 
 export interface RouterOptions {
+  name?: string;
   wasm?: WasmSource;
   seed?: Uint8Array;
   components?: ComponentRegistry;
@@ -55,7 +57,7 @@ export class Router {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#endComponents();
-    this.#host.close();
+    await this.#host.close();
   }
 
   async [asyncDispose](): Promise<void> {
@@ -68,13 +70,14 @@ export class Router {
 }
 
 export async function createRouter(config?: unknown, options: RouterOptions = {}): Promise<Router> {
-  const { wasm, seed, components, deciders: registry } = options;
+  const { name = 'default', wasm, seed, components, deciders: registry } = options;
   const deciders = await Deciders.load(registry, log);
   const [router, lock] = await Promise.all([startWasmRouter(config, deciders.names, wasm, seed), ownLock()]);
   const found = readComponents(config, components, (text) => log('warn', text));
   let endComponents = () => {};
   const host = new Host({ log, onBroken: () => endComponents() });
-  host.run(router, deciders, lock);
+  const store = await Store.open(router, name, log);
+  host.run(router, deciders, store, lock);
   endComponents = startComponents(host, found);
   return new Router(host, endComponents);
 }

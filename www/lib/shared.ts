@@ -64,7 +64,7 @@ export class SharedRouter extends EventTarget {
     }
     const router = new SharedRouter(name);
     if (mode === 'page' || (mode === 'auto' && typeof SharedWorker === 'undefined' && place() !== 'worker')) {
-      router.#host = await PageHost.open(config, { components, deciders });
+      router.#host = await PageHost.open(config, { name, components, deciders });
     } else if (typeof SharedWorker === 'undefined') {
       throw new Error(
         place() === 'worker'

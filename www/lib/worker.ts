@@ -10,6 +10,7 @@ import { place, sentence } from './environment.ts';
 import { Host } from './host.ts';
 import { Line } from './line.ts';
 import { holdLock, ownLock } from './liveness.ts';
+import { Store } from './store.ts';
 import { startWasmRouter } from './wasm.ts';
 import type { LogLevel, Start } from './wire.ts';
 
@@ -72,7 +73,8 @@ async function run(): Promise<void> {
   const deciders = await Deciders.load(registry, log);
   const [router, lock] = await Promise.all([startWasmRouter(config, deciders.names), ownLock()]);
   const found = readComponents(config, components, (text) => log('warn', text));
-  host.run(router, deciders, lock);
+  const store = await Store.open(router, routerName as string, log);
+  host.run(router, deciders, store, lock);
   // They end with the worker.
   startComponents(host, found);
   holdLock(`wamp:${routerName}:router`, SPLIT_PATIENCE, (held) => {
