@@ -110,8 +110,9 @@ export class HostPort {
       this.#outbox.pushMessage(head, tail, head.length + tail.length);
     } else {
       const binary = binaryOf(tail);
-      // An EVENT may have more receivers; anything else has this one, and what came as a copy can go on by moving.
-      const moved = head.startsWith('[36,') ? [] : [...new Set(binary.map((bytes) => bytes.buffer as ArrayBuffer))];
+      // What came as a copy can go on by moving, if this receiver is the last: that of a RESULT or ERROR is.
+      const isLast = /^\[(50|8),/.test(head);
+      const moved = isLast ? [...new Set(binary.map((bytes) => bytes.buffer as ArrayBuffer))] : [];
       this.#outbox.pushMessage(head, tail, head.length + byteLength(binary), moved);
     }
   }
