@@ -217,7 +217,6 @@ impl<'a> Object<'a> {
                         report.warn(shown_path(&path), message);
                     }
                 }
-                #[cfg(feature = "native")]
                 Some((_, Key::Refused(expected))) => {
                     if !value.is_null() {
                         report.problem(path, (*expected).to_owned(), describe(Some(value)), None);
@@ -271,7 +270,6 @@ pub(super) enum Key {
     /// It is not served: a warning with this sentence, if there is anything in it.
     NotServed(&'static str),
     /// It must not be there: a problem that says what is expected in its place.
-    #[cfg(feature = "native")]
     Refused(&'static str),
 }
 
