@@ -159,14 +159,7 @@ export const features = {
       'yes',
       'scram::scram_proves_both_sides_in_both_dialects',
     ],
-    [
-      'Cryptosign',
-      'beta',
-      'yes',
-      'yes',
-      'yes',
-      'cryptosign::the_cryptosign_vectors_of_the_specification_are_accepted',
-    ],
+    ['Cryptosign', 'beta', 'yes', 'yes', 'yes', 'cryptosign::the_cryptosign_vectors_of_the_specification_are_accepted'],
     [
       'Cryptosign bound to the channel (`tls-exporter` of TLS 1.3)',
       'beta',

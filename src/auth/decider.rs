@@ -22,6 +22,16 @@ pub enum Ask {
     Function(String),
 }
 
+impl Ask {
+    /// The name of the function, if it is one.
+    pub(crate) fn function(&self) -> Option<&str> {
+        match self {
+            Self::Function(name) => Some(name),
+            Self::Procedure { .. } => None,
+        }
+    }
+}
+
 /// Why there is no answer: the ERROR that somebody gets in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {

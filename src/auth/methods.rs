@@ -115,6 +115,25 @@ impl<'a> Hello<'a> {
 pub(super) const NO_AUTHID: &str = "this method needs HELLO.Details.authid";
 
 impl Methods {
+    /// The functions of the program that authenticate, each with the method that it is for.
+    pub fn functions(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let anonymous = self.anonymous.as_ref().and_then(|anonymous| match anonymous {
+            Anonymous::Dynamic(authenticator) => Some(authenticator),
+            Anonymous::Static(_) => None,
+        });
+        let methods = [
+            ("anonymous", anonymous),
+            ("ticket", self.ticket.as_ref().and_then(Provider::authenticator)),
+            ("wampcra", self.wampcra.as_ref().and_then(Provider::authenticator)),
+            ("scram", self.scram.as_ref().and_then(Provider::authenticator)),
+            ("cryptosign", self.cryptosign.as_ref().and_then(Provider::authenticator)),
+            ("tls", self.tls.as_ref().and_then(Provider::authenticator)),
+        ];
+        methods
+            .into_iter()
+            .filter_map(|(method, authenticator)| Some((method, authenticator?.ask.function()?)))
+    }
+
     /// Answers a HELLO: the first of the client's `authmethods` that is configured and possible here decides. A client
     /// that names none means `anonymous`.
     pub fn begin(&self, hello: &Hello<'_>, channel: &Channel) -> Step {

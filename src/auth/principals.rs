@@ -17,6 +17,15 @@ pub enum Provider<C> {
     Dynamic(Authenticator),
 }
 
+impl<C> Provider<C> {
+    pub(super) fn authenticator(&self) -> Option<&Authenticator> {
+        match self {
+            Self::Dynamic(authenticator) => Some(authenticator),
+            Self::Static(_) => None,
+        }
+    }
+}
+
 /// One client that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal<C> {

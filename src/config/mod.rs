@@ -37,8 +37,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::auth::Methods;
 use crate::auth::authorizer::Role;
-use crate::auth::{Ask, Methods};
 use crate::codec::DecodeLimits;
 use crate::uri::{MatchPolicy, UriCheck};
 
@@ -78,23 +78,28 @@ impl Config {
 
 impl Config {
     /// The functions of the program that the configuration names, each as often as it does, and where it does.
-    fn functions(&self) -> impl Iterator<Item = (&RealmConfig, &Role, &str)> {
+    fn functions(&self) -> impl Iterator<Item = (String, &str)> {
         let realms = match &self.realms {
             Realms::Any => &[][..],
             Realms::Named(realms) => realms,
         };
-        realms.iter().flat_map(|realm| {
-            realm.roles.iter().filter_map(move |role| match &role.authorizer()?.ask {
-                Ask::Function(name) => Some((realm, role, &**name)),
-                Ask::Procedure { .. } => None,
+        let authorizers = realms.iter().flat_map(|realm| {
+            realm.roles.iter().filter_map(move |role| {
+                let function = role.authorizer()?.ask.function()?;
+                Some((
+                    format!("authorizer of the role '{}' in the realm '{}'", role.name(), realm.name),
+                    function,
+                ))
             })
-        })
+        });
+        let authenticators = self.auth.iter().flat_map(|methods| methods.functions());
+        authorizers.chain(authenticators.map(|(method, function)| (format!("auth.{method}"), function)))
     }
 
     /// Refuses a configuration that names functions that the program does not have: what they would decide would fail.
     pub fn check_functions(&self, has: impl Fn(&str) -> bool) -> Result<(), ConfigError> {
-        let problem = |(realm, role, name): (&RealmConfig, &Role, &str)| Problem {
-            path: format!("authorizer of the role '{}' in the realm '{}'", role.name(), realm.name),
+        let problem = |(path, name): (String, &str)| Problem {
+            path,
             expected: "a function of this program".to_owned(),
             found: cursor::quote(name),
             did_you_mean: None,

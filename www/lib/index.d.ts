@@ -326,13 +326,52 @@ export interface RouterConfig {
   realms?: RealmConfig[];
   /** Sessions that start with the router; beside `workers` they stand in a worker of type `router`. */
   components?: ComponentConfig[];
-  /** Where the native router listens. A router in a browser has no listeners. */
+  /**
+   * How clients authenticate over ports to which the page gave no identity. Beside `workers` it stands in a transport of
+   * the type `messageport`, of a worker of type `router`. Default: they do not, and have the role `anonymous`.
+   */
+  auth?: AuthConfig;
+  /**
+   * Where the native router listens. A router in a browser has no listeners; of its transports only `messageport` counts,
+   * for its `auth`.
+   */
   transports?: object[];
   limits?: RouterLimits;
   version?: 1 | 2;
   controller?: object;
   workers?: object[];
   $schema?: string;
+}
+
+/**
+ * The methods by which clients authenticate, of which each client chooses among those that it offers. The text of a secret
+ * stands in it as it is: whoever can read the page's code can read it, so a page with real secrets lets functions decide
+ * that ask a server, or has none here but hashes and public keys.
+ */
+export interface AuthConfig {
+  /** Everybody, in the role `role`, default `anonymous`. Without this method nobody is let in who cannot authenticate. */
+  anonymous?: AuthMethodConfig;
+  /** `principals`: authid -> `{ ticket, role }`. */
+  ticket?: AuthMethodConfig;
+  /** `users`: authid -> `{ secret, role, salt, iterations, keylen }`; with `salt`, `secret` is the derived key. */
+  wampcra?: AuthMethodConfig;
+  /** `principals`: authid -> `{ kdf, iterations, memory, salt, 'stored-key', 'server-key', role }`. */
+  scram?: AuthMethodConfig;
+  /** `principals`: authid -> `{ authorized_keys, role }`. */
+  cryptosign?: AuthMethodConfig;
+}
+
+/** A method: with what is known of its clients, or with a procedure or function that is asked about them. */
+export interface AuthMethodConfig {
+  type: 'static' | 'dynamic' | 'function';
+  /** `dynamic`: the URI of the procedure, in the realm `authenticator-realm`, by default the one that the client names. */
+  authenticator?: string;
+  'authenticator-realm'?: string;
+  /** `function`: its name, see {@link DeciderRegistry}. */
+  create?: string;
+  /** The role of those for whom nothing else is said. */
+  'default-role'?: string;
+  [key: string]: unknown;
 }
 
 export interface RealmConfig {
