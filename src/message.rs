@@ -274,6 +274,11 @@ pub struct PassthruAttributes<'a> {
 }
 
 impl Passthru<'_> {
+    /// Whether the Args slot holds one string or binary.
+    pub fn has_encoded_args(&self) -> bool {
+        self.0.as_ref().is_some_and(|attributes| attributes.enc_algo.is_some())
+    }
+
     /// Bytes of all its texts.
     pub(crate) fn text_len(&self) -> usize {
         let Some(attributes) = &self.0 else { return 0 };

@@ -4,14 +4,14 @@ mod common;
 
 use common::{Peer, Wamp, named};
 use serde_json::{Value, json};
-use wamplet::auth::authorizer::{Allow, Disclose, Permission, Role};
+use wamplet::auth::authorizer::{Allow, Disclose, Disclosure, Permission, Role};
 use wamplet::config::RealmConfig;
 use wamplet::uri::MatchPolicy;
 
 const NOTHING: Allow = Allow { call: false, register: false, publish: false, subscribe: false };
 
 fn permission(uri: &str, match_policy: MatchPolicy, allow: Allow) -> Permission {
-    Permission { uri: uri.into(), match_policy, allow, disclose: Disclose::default() }
+    Permission { uri: uri.into(), match_policy, allow, disclose: Disclose::default(), trustlevel: None }
 }
 
 /// A realm whose anonymous role has these permissions.
@@ -187,9 +187,9 @@ fn the_configuration_may_reveal_callers_and_publishers() {
         ..permission(uri, MatchPolicy::Prefix, all)
     };
     let mut w = realm_with(vec![
-        rule("com.calls.", true, false),
-        rule("com.events.", false, true),
-        rule("com.", false, false),
+        rule("com.calls.", Disclosure::Always, Disclosure::OnRequest),
+        rule("com.events.", Disclosure::OnRequest, Disclosure::Always),
+        rule("com.", Disclosure::OnRequest, Disclosure::OnRequest),
     ]);
     let [alice, bob] = w.join("realm1");
     let mut requests = 0;
@@ -208,6 +208,83 @@ fn the_configuration_may_reveal_callers_and_publishers() {
     assert_eq!(details_of(&mut w, alice, bob, "com.calls."), (own, None));
     assert_eq!(details_of(&mut w, alice, bob, "com.events."), (None, own));
     assert_eq!(details_of(&mut w, alice, bob, "com."), (None, None));
+}
+
+#[test]
+fn the_configuration_may_refuse_to_reveal_callers_and_publishers() {
+    let disclose = Disclose { caller: Disclosure::Never, publisher: Disclosure::Never };
+    let all = Allow { call: true, register: true, publish: true, subscribe: true };
+    let permission = Permission { disclose, ..permission("", MatchPolicy::Prefix, all) };
+    let mut w = realm_with(vec![permission]);
+    let [alice, bob] = w.join("realm1");
+    w.subscribe(bob, 1, "com.myapp.topic1");
+    w.register_with(bob, 2, json!({ "disclose_caller": true }), "com.myapp.curious");
+    let disclose_me = json!({ "disclose_me": true });
+    w.say(alice, json!([48, 1, disclose_me, "com.myapp.curious"]));
+    w.expect_error(alice, 48, 1, "wamp.error.option_disallowed.disclose_me");
+    w.say(alice, json!([48, 2, disclose_me, "wamp.session.count"]));
+    w.expect_error(alice, 48, 2, "wamp.error.option_disallowed.disclose_me");
+    w.say(alice, json!([16, 3, { "disclose_me": true, "acknowledge": true }, "com.myapp.topic1"]));
+    w.expect_error(alice, 16, 3, "wamp.error.option_disallowed.disclose_me");
+    // Without an acknowledgement a PUBLISH fails silently.
+    w.say(alice, json!([16, 4, disclose_me, "com.myapp.topic1"]));
+    w.expect_silence();
+    // Nor does the callee learn it.
+    w.call(alice, 5, "com.myapp.curious");
+    w.expect(bob, json!([68, 1, "*", {}]));
+    w.publish(alice, 6, "com.myapp.topic1");
+    w.expect(bob, json!([36, 1, "*", {}]));
+}
+
+#[test]
+fn a_callee_that_announced_trust_levels_is_told_how_far_a_call_is_trusted() {
+    let all = Allow { call: true, register: true, publish: true, subscribe: true };
+    let rule = |uri: &str, trustlevel| Permission { trustlevel, ..permission(uri, MatchPolicy::Prefix, all) };
+    let mut w = realm_with(vec![rule("", None), rule("com.low", Some(0)), rule("com.high", Some(1 << 31))]);
+    let callee = w.join_as_callee("realm1", json!({ "call_trustlevels": true }));
+    let [caller, other] = w.join("realm1");
+    for (request, (procedure, details)) in (1..).zip([
+        ("com.any", json!({})),
+        ("com.low", json!({ "trustlevel": 0 })),
+        ("com.high", json!({ "trustlevel": 2_147_483_648_u64 })),
+    ]) {
+        w.register(callee, request, procedure);
+        w.call(caller, request, procedure);
+        w.expect(callee, json!([68, request, "*", details]));
+    }
+    w.register(other, 1, "com.high.other");
+    w.call(caller, 4, "com.high.other");
+    w.expect(other, json!([68, 1, "*", {}]));
+}
+
+#[test]
+fn a_subscriber_that_announced_trust_levels_is_told_how_far_an_event_is_trusted() {
+    let all = Allow { call: true, register: true, publish: true, subscribe: true };
+    let rule = |uri: &str, trustlevel| Permission { trustlevel, ..permission(uri, MatchPolicy::Prefix, all) };
+    let mut w = realm_with(vec![rule("", None), rule("com.high", Some(7))]);
+    let [publisher, other] = w.join("realm1");
+    let told = w.open();
+    let roles = json!({ "subscriber": { "features": { "publication_trustlevels": true } } });
+    let told = w.hello(told, "realm1", roles);
+    let retain = json!({ "retain": true });
+    for (request, topic) in [(1, "com.any"), (2, "com.high")] {
+        w.subscribe(other, request, topic);
+        w.subscribe(told, request, topic);
+    }
+    w.say(publisher, json!([16, 1, retain, "com.any"]));
+    w.expect(other, json!([36, 1, "*", {}]));
+    w.expect(told, json!([36, 1, "*", {}]));
+    w.say(publisher, json!([16, 2, retain, "com.high"]));
+    w.expect(other, json!([36, 2, "*", {}]));
+    w.expect(told, json!([36, 2, "*", { "trustlevel": 7 }]));
+    // And so it is with what was retained.
+    let get_retained = json!({ "get_retained": true });
+    w.say(other, json!([32, 3, get_retained, "com.high"]));
+    w.expect(other, json!([33, 3, 2]));
+    w.expect(other, json!([36, 2, "*", { "retained": true }]));
+    w.say(told, json!([32, 3, get_retained, "com.high"]));
+    w.expect(told, json!([33, 3, 2]));
+    w.expect(told, json!([36, 2, "*", { "retained": true, "trustlevel": 7 }]));
 }
 
 #[test]

@@ -495,6 +495,104 @@ fn each_callee_of_a_shared_registration_has_its_own_options() {
 }
 
 #[test]
+fn a_kill_may_become_impatient_in_each_way() {
+    for mode in [json!({ "mode": "killnowait" }), json!({ "mode": "skip" }), json!({})] {
+        let mut w = Wamp::new();
+        let [caller, callee] = call_under_way(&mut w, can_cancel(), json!({}));
+        w.say(caller, json!([49, 1, { "mode": "kill" }]));
+        w.expect(callee, json!([69, 1, { "mode": "kill" }]));
+        w.say(caller, json!([49, 1, mode]));
+        w.expect_error(caller, 48, 1, "wamp.error.canceled");
+        w.say(callee, json!([8, 68, 1, {}, "wamp.error.canceled"]));
+        w.expect_silence();
+    }
+}
+
+#[test]
+fn a_killed_call_goes_on_with_its_progressive_results_until_it_ends() {
+    let mut w = Wamp::new();
+    let features = json!({ "progressive_call_results": true, "call_canceling": true });
+    let [caller, callee] = call_under_way(&mut w, features, json!({ "receive_progress": true }));
+    w.say(caller, json!([49, 1, { "mode": "kill" }]));
+    w.expect(callee, json!([69, 1, { "mode": "kill" }]));
+    w.say(callee, json!([70, 1, { "progress": true }, [1]]));
+    w.expect(caller, json!([50, 1, { "progress": true }, [1]]));
+    w.say(callee, json!([70, 1, {}, [2]]));
+    w.expect(caller, json!([50, 1, {}, [2]]));
+    w.expect_silence();
+}
+
+/// The attributes of both forms of opaque payload, and a payload of each.
+fn opaque_payloads() -> [(Value, Value); 2] {
+    [
+        (json!({ "ppt_scheme": "x_own", "ppt_serializer": "cbor" }), json!(["\0AQID"])),
+        (json!({ "enc_algo": "cryptobox", "enc_serializer": "json" }), json!("opaque")),
+    ]
+}
+
+#[test]
+fn an_opaque_payload_is_for_callees_that_announced_it() {
+    for (options, payload) in opaque_payloads() {
+        let mut w = Wamp::new();
+        let [caller, able] = w.join_with_all_features("realm1");
+        let [plain] = w.join("realm1");
+        w.register(able, 1, "com.myapp.able");
+        w.register(plain, 1, "com.myapp.plain");
+        w.say(caller, json!([48, 1, options, "com.myapp.plain", payload]));
+        w.expect_error(caller, 48, 1, "wamp.error.feature_not_supported");
+        w.say(caller, json!([48, 2, options, "wamp.session.count", payload]));
+        w.expect_error(caller, 48, 2, "wamp.error.feature_not_supported");
+        w.expect_silence();
+        w.say(caller, json!([48, 3, options, "com.myapp.able", payload]));
+        w.expect(able, json!([68, 1, "*", options, payload]));
+        w.say(able, json!([70, 1, options, payload]));
+        w.expect(caller, json!([50, 3, options, payload]));
+    }
+}
+
+#[test]
+fn an_opaque_result_or_error_is_for_callers_that_announced_it() {
+    for (options, payload) in opaque_payloads() {
+        let mut w = Wamp::new();
+        let [able] = w.join_with_all_features("realm1");
+        let [plain] = w.join("realm1");
+        w.register(able, 1, "com.myapp.able");
+        for (request, answer) in (1..)
+            .zip([json!([70, 1, options, payload]), json!([8, 68, 2, options, "com.myapp.error1", payload])])
+        {
+            w.call(plain, request, "com.myapp.able");
+            w.expect(able, json!([68, request, "*", {}]));
+            w.say(able, answer);
+            w.expect_error(plain, 48, request, "wamp.error.feature_not_supported");
+            w.expect_silence();
+        }
+        // A piece of a result cannot be left out.
+        w.say(plain, json!([48, 3, { "receive_progress": true }, "com.myapp.able"]));
+        w.expect(able, json!([68, 3, "*", { "receive_progress": true }]));
+        let mut piece = options.clone();
+        piece["progress"] = json!(true);
+        w.say(able, json!([70, 3, piece, payload]));
+        w.expect(able, json!([69, 3, { "mode": "killnowait" }]));
+        w.expect_error(plain, 48, 3, "wamp.error.feature_not_supported");
+        w.say(able, json!([70, 3, {}]));
+        w.expect_silence();
+    }
+}
+
+#[test]
+fn attributes_of_passthru_without_a_scheme_are_as_good_as_unknown_ones() {
+    let mut w = Wamp::new();
+    let [caller, callee] = w.join("realm1");
+    w.register(callee, 1, "com.myapp.procedure1");
+    for (request, scheme) in (1..).zip([json!({ "ppt_keyid": "k" }), json!({ "ppt_scheme": "" })]) {
+        w.say(caller, json!([48, request, scheme, "com.myapp.procedure1", [1]]));
+        w.expect(callee, json!([68, request, "*", "*", [1]]));
+        w.say(callee, json!([70, request, scheme]));
+        w.expect(caller, json!([50, request, "*"]));
+    }
+}
+
+#[test]
 fn a_callee_without_call_canceling_is_never_interrupted() {
     // Autobahn|JS closes its connection on an INTERRUPT.
     let mut w = Wamp::new();

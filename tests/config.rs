@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use configs::{assert_text, count, files, folder, read, replace};
 use wamplet::auth::Ask;
-use wamplet::auth::authorizer::{Action, Allow, Authorizer, Disclose, Permission, Role};
+use wamplet::auth::authorizer::{Action, Allow, Authorizer, Disclose, Disclosure, Permission, Role};
 use wamplet::config::{
     Config, ConfigError, HistoryRule, Limits, Loaded, OnLeave, Overflow, RealmConfig, Realms, RetentionRule,
     SHOWN, Stats, Store, StoreKind,
@@ -94,6 +94,31 @@ fn a_node_of_version_2_keeps_its_realms_of_all_router_workers() {
 }
 
 #[test]
+fn queues_of_calls_disclosures_and_trust_levels_are_what_the_file_says() {
+    let [realm, other] = good("call-queues");
+    for (procedure, limit) in [
+        ("com.example.fast", Some(2)),
+        ("com.example.slow", Some(100_000)),
+        ("com.any.busy", Some(1_000)),
+        ("com.any", None),
+    ] {
+        assert_eq!(realm.call_queues.limit(procedure), limit, "{procedure}");
+    }
+    assert!(other.call_queues.rules().is_empty());
+    let role = &realm.roles[0];
+    for (uri, action, disclose, trustlevel) in [
+        ("com.any", Action::Call, Disclosure::Never, Some(0)),
+        ("com.any", Action::Publish, Disclosure::Always, Some(0)),
+        ("com.example.fast", Action::Call, Disclosure::OnRequest, Some(1 << 31)),
+        ("com.example.fast", Action::Publish, Disclosure::Never, Some(1 << 31)),
+        ("com.example.slow", Action::Register, Disclosure::OnRequest, None),
+    ] {
+        let decision = role.authorize(uri, action);
+        assert_eq!((decision.disclose, decision.trustlevel), (disclose, trustlevel), "{uri} {action:?}");
+    }
+}
+
+#[test]
 fn a_store_says_which_events_are_kept() {
     use MatchPolicy::{Exact, Prefix, Wildcard};
     let history = |uri: &str, match_policy, limit| HistoryRule { uri: uri.into(), match_policy, limit };
@@ -137,6 +162,7 @@ fn permissions_of_both_styles_stand_side_by_side() {
         match_policy,
         allow,
         disclose: Disclose::default(),
+        trustlevel: None,
     };
     let expected = [
         rule("com.example.add", MatchPolicy::Exact, call),
@@ -148,7 +174,7 @@ fn permissions_of_both_styles_stand_side_by_side() {
         rule("com.*.literal", MatchPolicy::Exact, call),
         rule("com..door", MatchPolicy::Wildcard, Allow { register: true, publish: true, ..Allow::default() }),
         Permission {
-            disclose: Disclose { caller: true, publisher: false },
+            disclose: Disclose { caller: Disclosure::Always, publisher: Disclosure::OnRequest },
             ..rule(
                 "com.example.who",
                 MatchPolicy::Exact,
@@ -175,6 +201,7 @@ fn every_limit_can_be_set() {
         registrations: 7,
         calls: 8,
         answer_timeout_ms: 14,
+        kept_length: 20,
         waiting_requests: 15,
         waiting_length: 16,
         authorization_cache: 17,
@@ -426,7 +453,8 @@ fn check(value: &Value) {
 const ALL: Allow = Allow { call: true, register: true, publish: true, subscribe: true };
 
 fn prefix(uri: &str, allow: Allow) -> Permission {
-    Permission { uri: uri.into(), match_policy: MatchPolicy::Prefix, allow, disclose: Disclose::default() }
+    let disclose = Disclose::default();
+    Permission { uri: uri.into(), match_policy: MatchPolicy::Prefix, allow, disclose, trustlevel: None }
 }
 
 /// The realms of a good file.

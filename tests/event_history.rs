@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Peer, Wamp, all_roles, named};
+use common::{Peer, Wamp, all_features, all_roles, named};
 use serde_json::{Value, json};
 use wamplet::auth::Ask;
 use wamplet::auth::authorizer::{Allow, Authorizer, Permission, Role};
@@ -132,7 +132,7 @@ fn an_event_is_answered_with_all_that_its_subscribers_got() {
     let mut w = logs();
     let (time, alice) = (w.unix_ns(), w.open());
     assert_eq!(time, 1_700_000_000_000_000_000);
-    let (alice, welcome) = w.hello_with(alice, "realm1", json!({ "roles": all_roles() }));
+    let (alice, welcome) = w.hello_with(alice, "realm1", json!({ "roles": all_features() }));
     let mut alice = Reader { peer: alice, requests: 0 };
     // Heard by two, once by its publisher: stored once all the same.
     let [bob, carol] = w.join("realm1");
@@ -308,7 +308,7 @@ fn wrong_arguments_are_refused_with_a_sentence() {
 fn only_who_may_subscribe_may_read_the_history() {
     let may = |uri: &str, match_policy, call, subscribe| {
         let allow = Allow { call, subscribe, publish: true, ..Allow::default() };
-        Permission { uri: uri.into(), match_policy, allow, disclose: Default::default() }
+        Permission { uri: uri.into(), match_policy, allow, disclose: Default::default(), trustlevel: None }
     };
     let anonymous = Role::new(
         "anonymous",

@@ -216,7 +216,7 @@ fn a_pattern_brings_no_more_events_than_one_request_may() {
 fn publisher_and_passthru_are_told_later_as_they_were_then() {
     let mut w = Wamp::new();
     let alice = w.open();
-    let (alice, welcome) = w.hello_with(alice, "realm1", json!({ "roles": common::all_roles() }));
+    let (alice, welcome) = w.hello_with(alice, "realm1", json!({ "roles": common::all_features() }));
     retain_with(&mut w, alice, 1, json!({ "disclose_me": true, "ppt_scheme": "x_own" }), TOPIC, json!([7]));
     let session = alice.session;
     let [bob] = w.join("realm1");
@@ -233,8 +233,13 @@ fn publisher_and_passthru_are_told_later_as_they_were_then() {
 fn who_may_not_subscribe_gets_nothing() {
     let allow = Allow { publish: true, ..Allow::default() };
     let uri = "com.".to_owned();
-    let permission =
-        Permission { uri, match_policy: MatchPolicy::Prefix, allow, disclose: Default::default() };
+    let permission = Permission {
+        uri,
+        match_policy: MatchPolicy::Prefix,
+        allow,
+        disclose: Default::default(),
+        trustlevel: None,
+    };
     let roles = vec![Role::new("anonymous", vec![permission])];
     let mut w = Wamp::with_config(named([RealmConfig { roles, ..RealmConfig::open("realm1") }]));
     let [alice, bob] = w.join("realm1");
@@ -406,6 +411,7 @@ fn clearing_needs_the_permission_to_call() {
         match_policy: MatchPolicy::Prefix,
         allow,
         disclose: Default::default(),
+        trustlevel: None,
     };
     let roles = vec![Role::new("anonymous", vec![permission])];
     let mut w = Wamp::with_config(named([RealmConfig { roles, ..RealmConfig::open("realm1") }]));

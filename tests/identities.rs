@@ -31,6 +31,7 @@ fn two_realms() -> Wamp {
         match_policy: MatchPolicy::Prefix,
         allow: Allow { publish: true, ..Allow::default() },
         disclose: Default::default(),
+        trustlevel: None,
     };
     let roles = vec![Role::allow_all("anonymous"), Role::new("backend", vec![permission])];
     let realm1 = RealmConfig { roles, ..RealmConfig::open("realm1") };

@@ -303,8 +303,24 @@ fn options_of_wrong_types_are_a_violation() {
 }
 
 #[test]
-fn a_progressive_call_is_a_violation_because_the_router_did_not_announce_it() {
+fn a_progressive_call_of_a_caller_that_did_not_announce_it_is_a_violation() {
     expect_violation_after_join(&json!([48, 1, { "progress": true }, "com.myapp.procedure1"]), "progress");
+}
+
+#[test]
+fn a_payload_in_a_form_that_its_sender_did_not_announce_is_a_violation() {
+    let ppt = json!({ "ppt_scheme": "x_own" });
+    let enc = json!({ "enc_algo": "x_own" });
+    for (options, tail) in [(ppt, json!(["\0AQID"])), (enc, json!("\0AQID"))] {
+        for message in [
+            json!([16, 1, options, "com.myapp.topic1", tail]),
+            json!([48, 1, options, "com.myapp.procedure1", tail]),
+            json!([70, 1, options, tail]),
+            json!([8, 68, 1, options, "com.myapp.error1", tail]),
+        ] {
+            expect_violation_after_join(&message, "payload_passthru_mode");
+        }
+    }
 }
 
 #[test]

@@ -221,7 +221,7 @@ fn the_publisher_is_revealed_when_it_asks_for_it() {
 #[test]
 fn payload_passthru_attributes_reach_the_subscribers() {
     let mut w = Wamp::new();
-    let [alice, bob] = w.join("realm1");
+    let [alice, bob] = w.join_with_all_features("realm1");
     w.subscribe(bob, 1, "com.myapp.topic1");
     let attributes =
         json!({ "ppt_scheme": "x_own", "ppt_serializer": "cbor", "ppt_cipher": "c", "ppt_keyid": "k" });

@@ -17,7 +17,13 @@ fn role(name: &str, allow: Allow) -> Role {
     let match_policy = MatchPolicy::Prefix;
     Role::new(
         name,
-        vec![Permission { uri: String::new(), match_policy, allow, disclose: Default::default() }],
+        vec![Permission {
+            uri: String::new(),
+            match_policy,
+            allow,
+            disclose: Default::default(),
+            trustlevel: None,
+        }],
     )
 }
 

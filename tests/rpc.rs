@@ -271,7 +271,7 @@ fn the_caller_is_revealed_when_it_asks_for_it_or_the_callee_does() {
 #[test]
 fn payload_passthru_attributes_go_both_ways() {
     let mut w = Wamp::new();
-    let [caller, callee] = w.join("realm1");
+    let [caller, callee] = w.join_with_all_features("realm1");
     w.register(callee, 1, "com.myapp.add2");
     let ppt = json!({ "ppt_scheme": "x_own", "ppt_serializer": "cbor" });
     w.say(caller, json!([48, 1, ppt, "com.myapp.add2", ["\0AQID"]]));

@@ -89,7 +89,7 @@ fn calls_results_and_errors_carry_the_same_values_between_any_two_serializers() 
 fn heads_mean_the_same_in_every_serializer() {
     for serializer in Serializer::ALL {
         let mut w = Wamp::new();
-        let [alice] = w.join("realm1");
+        let [alice] = w.join_with_all_features("realm1");
         let bob = w.join_with("realm1", serializer);
         w.subscribe_with(bob, 1, json!({ "match": "prefix" }), "com.übung");
         w.say(

@@ -34,6 +34,9 @@ fn welcome_announces_broker_and_dealer_with_their_features() {
     for feature in [
         "event_retention",
         "pattern_based_subscription",
+        "payload_passthru_mode",
+        "payload_transparency",
+        "publication_trustlevels",
         "publisher_exclusion",
         "publisher_identification",
         "session_meta_api",
@@ -45,9 +48,14 @@ fn welcome_announces_broker_and_dealer_with_their_features() {
     }
     for feature in [
         "call_canceling",
+        "call_reroute",
         "call_timeout",
+        "call_trustlevels",
         "caller_identification",
         "pattern_based_registration",
+        "payload_passthru_mode",
+        "payload_transparency",
+        "progressive_call_invocations",
         "progressive_call_results",
         "registration_meta_api",
         "registration_revocation",
@@ -58,13 +66,9 @@ fn welcome_announces_broker_and_dealer_with_their_features() {
         assert_eq!(roles["dealer"]["features"][feature], true, "dealer {feature}");
     }
     // What it does not do, it must not announce: clients would rely on it.
-    for (role, feature) in [
-        ("broker", "event_history"),
-        ("broker", "sharded_subscription"),
-        ("dealer", "progressive_call_invocations"),
-        ("dealer", "call_reroute"),
-        ("dealer", "sharded_registration"),
-    ] {
+    for (role, feature) in
+        [("broker", "event_history"), ("broker", "sharded_subscription"), ("dealer", "sharded_registration")]
+    {
         assert_eq!(roles[role]["features"].get(feature), None, "{role} {feature}");
     }
 }

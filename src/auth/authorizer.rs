@@ -43,11 +43,34 @@ pub struct Allow {
     pub subscribe: bool,
 }
 
-/// Whose identity a permission reveals without being asked. Default nobody's.
+/// What a permission says about the identity of callers and publishers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Disclose {
-    pub caller: bool,
-    pub publisher: bool,
+    pub caller: Disclosure,
+    pub publisher: Disclosure,
+}
+
+/// Whether a caller or publisher is revealed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Disclosure {
+    /// To whom it wants to be (`disclose_me`), and to callees that ask for all their callers. The default.
+    #[default]
+    OnRequest,
+    /// Without being asked.
+    Always,
+    /// To nobody; asking for it is refused.
+    Never,
+}
+
+impl Disclosure {
+    /// Whether somebody is revealed, who or whose peer has `asked` for it or not.
+    pub fn reveals(self, asked: bool) -> bool {
+        match self {
+            Self::OnRequest => asked,
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
 }
 
 /// One rule of a role.
@@ -58,14 +81,18 @@ pub struct Permission {
     pub match_policy: MatchPolicy,
     pub allow: Allow,
     pub disclose: Disclose,
+    /// What callees and subscribers are told of how far this role is trusted there: 0 is the least. Default nothing.
+    pub trustlevel: Option<u64>,
 }
 
 /// The answer about one action on one URI.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
     pub allow: bool,
-    /// Reveal the caller or publisher without being asked.
-    pub disclose: bool,
+    /// Whether the caller or publisher is revealed.
+    pub disclose: Disclosure,
+    /// Of a call or publication.
+    pub trustlevel: Option<u64>,
 }
 
 /// Who decides for a role in the place of permissions.
@@ -105,13 +132,14 @@ impl Verdict {
         const EXPECTED: &str =
             "expected true, false, or a dictionary of allow, and perhaps disclose and cache";
         let (mut decision, mut cache) = (Decision::default(), false);
+        let mut disclose = false;
         match values.args.first() {
             Some(Value::Bool(allow)) => decision.allow = *allow,
             Some(Value::Object(answer)) if answer.get("allow").is_some_and(Value::is_boolean) => {
                 for (key, value) in answer {
                     let flag = match key.as_str() {
                         "allow" => &mut decision.allow,
-                        "disclose" => &mut decision.disclose,
+                        "disclose" => &mut disclose,
                         "cache" => &mut cache,
                         _ => return Err(EXPECTED),
                     };
@@ -123,6 +151,9 @@ impl Verdict {
                 }
             }
             _ => return Err(EXPECTED),
+        }
+        if disclose {
+            decision.disclose = Disclosure::Always;
         }
         Ok(Self { decision, cache })
     }
@@ -161,6 +192,7 @@ impl Role {
             match_policy: MatchPolicy::Prefix,
             allow,
             disclose: Disclose::default(),
+            trustlevel: None,
         };
         Self::new(name, vec![everything])
     }
@@ -218,12 +250,13 @@ impl Role {
         });
         let Some((_, _, permission)) = best else { return Decision::default() };
         let Allow { call, register, publish, subscribe } = permission.allow;
-        match action {
-            Action::Call => Decision { allow: call, disclose: permission.disclose.caller },
-            Action::Register => Decision { allow: register, disclose: false },
-            Action::Publish => Decision { allow: publish, disclose: permission.disclose.publisher },
-            Action::Subscribe => Decision { allow: subscribe, disclose: false },
-        }
+        let (allow, disclose) = match action {
+            Action::Call => (call, permission.disclose.caller),
+            Action::Register => (register, Disclosure::default()),
+            Action::Publish => (publish, permission.disclose.publisher),
+            Action::Subscribe => (subscribe, Disclosure::default()),
+        };
+        Decision { allow, disclose, trustlevel: permission.trustlevel }
     }
 }
 
@@ -233,7 +266,8 @@ mod tests {
 
     fn rule(uri: &str, match_policy: MatchPolicy, publish: bool) -> Permission {
         let allow = Allow { publish, ..Allow::default() };
-        Permission { uri: uri.into(), match_policy, allow, disclose: Disclose::default() }
+        let disclose = Disclose::default();
+        Permission { uri: uri.into(), match_policy, allow, disclose, trustlevel: None }
     }
 
     #[test]

@@ -21,11 +21,11 @@ use super::auth::AuthReader;
 use super::cursor::{Cursor, Key, Object, Report, quote};
 use super::error::ConfigError;
 use super::{
-    Config, HistoryRule, Limits, Loaded, OnLeave, Overflow, RealmConfig, Realms, RetentionRule, Stats, Store,
-    StoreKind,
+    CallQueue, CallQueues, Config, HistoryRule, Limits, Loaded, OnLeave, Overflow, RealmConfig, Realms,
+    RetentionRule, Stats, Store, StoreKind,
 };
 use crate::auth::Methods;
-use crate::auth::authorizer::{Allow, Authorizer, Disclose, Permission, Role};
+use crate::auth::authorizer::{Allow, Authorizer, Disclose, Disclosure, Permission, Role};
 use crate::uri::{self, MatchPolicy, UriCheck};
 
 /// Reads a whole configuration for a router that has neither listeners nor processes.
@@ -218,31 +218,52 @@ impl Reader<'_> {
         };
         let roles = self.roles(&object.required("roles"));
         let stats = object.get("stats").and_then(|stats| self.stats(&stats));
-        let store = object.get("store").and_then(|store| self.store(&store));
+        let stored = object.get("store").and_then(|store| store.object(&STORE_KEYS, self.report));
+        let (store, call_queues) = match stored {
+            Some(stored) => (Some(self.store(&stored)), self.call_queues(&stored)),
+            None => (None, CallQueues::default()),
+        };
         let RealmOptions { uri_check, on_leave, has_meta_api } = options?;
-        Some(RealmConfig { name: name?, roles: roles?, uri_check, on_leave, has_meta_api, stats, store })
+        Some(RealmConfig {
+            name: name?,
+            roles: roles?,
+            uri_check,
+            on_leave,
+            has_meta_api,
+            stats,
+            store,
+            call_queues,
+        })
     }
 
-    fn store(&mut self, store: &Cursor<'_>) -> Option<Store> {
-        let object = store.object(&STORE_KEYS, self.report)?;
+    fn call_queues(&mut self, store: &Object<'_>) -> CallQueues {
+        let mut rules = Vec::new();
+        self.patterns(store, "call-queue", &CALL_QUEUE_KEYS, |reader, object, uri, match_policy| {
+            let limit = reader.limit_or(object, 1, MAX_QUEUED_CALLS, QUEUED_CALLS);
+            rules.push(CallQueue { uri, match_policy, limit });
+        });
+        CallQueues::new(rules)
+    }
+
+    fn store(&mut self, object: &Object<'_>) -> Store {
         let kind = object.get("type").and_then(|kind| kind.choice(&STORE_KINDS, self.report));
         let path = object.get("path").and_then(|path| match path.string("a file", self.report)? {
             "" => path.problem("a file", self.report),
             file => Some(file.to_owned()),
         });
-        let limit = self.limit_or(&object, 1, MAX_HISTORY, HISTORY_LIMIT);
+        let limit = self.limit_or(object, 1, MAX_HISTORY, HISTORY_LIMIT);
         let mut store = Store { kind: kind.unwrap_or_default(), path, ..Store::default() };
-        self.patterns(&object, "event-history", &HISTORY_KEYS, |reader, object, uri, match_policy| {
+        self.patterns(object, "event-history", &HISTORY_KEYS, |reader, object, uri, match_policy| {
             let limit = reader.limit_or(object, 1, MAX_HISTORY, limit);
             store.history.push(HistoryRule { uri, match_policy, limit });
         });
-        self.patterns(&object, "event-retention", &RETENTION_KEYS, |reader, object, uri, match_policy| {
+        self.patterns(object, "event-retention", &RETENTION_KEYS, |reader, object, uri, match_policy| {
             let limit = reader.limit_or(object, 0, MAX_RETAINED, RetentionRule::LIMIT);
             let expiry = object.get("expires_after");
             let expires_after_s = expiry.and_then(|expiry| expiry.integer(1, MAX_TRIGGER, reader.report));
             store.retention.push(RetentionRule { uri, match_policy, limit, expires_after_s });
         });
-        Some(store)
+        store
     }
 
     fn limit_or(&mut self, object: &Object<'_>, least: u64, most: u64, default: usize) -> usize {
@@ -400,8 +421,12 @@ impl Reader<'_> {
             None => Some(Disclose::default()),
         };
         self.flag(&object, "cache");
+        let trustlevel = match object.get("trustlevel") {
+            Some(level) => Some(level.integer(0, MAX_TRUSTLEVEL, self.report)?),
+            None => None,
+        };
         let (uri, match_policy) = pattern?;
-        Some(Permission { uri, match_policy, allow: allow?, disclose: disclose? })
+        Some(Permission { uri, match_policy, allow: allow?, disclose: disclose?, trustlevel })
     }
 
     fn allow(&mut self, object: &Object<'_>) -> Allow {
@@ -415,7 +440,22 @@ impl Reader<'_> {
 
     fn disclose(&mut self, disclose: &Cursor<'_>) -> Option<Disclose> {
         let object = disclose.object(&DISCLOSE_KEYS, self.report)?;
-        Some(Disclose { caller: self.flag(&object, "caller"), publisher: self.flag(&object, "publisher") })
+        let [caller, publisher] = ["caller", "publisher"].map(|key| self.disclosure(&object, key));
+        Some(Disclose { caller: caller?, publisher: publisher? })
+    }
+
+    fn disclosure(&mut self, object: &Object<'_>, key: &str) -> Option<Disclosure> {
+        let Some(value) = object.get(key) else { return Some(Disclosure::default()) };
+        if value.is(NEVER) {
+            return Some(Disclosure::Never);
+        }
+        match value.is_boolean() {
+            true => value.boolean(self.report).map(|always| match always {
+                true => Disclosure::Always,
+                false => Disclosure::OnRequest,
+            }),
+            false => value.problem("true, false or \"never\"", self.report),
+        }
     }
 
     fn flag(&mut self, object: &Object<'_>, key: &str) -> bool {
@@ -482,8 +522,18 @@ pub(super) const MAX_TRANSPORTS: usize = 1_000;
 const MAX_REALMS: usize = 1_000;
 const MAX_ROLES: usize = 1_000;
 const MAX_PERMISSIONS: usize = 10_000;
-/// Histories, or rules of retention, of one realm.
+/// Histories, rules of retention, or queues of calls, of one realm.
 const MAX_STORED: usize = 1_000;
+
+/// Calls that wait for the callees of one registration, where a rule does not say how many may.
+pub(super) const QUEUED_CALLS: usize = 1_000;
+/// One that is canceled is looked for among all of them.
+pub(super) const MAX_QUEUED_CALLS: u64 = 100_000;
+
+pub(super) const MAX_TRUSTLEVEL: u64 = 1 << 31;
+
+/// Beside true and false: whose identity is revealed neither without being asked nor by their own wish.
+pub(super) const NEVER: &str = "never";
 
 /// The role of the router's own sessions in Crossbar.io: it may do everything.
 const TRUSTED: &str = "trusted";
@@ -580,7 +630,7 @@ pub(super) const STORE_KEYS: [(&str, Key); 6] = [
     ("limit", Key::Served),
     ("event-history", Key::Served),
     ("event-retention", Key::Served),
-    ("call-queue", Key::NotServed("calls are not queued yet")),
+    ("call-queue", Key::Served),
 ];
 
 pub(super) const STORE_KINDS: [(&str, StoreKind); 2] =
@@ -597,6 +647,9 @@ pub(super) const MAX_HISTORY: u64 = 1_000_000;
 pub(super) const HISTORY_LIMIT: usize = 1_000;
 /// Retained events of a topic.
 pub(super) const MAX_RETAINED: u64 = 1_000;
+
+pub(super) const CALL_QUEUE_KEYS: [(&str, Key); 3] =
+    [("uri", Key::Served), ("match", Key::Served), ("limit", Key::Served)];
 
 pub(super) const STATS_KEYS: [(&str, Key); 5] = [
     ("rated_message_size", Key::Served),
@@ -630,11 +683,12 @@ pub(super) const ROLE_KEYS: [(&str, Key); 5] = [
     ("authorizer_cache_ms", Key::Served),
 ];
 
-pub(super) const PERMISSION_KEYS: [(&str, Key); 10] = [
+pub(super) const PERMISSION_KEYS: [(&str, Key); 11] = [
     ("uri", Key::Served),
     ("match", Key::Served),
     ("allow", Key::Served),
     ("disclose", Key::Served),
+    ("trustlevel", Key::Served),
     ("cache", Key::Served),
     ("validate", Key::NotServed("payloads are not validated")),
     ("call", Key::Served),
@@ -654,7 +708,7 @@ pub(super) const MATCH_POLICIES: [(&str, MatchPolicy); 3] =
 pub(super) type SetLimit = fn(&mut Limits, u64);
 
 /// Key, maximum, and where the value goes. The maxima fit into the 32 bits of wasm.
-pub(super) const LIMITS: [(&str, u64, SetLimit); 23] = [
+pub(super) const LIMITS: [(&str, u64, SetLimit); 24] = [
     ("transports", 1_000_000, |limits, value| limits.transports = value as usize),
     ("realms", 1_000_000, |limits, value| limits.realms = value as usize),
     // Reading recurses once for each level, and no deeper than this.
@@ -667,6 +721,7 @@ pub(super) const LIMITS: [(&str, u64, SetLimit); 23] = [
     ("subscriptions", 1_000_000, |limits, value| limits.subscriptions = value as usize),
     ("registrations", 1_000_000, |limits, value| limits.registrations = value as usize),
     ("calls", 1_000_000, |limits, value| limits.calls = value as usize),
+    ("kept_length", 1 << 30, |limits, value| limits.kept_length = value as usize),
     ("waiting_requests", 1_000_000, |limits, value| limits.waiting_requests = value as usize),
     ("waiting_length", 1 << 30, |limits, value| limits.waiting_length = value as usize),
     ("authorization_cache", 1_000_000, |limits, value| limits.authorization_cache = value as usize),

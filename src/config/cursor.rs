@@ -32,6 +32,10 @@ impl<'a> Cursor<'a> {
         self.value.and_then(Value::as_str) == Some(text)
     }
 
+    pub fn is_boolean(&self) -> bool {
+        matches!(self.value, Some(Value::Bool(_)))
+    }
+
     pub fn is_null(&self) -> bool {
         matches!(self.value, None | Some(Value::Null))
     }

@@ -6,6 +6,7 @@
 
 mod ask;
 mod auth;
+mod call_queues;
 #[cfg(feature = "native")]
 mod cookie;
 pub mod crossbar;
@@ -49,6 +50,7 @@ pub use schema::schema;
 #[cfg(feature = "native")]
 pub use upgrade::{Upgraded, upgrade};
 
+pub use call_queues::{CallQueue, CallQueues};
 pub use error::{ConfigError, Problem, SHOWN, Warning};
 
 /// What a router serves.
@@ -150,6 +152,8 @@ pub struct RealmConfig {
     pub stats: Option<Stats>,
     /// `store`: which events are kept. Default no history, and every event that is published to be retained, in memory.
     pub store: Option<Store>,
+    /// `store.call-queue`. Default none.
+    pub call_queues: CallQueues,
 }
 
 impl RealmConfig {
@@ -163,6 +167,7 @@ impl RealmConfig {
             has_meta_api: true,
             stats: None,
             store: None,
+            call_queues: CallQueues::default(),
         }
     }
 }
@@ -280,6 +285,9 @@ pub struct Limits {
     pub registrations: usize,
     /// Calls of one session that wait for their result. Default 10 000; one more is refused.
     pub calls: usize,
+    /// Bytes of the arguments of one session's calls that are kept because they wait for a callee to be free, or because
+    /// another callee may have to answer. Default 16 MiB; one more call does not wait, or is not rerouted.
+    pub kept_length: usize,
     /// Milliseconds in which an authorizer or authenticator must answer. Default 10 000, then it is as good as an error.
     pub answer_timeout_ms: u64,
     /// Requests of one session that wait for its authorizer. Default 1 000; one more is refused.
@@ -337,6 +345,7 @@ impl Default for Limits {
             subscriptions: 10_000,
             registrations: 10_000,
             calls: 10_000,
+            kept_length: 16 << 20,
             answer_timeout_ms: 10_000,
             waiting_requests: 1_000,
             waiting_length: 16 << 20,

@@ -41,6 +41,8 @@ pub(crate) struct Guard<P> {
 #[derive(Debug)]
 struct Waiting<P> {
     message: KeptMessage<P>,
+    /// A CALL that goes on with one that has been decided about, or waits before it.
+    is_piece: bool,
     length: usize,
 }
 
@@ -77,7 +79,7 @@ impl<P> Guard<P> {
         assert!(self.verdict.is_none(), "no request is carried out between inputs");
     }
 
-    fn has_call(&self, call: RequestId) -> bool {
+    pub(crate) fn has_call(&self, call: RequestId) -> bool {
         self.waiting.iter().any(|waiting| waiting.message.call == Some(call))
     }
 
@@ -102,6 +104,7 @@ impl<P: Payload> Router<P> {
         key: SessionKey,
         slot: usize,
         message: Message<'_, P>,
+        is_piece: bool,
         now: Now,
         outbox: &mut Outbox<P>,
     ) -> Result<(), Fault> {
@@ -110,8 +113,8 @@ impl<P: Payload> Router<P> {
             Message::Cancel { request, .. } => guard.has_call(*request),
             message => request_of(message).is_some(),
         };
-        if !is_in_turn || guard.waiting.is_empty() && self.may_go_on(key, slot, &message, now) {
-            return self.handle_joined(key, message, true, now, outbox);
+        if !is_in_turn || guard.waiting.is_empty() && (is_piece || self.may_go_on(key, slot, &message, now)) {
+            return self.carry_out(key, message, is_piece, now, outbox);
         }
         let message = KeptMessage::new(message);
         let length = message.length();
@@ -119,12 +122,16 @@ impl<P: Payload> Router<P> {
         let (most, most_bytes) = (self.limits.waiting_requests, self.limits.waiting_length);
         if guard.waiting.len() >= most || guard.length + length > most_bytes {
             let what = format!("requests or {most_bytes} bytes that wait for its authorizer");
+            if is_piece {
+                // The call cannot do without it, and may itself wait, to be answered later.
+                return Err(Fault::Violation(format!("CALL: a session may have {most} {what}")));
+            }
             self.refuse(key, &message.read(), limit_exceeded(&what, most), now, outbox);
             return Ok(());
         }
         let is_first = guard.waiting.is_empty();
         guard.length += length;
-        guard.waiting.push_back(Waiting { message: message.into_owned(), length });
+        guard.waiting.push_back(Waiting { message: message.into_owned(), is_piece, length });
         if is_first {
             self.ask_authorizer(key, slot, now, outbox);
         }
@@ -139,7 +146,7 @@ impl<P: Payload> Router<P> {
             return None;
         }
         match self.guards[slot].next() {
-            Some(waiting) if self.may_go_on(key, slot, &waiting.message.read(), now) => {
+            Some(waiting) if waiting.is_piece || self.may_go_on(key, slot, &waiting.message.read(), now) => {
                 self.let_pass(key, waiting, now, outbox);
             }
             Some(waiting) => {
@@ -254,7 +261,7 @@ impl<P: Payload> Router<P> {
             Ask::Function(_) => false,
         };
         let decision = if is_authorizer {
-            Decision { allow: true, disclose: false }
+            Decision { allow: true, ..Decision::default() }
         } else {
             let name = Decisions::key(joined, uri, policy, action);
             let Some(decision) = realm.decisions.get(&name, now.mono_ms) else { return false };
@@ -294,9 +301,8 @@ impl<P: Payload> Router<P> {
     /// Carries out a request that has waited, and has the next one looked at afterwards.
     fn let_pass(&mut self, key: SessionKey, waiting: Waiting<P>, now: Now, outbox: &mut Outbox<P>) {
         self.questions.go_on(key);
-        if let Err(Fault::Violation(text)) =
-            self.handle_joined(key, waiting.message.read(), true, now, outbox)
-        {
+        let Waiting { message, is_piece, .. } = waiting;
+        if let Err(Fault::Violation(text)) = self.carry_out(key, message.read(), is_piece, now, outbox) {
             self.abort(key, fault::PROTOCOL_VIOLATION, &text, Close::ProtocolViolation, now, outbox);
         }
     }
@@ -324,6 +330,11 @@ impl<P: Payload> Router<P> {
         let is_silent = matches!(message, Message::Publish { options, .. } if !options.acknowledge);
         if let (false, Some(request), Fault::Refusal(refusal)) = (is_silent, request_of(message), fault) {
             let (_, mut cx) = self.split(now, outbox);
+            if matches!(message, Message::Call { options, .. } if options.progress)
+                && let Some((_, joined)) = cx.sessions.joined_mut(key)
+            {
+                joined.note_cut_short(request);
+            }
             cx.send_error(key, message.message_type(), request, &refusal);
         }
     }

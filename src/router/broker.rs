@@ -228,13 +228,14 @@ impl<P: Payload> Broker<P> {
         let mut payloads: [Option<Option<P>>; Serializer::ALL.len()] = Default::default();
         for id in matching.drain(..) {
             let subscription = &self.subscriptions[&id];
-            let message = Message::Event {
+            // A subscriber that did not announce trust levels is told none.
+            let message = |is_told_trust: bool| Message::Event {
                 subscription: id,
                 publication: publication.id,
-                details: event_details(&publication, subscription.policy),
+                details: event_details(&publication, subscription.policy, is_told_trust),
                 payload: publication.payload.clone(),
             };
-            let mut heads: [Option<Head>; Serializer::ALL.len()] = Default::default();
+            let mut heads: [[Option<Head>; Serializer::ALL.len()]; 2] = Default::default();
             for (key, accepts) in subscription.subscribers.iter() {
                 if publication.excluded == Some(*key) || !publication.reaches(*key, sessions) {
                     continue;
@@ -243,8 +244,11 @@ impl<P: Payload> Broker<P> {
                 let slot = serializer as usize;
                 let payload =
                     payloads[slot].get_or_insert_with(|| publication.payload.for_serializer(serializer).ok());
+                let is_told_trust =
+                    publication.trustlevel.is_some() && announced_trust_levels(*key, sessions);
                 let is_sent = payload.as_ref().is_some_and(|payload| {
-                    let head = heads[slot].get_or_insert_with(|| outbox.encode(serializer, &message));
+                    let head = heads[usize::from(is_told_trust)][slot]
+                        .get_or_insert_with(|| outbox.encode(serializer, &message(is_told_trust)));
                     outbox.send_encoded(*key, *accepts, *head, payload.clone())
                 });
                 self.dropped_events += u64::from(!is_sent);
@@ -329,7 +333,13 @@ impl<P: Payload> Broker<P> {
             let event = self.events.get(slot);
             let payload = event.payload.for_serializer(accepts.serializer);
             let is_sent = payload.is_ok_and(|payload| {
-                outbox.try_send(key, accepts, event.message(id, *policy, true, payload))
+                let mut message = event.message(id, *policy, true, payload);
+                if let Message::Event { details, .. } = &mut message
+                    && !receiver.announced.subscriber_publication_trustlevels
+                {
+                    details.trustlevel = None;
+                }
+                outbox.try_send(key, accepts, message)
             });
             self.dropped_events += u64::from(!is_sent);
         }
@@ -425,7 +435,15 @@ pub(super) fn passes(audience: &Audience<'_>, receiver: &Joined, wanted: bool) -
     [session, authid, authrole].into_iter().flatten().all(|contained| contained == wanted)
 }
 
-fn event_details<'a, P>(publication: &Publication<'a, P>, policy: MatchPolicy) -> EventDetails<'a> {
+fn announced_trust_levels(key: SessionKey, sessions: &Sessions) -> bool {
+    sessions.joined(key).is_some_and(|(_, joined)| joined.announced.subscriber_publication_trustlevels)
+}
+
+fn event_details<'a, P>(
+    publication: &Publication<'a, P>,
+    policy: MatchPolicy,
+    is_told_trust: bool,
+) -> EventDetails<'a> {
     EventDetails {
         publisher: publication.disclosed.map(|publisher| publisher.id),
         publisher_authid: publication.disclosed.map(|publisher| (&*publisher.authid).into()),
@@ -433,7 +451,7 @@ fn event_details<'a, P>(publication: &Publication<'a, P>, policy: MatchPolicy) -
         // The concrete topic is news only to the holder of a pattern.
         topic: (policy != MatchPolicy::Exact).then(|| publication.topic.into()),
         retained: false,
-        trustlevel: publication.trustlevel,
+        trustlevel: publication.trustlevel.filter(|_| is_told_trust),
         passthru: publication.passthru.clone(),
     }
 }

@@ -5,7 +5,7 @@
 
 use super::Router;
 use super::broker::Broker;
-use super::dealer::{Caller, Dealer};
+use super::dealer::Caller;
 use super::question::{Answerer, Asked};
 use super::realm::Realm;
 use super::session::{Joined, Sessions, State};
@@ -138,15 +138,14 @@ impl<P: Payload> Router<P> {
                 }
                 Answerer::Procedure { realm, invocation } => {
                     let realm = self.realms.get(realm).expect("the realm of who is asked exists");
-                    let invocation = realm.dealer.invocations.get(invocation);
-                    let caller = invocation.map(|invocation| invocation.caller);
+                    let caller = realm.dealer.caller(invocation);
                     assert_eq!(caller, Some(Caller::Router(ticket)), "a callee is asked");
                 }
             }
         }
-        let asked = self.realms.iter().flat_map(|(_, realm)| realm.dealer.invocations.iter());
-        for (_, invocation) in asked {
-            if let Caller::Router(ticket) = invocation.caller {
+        let callers = self.realms.iter().flat_map(|(_, realm)| realm.dealer.callers());
+        for caller in callers {
+            if let Caller::Router(ticket) = caller {
                 assert!(self.questions.get(ticket).is_some(), "the router waits for what it asked");
             }
         }
@@ -206,75 +205,8 @@ impl<P: Payload> Broker<P> {
     }
 }
 
-impl Dealer {
-    /// How many entries a walk meets.
-    fn size(&self) -> usize {
-        let callees = self.registrations.values().map(|registration| 1 + registration.callees.len());
-        self.invocations.len() + callees.sum::<usize>()
-    }
-
-    /// Answers how many timers the calls have running.
-    fn check(&self, realm: usize, sessions: &Sessions, timers: &Timers) -> usize {
-        assert_eq!(self.index.len(), self.registrations.len(), "every pattern has its registration");
-        for (id, registration) in &self.registrations {
-            let found = self.index.get(&registration.uri, registration.policy);
-            assert_eq!(found, Some(id.0), "a registration is found by its pattern");
-            assert!(*id <= self.last_id, "registration ids are counted up");
-            assert!(!registration.callees.is_empty(), "a registration goes with its last callee");
-            for (position, callee) in registration.callees.iter().enumerate() {
-                let (_, joined) = sessions.joined(callee.key).expect("a callee has joined");
-                assert_eq!(joined.realm, realm, "a callee is in the realm");
-                assert!(joined.registrations.get(*id).is_some(), "a callee knows its registration");
-                let earlier = &registration.callees[..position];
-                assert!(earlier.iter().all(|other| other.key != callee.key), "a callee is there once");
-            }
-        }
-        for (key, joined) in sessions.joined_in(realm) {
-            for (id, ()) in joined.registrations.iter() {
-                let registration = self.registrations.get(id).expect("the registration of a session exists");
-                let is_callee = registration.callees.iter().any(|callee| callee.key == key);
-                assert!(is_callee, "a registration knows its callee");
-            }
-            for (request, slot) in joined.calls.iter() {
-                let invocation = self.invocations.get(*slot).expect("the call of a session is under way");
-                let caller = Caller::Session { key, request: *request };
-                assert_eq!(invocation.caller, caller, "a call is its caller's");
-            }
-            for (request, slot) in joined.invocations.iter() {
-                let invocation = self.invocations.get(*slot).expect("the invocation of a callee is open");
-                let found = (invocation.callee, invocation.request);
-                assert_eq!(found, (key, *request), "an invocation is its callee's");
-                assert!(*request <= joined.last_invocation, "invocation ids are counted up");
-            }
-        }
-        let mut running = 0;
-        for (slot, invocation) in &self.invocations {
-            if let Caller::Session { key, request } = invocation.caller {
-                let (_, caller) = sessions.joined(key).expect("a caller has joined");
-                assert_eq!(caller.realm, realm, "a caller is in the realm");
-                assert_eq!(caller.calls.get(request), Some(&slot), "a caller knows its call");
-            }
-            let (_, callee) = sessions.joined(invocation.callee).expect("who is asked has joined");
-            assert_eq!(callee.realm, realm, "who is asked is in the realm");
-            let open = callee.invocations.get(invocation.request);
-            assert_eq!(open, Some(&slot), "a callee knows its invocation");
-            assert_eq!(
-                invocation.timer.is_some(),
-                invocation.timeout_ms > 0,
-                "a call with a timeout has a timer"
-            );
-            if let Some(timer) = invocation.timer {
-                running += 1;
-                let expected = Timer::Call { realm, invocation: slot };
-                assert_eq!(timers.get(timer), Some(expected), "the timer of a call is its own");
-            }
-        }
-        running
-    }
-}
-
 impl Sessions {
-    fn joined_in(&self, realm: usize) -> impl Iterator<Item = (SessionKey, &Joined)> {
+    pub(super) fn joined_in(&self, realm: usize) -> impl Iterator<Item = (SessionKey, &Joined)> {
         self.iter().filter_map(move |session| match &session.state {
             State::Joined(joined) if joined.realm == realm => Some((session.key, &**joined)),
             _ => None,

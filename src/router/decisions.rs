@@ -8,7 +8,7 @@ use foldhash::fast::FixedState;
 
 use super::pattern_index::SeededMap;
 use super::session::Joined;
-use crate::auth::authorizer::{Action, Decision};
+use crate::auth::authorizer::{Action, Decision, Disclosure};
 use crate::uri::MatchPolicy;
 
 /// The remembered decisions of one realm.
@@ -45,8 +45,9 @@ impl Decisions {
     /// What was decided, if that is not too old.
     pub(crate) fn get(&self, key: &str, now_ms: u64) -> Option<Decision> {
         let decided = *self.decided.get(key)?;
-        (decided >> BITS > now_ms)
-            .then_some(Decision { allow: decided & ALLOW != 0, disclose: decided & DISCLOSE != 0 })
+        let disclose = if decided & DISCLOSE == 0 { Disclosure::OnRequest } else { Disclosure::Always };
+        let decision = Decision { allow: decided & ALLOW != 0, disclose, trustlevel: None };
+        (decided >> BITS > now_ms).then_some(decision)
     }
 
     /// Remembers a decision until `end_ms`, in a cache of at most so many.
@@ -55,7 +56,7 @@ impl Decisions {
             self.decided.clear();
         }
         let allow = if decision.allow { ALLOW } else { 0 };
-        let disclose = if decision.disclose { DISCLOSE } else { 0 };
+        let disclose = if decision.disclose == Disclosure::Always { DISCLOSE } else { 0 };
         self.decided.insert(key, end_ms.min(u64::MAX >> BITS) << BITS | allow | disclose);
     }
 

@@ -44,6 +44,12 @@ pub(crate) fn too_long(receiver: &str, message: &str) -> Refusal {
     Refusal::new(PAYLOAD_SIZE_EXCEEDED, format!("{receiver} cannot take an {message} of this length"))
 }
 
+/// A payload in a form that its receiver did not announce.
+pub(crate) fn passthru_not_supported(receiver: &str) -> Refusal {
+    let text = format!("{receiver} did not announce that it takes payloads in this form");
+    Refusal::new(FEATURE_NOT_SUPPORTED, text)
+}
+
 pub(crate) const CLOSE_GOODBYE_AND_OUT: &str = "wamp.close.goodbye_and_out";
 pub(crate) const CLOSE_KILLED: &str = "wamp.close.killed";
 /// Crossbar.io's: the client does not want to be known again by its cookie.
@@ -54,8 +60,11 @@ pub(crate) const AUTHORIZATION_FAILED: &str = "wamp.error.authorization_failed";
 pub(crate) const CANCELED: &str = "wamp.error.canceled";
 /// Crossbar.io's name; the specification has none for it.
 pub(crate) const HISTORY_UNAVAILABLE: &str = "wamp.error.history_unavailable";
+pub(crate) const DISCLOSE_ME: &str = "wamp.error.option_disallowed.disclose_me";
+pub(crate) const FEATURE_NOT_SUPPORTED: &str = "wamp.error.feature_not_supported";
 pub(crate) const INVALID_ARGUMENT: &str = "wamp.error.invalid_argument";
 pub(crate) const INVALID_URI: &str = "wamp.error.invalid_uri";
+pub(crate) const NO_AVAILABLE_CALLEE: &str = "wamp.error.no_available_callee";
 pub(crate) const NO_MATCHING_AUTH_METHOD: &str = "wamp.error.no_matching_auth_method";
 pub(crate) const NO_SUCH_PROCEDURE: &str = "wamp.error.no_such_procedure";
 pub(crate) const NO_SUCH_REALM: &str = "wamp.error.no_such_realm";
@@ -73,5 +82,9 @@ pub(crate) const PROTOCOL_VIOLATION: &str = "wamp.error.protocol_violation";
 /// Crossbar.io's name; the specification has none for it.
 pub(crate) const TESTAMENT_ERROR: &str = "wamp.error.testament_error";
 pub(crate) const TIMEOUT: &str = "wamp.error.timeout";
+pub(crate) const UNAVAILABLE: &str = "wamp.error.unavailable";
+/// Crossbar.io's names; the specification has none for these.
+pub(crate) const MAX_CONCURRENCY_REACHED: &str = "crossbar.error.max_concurrency_reached";
+pub(crate) const UNREGISTERED: &str = "wamp.error.unregistered";
 /// Ours: a limit of the configuration was reached. The specification has no URI for it.
 pub(crate) const LIMIT_EXCEEDED: &str = "wamplet.error.limit_exceeded";

@@ -381,13 +381,15 @@ impl<P: Payload> Router<P> {
         now: Now,
         outbox: &mut Outbox<P>,
     ) {
-        let PendingHello { id, announced, .. } = hello;
+        let PendingHello { id, mut announced, .. } = hello;
         let Identity { authid, authrole, authmethod, authprovider, .. } = identity;
         let authid = authid.unwrap_or_else(|| self.random.authid());
         // What a client says of itself is told to others as it came, unless authentication says something else.
         let authextra = identity.authextra.unwrap_or(hello.authextra);
         let realm = &mut self.realms[realm_index];
         let session = self.sessions.get_mut(key).expect("the transport that said HELLO is open");
+        // Pieces that overtake one another are no call.
+        announced.caller_progressive_call_invocations &= !session.transport.is_unordered;
         let mut welcome = dict([
             ("realm", realm.config.name.as_str().into()),
             ("authid", authid.as_str().into()),
@@ -404,7 +406,12 @@ impl<P: Payload> Router<P> {
             authextra.extend(welcome_extra);
         }
         welcome.insert("agent".into(), concat!("wamplet-", env!("CARGO_PKG_VERSION")).into());
-        welcome.insert("roles".into(), router_roles(realm.config.has_meta_api, realm.broker.has_history()));
+        let roles = router_roles(
+            realm.config.has_meta_api,
+            realm.broker.has_history(),
+            session.transport.is_unordered,
+        );
+        welcome.insert("roles".into(), roles);
         realm.sessions.insert(id, key);
         let stats = realm.config.stats;
         let guard = realm.config.roles[role].authorizer().is_some();
@@ -421,6 +428,8 @@ impl<P: Payload> Router<P> {
             subscriptions: SortedMap::default(),
             registrations: SortedMap::default(),
             calls: SortedMap::default(),
+            kept_length: 0,
+            cut_short: Vec::new(),
             invocations: SortedMap::default(),
             guard: guard.then(|| self.guards.insert(Guard::default())),
             testaments: Testaments::default(),
@@ -462,9 +471,10 @@ fn authextra(details: &Dict) -> Dict {
 }
 
 /// What WELCOME announces: exactly what works.
-fn router_roles(has_meta_api: bool, has_history: bool) -> Value {
+fn router_roles(has_meta_api: bool, has_history: bool, is_unordered: bool) -> Value {
     let is_served = |feature: &str| match feature {
         "event_history" => has_history && has_meta_api,
+        PROGRESSIVE_CALL_INVOCATIONS => !is_unordered,
         feature => has_meta_api || !feature.ends_with("_meta_api"),
     };
     let role = |features: &[&str]| {
@@ -477,10 +487,15 @@ fn router_roles(has_meta_api: bool, has_history: bool) -> Value {
     Value::Object(dict([("broker", role(BROKER_FEATURES)), ("dealer", role(DEALER_FEATURES))]))
 }
 
+const PROGRESSIVE_CALL_INVOCATIONS: &str = "progressive_call_invocations";
+
 const BROKER_FEATURES: &[&str] = &[
     "event_history",
     "event_retention",
     "pattern_based_subscription",
+    "payload_passthru_mode",
+    "payload_transparency",
+    "publication_trustlevels",
     "publisher_exclusion",
     "publisher_identification",
     "session_meta_api",
@@ -491,9 +506,14 @@ const BROKER_FEATURES: &[&str] = &[
 
 const DEALER_FEATURES: &[&str] = &[
     "call_canceling",
+    "call_reroute",
     "call_timeout",
+    "call_trustlevels",
     "caller_identification",
     "pattern_based_registration",
+    "payload_passthru_mode",
+    "payload_transparency",
+    PROGRESSIVE_CALL_INVOCATIONS,
     "progressive_call_results",
     "registration_meta_api",
     "registration_revocation",

@@ -205,17 +205,21 @@ impl<P: Payload> Router<P> {
         let realm = session.realm();
         #[cfg(feature = "native")]
         let message_type = decoded.as_ref().ok().map(Message::message_type);
-        let handled = match (&session.state, decoded) {
-            (State::Closing { .. }, Ok(Message::Goodbye { .. } | Message::Abort { .. })) => {
+        // The message is matched where it is: to pair it with the state would be to move it.
+        let (is_closing, is_joined) =
+            (matches!(session.state, State::Closing { .. }), matches!(session.state, State::Joined(_)));
+        let is_open = matches!(session.state, State::Open { .. });
+        let handled = match decoded {
+            Ok(message) if is_joined => self.handle_joined(key, message, now, outbox),
+            Ok(Message::Goodbye { .. } | Message::Abort { .. }) if is_closing => {
                 self.close(key, Close::Normal, now, outbox);
                 Ok(())
             }
             // [wamp: basic/sessions] after its GOODBYE the router discards all but the answer.
-            (State::Closing { .. }, _) => Ok(()),
-            (_, Err(error)) => Err(Fault::Violation(error.to_string())),
-            (State::Open { .. }, Ok(message)) => self.handle_handshake(key, message, now, outbox),
-            (State::Authenticating(_), Ok(message)) => self.handle_authentication(key, message, now, outbox),
-            (State::Joined(_), Ok(message)) => self.handle_joined(key, message, false, now, outbox),
+            _ if is_closing => Ok(()),
+            Err(error) => Err(Fault::Violation(error.to_string())),
+            Ok(message) if is_open => self.handle_handshake(key, message, now, outbox),
+            Ok(message) => self.handle_authentication(key, message, now, outbox),
         };
         if let Err(Fault::Violation(text)) = handled {
             self.abort(key, fault::PROTOCOL_VIOLATION, &text, Close::ProtocolViolation, now, outbox);

@@ -14,8 +14,10 @@ use slab::Slab;
 use super::dealer::{Call, Caller};
 use super::fault::{self, Fault, Refusal};
 use super::outbox::Outbox;
+use super::realm::Realm;
 use super::timers::{Timer, TimerId, Timers};
 use super::{Now, Router};
+use crate::auth::authorizer::{Decision, Disclosure};
 use crate::auth::{Ask, Failure};
 use crate::id::{SessionKey, Ticket};
 use crate::message::CallOptions;
@@ -208,10 +210,11 @@ impl<P: Payload> Router<P> {
             options,
             procedure,
             payload: P::from_values(values),
-            disclose: false,
+            decision: &Decision { allow: true, disclose: Disclosure::Never, trustlevel: None },
         };
         let (realms, mut cx) = self.split(now, outbox);
-        let called = realms[realm].dealer.call(&mut cx, call);
+        let Realm { dealer, config, .. } = &mut realms[realm];
+        let called = dealer.call(&mut cx, call, &config.call_queues);
         self.settle(Some(realm), outbox);
         match called {
             Ok(invocation) => Ok(Answerer::Procedure { realm, invocation }),

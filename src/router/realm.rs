@@ -26,7 +26,7 @@ pub(crate) struct Realm<P> {
     pub transient: bool,
     pub sessions: SeededMap<SessionId, SessionKey>,
     pub broker: Broker<P>,
-    pub dealer: Dealer,
+    pub dealer: Dealer<P>,
     /// Of the authorizers.
     pub decisions: Decisions,
     #[cfg(feature = "native")]

@@ -3,46 +3,67 @@
 //! Owns the checks that a request must pass before anybody acts on it. [wamp: basic/publish_subscribe,
 //! basic/remote_procedure_call, basic/building_blocks (protocol errors)]
 
+use slab::Slab;
+
+use super::authorization::Guard;
 use super::broker::{Publication, Retain};
 use super::context::own_payload;
-use super::dealer::{Call, Caller};
+use super::dealer::{Call, Caller, Registered};
 use super::fault::{self, Fault, Refusal, limit_exceeded, refuse, too_long};
 use super::meta_api::changes::Held;
 use super::meta_api::{self, CLEAR_RETAINED, Effect, MetaCall, PURGE};
 use super::outbox::Outbox;
-use super::session::{Announced, Joined};
+use super::session::{Announced, Joined, PassthruFeatures};
 use super::{Now, Router};
-use crate::auth::authorizer::{Action, Decision, Role};
+use crate::auth::authorizer::{Action, Decision, Disclosure, Role};
 use crate::config::Limits;
 use crate::id::{PublicationId, RegistrationId, RequestId, SessionKey, SubscriptionId};
 use crate::message::{
-    CallOptions, CancelMode, Dict, Message, MessageType, PublishOptions, RegisterOptions, ResultDetails,
-    SubscribeOptions,
+    CallOptions, CancelMode, Dict, Message, MessageType, Passthru, PublishOptions, RegisterOptions,
+    ResultDetails, SubscribeOptions,
 };
 use crate::payload::Payload;
 use crate::uri::{self, MatchPolicy, UriCheck};
 
 impl<P: Payload> Router<P> {
-    /// Handles a message of a joined session; one that has not `waited` is still to be looked at by the guard of its
-    /// session. What comes back is a violation; refusals were answered.
+    /// Handles a message of a joined session, which may have to wait for the guard of its session. What comes back is a
+    /// violation; refusals were answered.
     pub(super) fn handle_joined(
         &mut self,
         key: SessionKey,
         message: Message<'_, P>,
-        has_waited: bool,
         now: Now,
         outbox: &mut Outbox<P>,
     ) -> Result<(), Fault> {
-        if !has_waited {
-            let (_, joined) = self.sessions.joined_mut(key).expect("it has joined");
-            if let Some(request) = request_of(&message) {
-                check_request(joined, request, message.message_type())?;
-            }
-            if let Some(guard) = joined.guard {
-                return self.handle_guarded(key, guard, message, now, outbox);
+        let (_, joined) = self.sessions.joined_mut(key).expect("it has joined");
+        let mut is_piece = false;
+        if let Some(request) = request_of(&message) {
+            let message_type = message.message_type();
+            is_piece = message_type == MessageType::Call
+                && joined.announced.caller_progressive_call_invocations
+                && is_piece_of_call(joined, &self.guards, request);
+            if !is_piece {
+                check_request(joined, request, message_type)?;
             }
         }
+        match joined.guard {
+            Some(guard) => self.handle_guarded(key, guard, message, is_piece, now, outbox),
+            None => self.carry_out(key, message, is_piece, now, outbox),
+        }
+    }
+
+    /// Handles a message that does not wait, or not any more. `is_piece` where it is a CALL that goes on with an earlier
+    /// one. What comes back is a violation; refusals were answered.
+    pub(super) fn carry_out(
+        &mut self,
+        key: SessionKey,
+        message: Message<'_, P>,
+        is_piece: bool,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) -> Result<(), Fault> {
         let message_type = message.message_type();
+        let begins_in_pieces = matches!(&message, Message::Call { options, .. } if options.progress);
         let (request, answered) = match message {
             Message::Goodbye { reason, .. } => {
                 self.answer_goodbye(key, now, outbox);
@@ -57,7 +78,9 @@ impl<P: Payload> Router<P> {
                 return Ok(());
             }
             Message::Yield { request, options, payload } => {
-                demand_role(self.announced(key).callee, message_type)?;
+                let announced = self.announced(key);
+                demand_role(announced.callee, message_type)?;
+                demand_passthru(announced.callee_passthru, &options.passthru, message_type)?;
                 let (realm, mut cx) = self.realm_of(key, now, outbox);
                 return realm.dealer.answer(&mut cx, key, request, options, payload);
             }
@@ -68,7 +91,9 @@ impl<P: Payload> Router<P> {
                         "ERROR.Request.Type: expected INVOCATION, found {name}"
                     )));
                 }
-                demand_role(self.announced(key).callee, message_type)?;
+                let announced = self.announced(key);
+                demand_role(announced.callee, message_type)?;
+                demand_passthru(announced.callee_passthru, &details, message_type)?;
                 let (realm, mut cx) = self.realm_of(key, now, outbox);
                 return realm.dealer.fail(&mut cx, key, request, details, &error, payload);
             }
@@ -101,6 +126,10 @@ impl<P: Payload> Router<P> {
             Message::Unregister { request, registration } => {
                 (request, self.unregister(key, request, registration, now, outbox))
             }
+            Message::Call { request, options, procedure, payload } if is_piece => {
+                let (realm, mut cx) = self.realm_of(key, now, outbox);
+                return realm.dealer.resume(&mut cx, key, request, &procedure, &options, payload);
+            }
             Message::Call { request, options, procedure, payload } => {
                 (request, self.call(key, request, options, &procedure, payload, now, outbox))
             }
@@ -115,6 +144,9 @@ impl<P: Payload> Router<P> {
         match answered {
             Err(Fault::Refusal(refusal)) => {
                 let (_, mut cx) = self.split(now, outbox);
+                if begins_in_pieces && let Some((_, joined)) = cx.sessions.joined_mut(key) {
+                    joined.note_cut_short(request);
+                }
                 cx.send_error(key, message_type, request, &refusal);
                 Ok(())
             }
@@ -204,7 +236,12 @@ impl<P: Payload> Router<P> {
         outbox: &mut Outbox<P>,
     ) -> Result<(), Fault> {
         self.vet(key, topic, MatchPolicy::Exact, Action::Publish)?;
+        if options.passthru.0.is_some() {
+            let announced = self.announced(key).publisher_passthru;
+            demand_passthru(announced, &options.passthru, MessageType::Publish)?;
+        }
         let decision = self.authorize(key, topic, MatchPolicy::Exact, Action::Publish)?;
+        check_disclosure(options.disclose_me, decision)?;
         check_audience(&options, &self.limits)?;
         let (realm, cx) = self.realm_of(key, now, outbox);
         let id = PublicationId(cx.random.id());
@@ -231,20 +268,23 @@ impl<P: Payload> Router<P> {
         self.vet(key, procedure, options.match_policy, Action::Register)?;
         self.authorize(key, procedure, options.match_policy, Action::Register)?;
         let most = self.limits.registrations;
-        let (realm, cx) = self.realm_of(key, now, outbox);
-        let (transport, joined) = cx.sessions.joined_mut(key).expect("it has joined");
+        let (realm, mut cx) = self.realm_of(key, now, outbox);
+        let (transport, joined) = cx.sessions.joined(key).expect("it has joined");
+        let (accepts, index, session) = (transport.accepts(), joined.realm, joined.id);
         let known = realm.dealer.find(procedure, options.match_policy);
         let is_held = known.is_some_and(|id| joined.registrations.get(id).is_some());
         if !is_held && joined.registrations.len() >= most {
             return Err(limit_exceeded("registrations", most));
         }
-        let registration = realm.dealer.register(key, procedure, options, cx.now)?;
-        joined.registrations.insert(registration, ());
-        let (realm, session) = (joined.realm, joined.id);
-        cx.outbox.send(key, transport.accepts(), Message::Registered { request, registration });
-        if !is_held {
-            let held = Held::Registration(registration);
-            self.publish_added(realm, session, held, known.is_none(), now, outbox);
+        let Registered { id, is_created, is_added, departures } =
+            realm.dealer.register(&mut cx, key, procedure, options)?;
+        cx.outbox.send(key, accepts, Message::Registered { request, registration: id });
+        realm.dealer.serve(&mut cx, id);
+        for departure in departures {
+            self.publish_departure(index, departure, now, outbox);
+        }
+        if is_added {
+            self.publish_added(index, session, Held::Registration(id), is_created, now, outbox);
         }
         Ok(())
     }
@@ -257,21 +297,15 @@ impl<P: Payload> Router<P> {
         now: Now,
         outbox: &mut Outbox<P>,
     ) -> Result<(), Fault> {
-        let (realm, cx) = self.realm_of(key, now, outbox);
-        let (transport, joined) = cx.sessions.joined_mut(key).expect("it has joined");
-        if joined.registrations.remove(registration).is_none() {
+        let (realm, mut cx) = self.realm_of(key, now, outbox);
+        let (transport, joined) = cx.sessions.joined(key).expect("it has joined");
+        let (accepts, index) = (transport.accepts(), joined.realm);
+        let Some(departure) = realm.dealer.unregister(&mut cx, registration, key) else {
             let text = format!("this session does not hold the registration {registration}");
             return Err(refuse(fault::NO_SUCH_REGISTRATION, text));
-        }
-        let held = Held::Registration(registration);
-        let is_told = held.is_told(realm);
-        realm.dealer.unregister(registration, key);
-        let is_gone = held.is_gone(realm);
-        let (realm, session) = (joined.realm, joined.id);
-        cx.outbox.send(key, transport.accepts(), Message::Unregistered { request, details: None });
-        if is_told {
-            self.publish_removed(realm, session, held, is_gone, now, outbox);
-        }
+        };
+        cx.outbox.send(key, accepts, Message::Unregistered { request, details: None });
+        self.publish_departure(index, departure, now, outbox);
         Ok(())
     }
 
@@ -286,21 +320,33 @@ impl<P: Payload> Router<P> {
         now: Now,
         outbox: &mut Outbox<P>,
     ) -> Result<(), Fault> {
-        self.vet(key, procedure, MatchPolicy::Exact, Action::Call)?;
-        if options.progress {
-            // [advanced/rpc_progressive_call_invocations] not announced by this router.
-            let text = "CALL.Options.progress: this router does not announce progressive_call_invocations";
+        if options.progress && !self.announced(key).caller_progressive_call_invocations {
+            let text =
+                "CALL.Options.progress: HELLO did not announce progressive_call_invocations, or WELCOME";
             return Err(Fault::Violation(text.into()));
         }
+        if options.passthru.0.is_some() {
+            let announced = self.announced(key).caller_passthru;
+            demand_passthru(announced, &options.passthru, MessageType::Call)?;
+        }
+        self.vet(key, procedure, MatchPolicy::Exact, Action::Call)?;
         let decision = self.authorize(key, procedure, MatchPolicy::Exact, Action::Call)?;
+        check_disclosure(options.disclose_me, decision)?;
         // A catch-all registration does not answer in the router's name.
         if is_of_router(procedure) {
+            if options.progress {
+                let text = "the router's own procedures take their arguments in one piece";
+                return Err(refuse(fault::FEATURE_NOT_SUPPORTED, text));
+            }
+            if !PassthruFeatures::default().covers(&options.passthru) {
+                return Err(fault::passthru_not_supported("the router").into());
+            }
             return self.call_meta(key, request, procedure, &payload, now, outbox);
         }
-        let disclose = options.disclose_me || decision.disclose;
         let (realm, mut cx) = self.realm_of(key, now, outbox);
         let caller = Caller::Session { key, request };
-        realm.dealer.call(&mut cx, Call { caller, options, procedure, payload, disclose })?;
+        let call = Call { caller, options, procedure, payload, decision: &decision };
+        realm.dealer.call(&mut cx, call, &realm.config.call_queues)?;
         Ok(())
     }
 
@@ -457,6 +503,45 @@ fn check_request(joined: &mut Joined, request: RequestId, message_type: MessageT
     Err(Fault::Violation(text))
 }
 
+/// Whether a CALL of a session that may send calls in pieces goes on with an earlier one, or is for one that is over;
+/// otherwise it is a new one. [wamp: advanced/rpc_progressive_call_invocations, verification of CALL request ids]
+fn is_piece_of_call<P>(joined: &Joined, guards: &Slab<Guard<P>>, request: RequestId) -> bool {
+    match joined.last_request {
+        // Before its first request a session has none to go on with.
+        Some(last) => last != RequestId(0) && request <= last && request != last.next(),
+        None => {
+            joined.calls.get(request).is_some()
+                || joined.cut_short.contains(&request)
+                || joined.guard.is_some_and(|guard| guards[guard].has_call(request))
+        }
+    }
+}
+
+/// A payload in another form than the ordinary one is for those who announced it.
+/// [wamp: advanced/payload_passthru_mode]
+fn demand_passthru(
+    announced: PassthruFeatures,
+    passthru: &Passthru<'_>,
+    message_type: MessageType,
+) -> Result<(), Fault> {
+    if announced.covers(passthru) {
+        return Ok(());
+    }
+    let text = format!(
+        "{}: HELLO did not announce payload_passthru_mode (for ppt_*) or payload_transparency (for enc_*)",
+        message_type.name()
+    );
+    Err(Fault::Violation(text))
+}
+
+/// Whether a caller or publisher that wants to be revealed may be.
+pub(super) fn check_disclosure(disclose_me: bool, decision: Decision) -> Result<(), Refusal> {
+    if disclose_me && decision.disclose == Disclosure::Never {
+        return Err(Refusal::new(fault::DISCLOSE_ME, "nobody is revealed here, not even by their own wish"));
+    }
+    Ok(())
+}
+
 fn demand_role(announced: bool, message_type: MessageType) -> Result<(), Fault> {
     if announced {
         return Ok(());
@@ -531,8 +616,8 @@ pub(super) fn publication<'a, P>(
         excluded,
         eligible: &options.eligible,
         exclude: &options.exclude,
-        disclosed: (options.disclose_me || decision.disclose).then_some(publisher),
-        trustlevel: None,
+        disclosed: decision.disclose.reveals(options.disclose_me).then_some(publisher),
+        trustlevel: decision.trustlevel,
         retain: options.retain.then_some(Retain { for_ms: options.retain_ms }),
         passthru: options.passthru.clone(),
         payload,

@@ -8,7 +8,7 @@ use super::context::Now;
 use super::meta_api::changes::Held;
 use super::outbox::Outbox;
 use crate::id::{RegistrationId, RequestId, SessionKey, SubscriptionId};
-use crate::message::{Message, UnregisteredDetails, UnsubscribedDetails};
+use crate::message::{Message, UnsubscribedDetails};
 use crate::payload::Payload;
 
 /// The request of what nobody asked for.
@@ -25,24 +25,11 @@ impl<P: Payload> Router<P> {
         now: Now,
         outbox: &mut Outbox<P>,
     ) {
-        let (realms, cx) = self.split(now, outbox);
-        let Some((transport, joined)) = cx.sessions.joined_mut(key) else { return };
-        let (realm, session) = (joined.realm, joined.id);
-        if joined.registrations.remove(registration).is_none() {
-            return;
-        }
-        let held = Held::Registration(registration);
-        let is_told = held.is_told(&realms[realm]);
-        realms[realm].dealer.unregister(registration, key);
-        let is_gone = held.is_gone(&realms[realm]);
-        if joined.announced.callee_registration_revocation {
-            let reason = reason.map(Into::into);
-            let details = Some(UnregisteredDetails { registration: Some(registration), reason });
-            let message = Message::Unregistered { request: UNASKED, details };
-            cx.outbox.send(key, transport.accepts(), message);
-        }
-        if is_told {
-            self.publish_removed(realm, session, held, is_gone, now, outbox);
+        let (realms, mut cx) = self.split(now, outbox);
+        let Some((_, joined)) = cx.sessions.joined(key) else { return };
+        let realm = joined.realm;
+        if let Some(departure) = realms[realm].dealer.revoke(&mut cx, registration, key, reason) {
+            self.publish_departure(realm, departure, now, outbox);
         }
     }
 

@@ -16,7 +16,7 @@ use super::timers::TimerId;
 use crate::auth::{Channel, Exchange, Identity, Methods};
 use crate::codec::Serializer;
 use crate::id::{RegistrationId, RequestId, SessionId, SessionKey, SubscriptionId, Ticket};
-use crate::message::{Dict, dict};
+use crate::message::{Dict, Passthru, dict};
 
 /// A transport as its driver describes it; what other sessions learn of it through the session meta API.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -76,9 +76,37 @@ pub(crate) struct Announced {
     pub callee: bool,
     pub callee_call_canceling: bool,
     pub callee_call_timeout: bool,
+    pub callee_call_reroute: bool,
+    pub callee_call_trustlevels: bool,
+    pub callee_progressive_call_invocations: bool,
     pub callee_progressive_call_results: bool,
     pub callee_registration_revocation: bool,
+    pub subscriber_publication_trustlevels: bool,
+    pub callee_passthru: PassthruFeatures,
+    pub caller_progressive_call_invocations: bool,
+    pub caller_passthru: PassthruFeatures,
+    pub publisher_passthru: PassthruFeatures,
     pub subscriber_subscription_revocation: bool,
+}
+
+/// The forms of payload that a role takes and gives beside the ordinary one. [wamp: advanced/payload_passthru_mode]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PassthruFeatures {
+    /// `ppt_*`
+    payload_passthru_mode: bool,
+    /// `enc_*`, the older form, which is not the specification's any more.
+    payload_transparency: bool,
+}
+
+impl PassthruFeatures {
+    /// Whether the role announced what a message with these attributes takes.
+    pub(crate) fn covers(self, passthru: &Passthru<'_>) -> bool {
+        let Some(attributes) = &passthru.0 else { return true };
+        // The scheme marks the mode; without it the other attributes are as good as unknown ones.
+        let has_scheme = attributes.ppt_scheme.as_ref().is_some_and(|scheme| !scheme.is_empty());
+        (self.payload_passthru_mode || !has_scheme)
+            && (self.payload_transparency || !passthru.has_encoded_args())
+    }
 }
 
 impl Announced {
@@ -112,19 +140,35 @@ impl Announced {
                     .and_then(|features| features.get(feature))
                     .is_some_and(|value| value == &Value::Bool(true))
             };
+            let passthru = || PassthruFeatures {
+                payload_passthru_mode: has("payload_passthru_mode"),
+                payload_transparency: has("payload_transparency"),
+            };
             match name.as_str() {
-                "publisher" => announced.publisher = true,
+                "publisher" => {
+                    announced.publisher = true;
+                    announced.publisher_passthru = passthru();
+                }
                 "subscriber" => {
                     announced.subscriber = true;
+                    announced.subscriber_publication_trustlevels = has("publication_trustlevels");
                     announced.subscriber_subscription_revocation = has("subscription_revocation");
                 }
-                "caller" => announced.caller = true,
+                "caller" => {
+                    announced.caller = true;
+                    announced.caller_progressive_call_invocations = has("progressive_call_invocations");
+                    announced.caller_passthru = passthru();
+                }
                 "callee" => {
                     announced.callee = true;
                     announced.callee_call_canceling = has("call_canceling");
                     announced.callee_call_timeout = has("call_timeout");
+                    announced.callee_call_reroute = has("call_reroute");
+                    announced.callee_call_trustlevels = has("call_trustlevels");
+                    announced.callee_progressive_call_invocations = has("progressive_call_invocations");
                     announced.callee_progressive_call_results = has("progressive_call_results");
                     announced.callee_registration_revocation = has("registration_revocation");
+                    announced.callee_passthru = passthru();
                 }
                 _ => {}
             }
@@ -161,6 +205,11 @@ pub(crate) struct Joined {
     pub registrations: SortedMap<RegistrationId, ()>,
     /// Calls that wait for their result: request -> slot of the invocation.
     pub calls: SortedMap<RequestId, usize>,
+    /// Bytes of the arguments that are kept of these.
+    pub kept_length: usize,
+    /// Progressive calls that ended before their last piece came, the oldest first: where no sequence is checked, only
+    /// this tells a piece that comes too late from a new call.
+    pub cut_short: Vec<RequestId>,
     /// Invocations that wait for their answer: invocation -> slot.
     pub invocations: SortedMap<RequestId, usize>,
     /// Where its requests wait, if its role has an authorizer. [`super::authorization`]
@@ -169,6 +218,21 @@ pub(crate) struct Joined {
     /// Where the realm has statistics.
     pub meter: Option<Box<Meter>>,
 }
+
+impl Joined {
+    /// A progressive call has ended, and its caller may have sent more of it.
+    pub(crate) fn note_cut_short(&mut self, call: RequestId) {
+        if self.last_request.is_none() {
+            if self.cut_short.len() == CUT_SHORT {
+                self.cut_short.remove(0);
+            }
+            self.cut_short.push(call);
+        }
+    }
+}
+
+/// How many calls of one session are remembered when they are over.
+const CUT_SHORT: usize = 64;
 
 /// Where a transport stands. [wamp: basic/sessions, session state machine]
 #[derive(Debug)]

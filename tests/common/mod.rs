@@ -54,6 +54,36 @@ pub fn all_roles() -> Value {
     })
 }
 
+/// All roles, with every feature of calls and payloads that the router knows.
+pub fn all_features() -> Value {
+    let passthru = json!({ "payload_passthru_mode": true, "payload_transparency": true });
+    json!({
+        "publisher": { "features": passthru },
+        "subscriber": { "features": passthru },
+        "caller": {
+            "features": {
+                "call_canceling": true,
+                "payload_passthru_mode": true,
+                "payload_transparency": true,
+                "progressive_call_invocations": true,
+                "progressive_call_results": true,
+            },
+        },
+        "callee": {
+            "features": {
+                "call_canceling": true,
+                "call_reroute": true,
+                "payload_passthru_mode": true,
+                "payload_transparency": true,
+                "progressive_call_invocations": true,
+                "progressive_call_results": true,
+                "registration_revocation": true,
+                "shared_registration": true,
+            },
+        },
+    })
+}
+
 impl Wamp {
     /// A router with any realm.
     pub fn new() -> Self {
@@ -102,6 +132,14 @@ impl Wamp {
         })
     }
 
+    /// Opens transports that speak JSON, and joins the realm with [`all_features`] on each.
+    pub fn join_with_all_features<const N: usize>(&mut self, realm: &str) -> [Peer; N] {
+        std::array::from_fn(|_| {
+            let peer = self.open();
+            self.hello(peer, realm, all_features())
+        })
+    }
+
     /// Joins on an open transport; eats the WELCOME.
     #[track_caller]
     pub fn hello(&mut self, peer: Peer, realm: &str, roles: Value) -> Peer {
@@ -135,7 +173,7 @@ impl Wamp {
     /// Joins as this principal, which the driver vouches for.
     pub fn join_as(&mut self, realm: &str, authid: &str, authrole: &str) -> Peer {
         let peer = self.open_as(authid, authrole);
-        self.hello(peer, realm, all_roles())
+        self.hello(peer, realm, all_features())
     }
 
     /// Opens a transport of this principal, which the driver vouches for.

@@ -111,8 +111,14 @@ const META_PROCEDURES: [&str; 28] = [
 const WRONG_URIS: [&str; 6] =
     ["", "a..b", "a b", "a#b", "A.B", "a.very.long.uri.that.is.longer.than.the.limit.of.uris"];
 
-const FEATURES: [(&str, &str); 3] =
-    [("callee", "call_canceling"), ("callee", "call_timeout"), ("callee", "progressive_call_results")];
+const FEATURES: [(&str, &str); 6] = [
+    ("callee", "call_canceling"),
+    ("callee", "call_timeout"),
+    ("callee", "payload_passthru_mode"),
+    ("callee", "progressive_call_results"),
+    ("caller", "payload_passthru_mode"),
+    ("publisher", "payload_passthru_mode"),
+];
 
 /// Messages that are not WAMP, or that no client sends in this way at this time.
 const VIOLATIONS: [&str; 30] = [

@@ -470,7 +470,10 @@ export interface PermissionConfig {
   uri: string;
   match?: 'exact' | 'prefix' | 'wildcard';
   allow?: { call?: boolean; register?: boolean; publish?: boolean; subscribe?: boolean };
-  disclose?: { caller?: boolean; publisher?: boolean };
+  /** Who is revealed without being asked, and who not even by their own wish. */
+  disclose?: { caller?: boolean | 'never'; publisher?: boolean | 'never' };
+  /** How far callees and subscribers are told to trust what comes, from 0. Default they are told nothing. */
+  trustlevel?: number;
   cache?: boolean;
   call?: boolean;
   register?: boolean;
@@ -501,6 +504,8 @@ export interface RouterLimits {
   registrations?: number;
   /** Calls of one session that wait for their result. Default 10 000. */
   calls?: number;
+  /** Bytes of the arguments of one session's calls that wait for a callee, or may need another. Default 16 777 216. */
+  kept_length?: number;
   /** Testaments of one session. Default 100. */
   testaments?: number;
   /** Bytes of all testaments of one session, as JSON. Default 65 536. */

@@ -57,12 +57,21 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
                     &crossbar::DISCLOSE_KEYS,
                     &[],
                     vec![
-                        ("caller", flag(false, "Tell callees who calls.")),
-                        ("publisher", flag(false, "Tell subscribers who publishes.")),
+                        ("caller", disclosure("Tell callees who calls.")),
+                        ("publisher", disclosure("Tell subscribers who publishes.")),
                     ],
                 ),
-                "Whose identity is revealed without being asked.",
+                "Whose identity is revealed without being asked, and whose even by their own wish \"never\".",
             ),
+        ),
+        (
+            "trustlevel",
+            json!({
+                "type": "integer",
+                "minimum": 0,
+                "maximum": crossbar::MAX_TRUSTLEVEL,
+                "description": "How far callees and subscribers are told to trust what comes. Default they are told nothing.",
+            }),
         ),
         ("cache", flag(false, "No effect: static permissions are looked up in an index anyway.")),
     ];
@@ -199,6 +208,10 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
     ]
 }
 
+fn disclosure(words: &str) -> Value {
+    json!({ "oneOf": [{ "type": "boolean" }, { "const": crossbar::NEVER }], "default": false, "description": words })
+}
+
 fn store() -> Value {
     let uri = || {
         json!({
@@ -241,6 +254,23 @@ fn store() -> Value {
             ),
         ],
     );
+    let queue = object(
+        &crossbar::CALL_QUEUE_KEYS,
+        &["uri"],
+        vec![
+            ("uri", uri()),
+            ("match", policy()),
+            (
+                "limit",
+                integer(
+                    1,
+                    crossbar::MAX_QUEUED_CALLS,
+                    crossbar::QUEUED_CALLS as u64,
+                    "Calls that wait for the callees of one registration.",
+                ),
+            ),
+        ],
+    );
     let fields = vec![
         (
             "type",
@@ -254,8 +284,12 @@ fn store() -> Value {
         ("limit", history_limit("Events of a history that does not say.")),
         ("event-history", list(history, "Topics whose events can be asked for later.")),
         ("event-retention", list(retention, "How events are retained that are published to be.")),
+        (
+            "call-queue",
+            list(queue, "Which calls wait where all callees are busy. Default none: they are refused."),
+        ),
     ];
-    described(object(&crossbar::STORE_KEYS, &[], fields), "Which events are kept.")
+    described(object(&crossbar::STORE_KEYS, &[], fields), "Which events are kept, and which calls wait.")
 }
 
 /// Key, default and description of each limit.
@@ -271,6 +305,11 @@ fn limit_words(limits: &Limits) -> [(&'static str, u64, &'static str); LIMITS.le
         ("subscriptions", limits.subscriptions as u64, "Subscriptions of a session."),
         ("registrations", limits.registrations as u64, "Registrations of a session."),
         ("calls", limits.calls as u64, "Calls of a session that wait for their result."),
+        (
+            "kept_length",
+            limits.kept_length as u64,
+            "Bytes that are kept of a session's calls, for another callee.",
+        ),
         (
             "waiting_requests",
             limits.waiting_requests as u64,

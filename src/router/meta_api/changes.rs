@@ -12,6 +12,7 @@ use crate::message::Dict;
 use crate::payload::{Payload, Values};
 use crate::router::Router;
 use crate::router::context::Now;
+use crate::router::dealer::Departure;
 use crate::router::outbox::Outbox;
 use crate::router::realm::Realm;
 use crate::router::session::Joined;
@@ -125,6 +126,19 @@ impl<P: Payload> Router<P> {
         }
         let values = || Values::args([session.0.into(), held.id().into()]);
         self.publish_meta(realm, topics.joined, &values, now, outbox);
+    }
+
+    /// Tells that a session is a callee no longer.
+    pub(in crate::router) fn publish_departure(
+        &mut self,
+        realm: usize,
+        departure: Departure,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) {
+        let Departure { registration, session, was_last } = departure;
+        // No registration has a URI of the router's.
+        self.publish_removed(realm, session, Held::Registration(registration), was_last, now, outbox);
     }
 
     /// Tells that a session holds no longer what [was told](Held::is_told), and that it went with the session if

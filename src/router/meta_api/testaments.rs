@@ -10,7 +10,7 @@ use crate::id::PublicationId;
 use crate::message::{Dict, Message, MessageType};
 use crate::payload::{Payload, Values};
 use crate::router::fault::{self, Refusal};
-use crate::router::request::{check_audience, check_uri, denied, refuse_reserved};
+use crate::router::request::{check_audience, check_disclosure, check_uri, denied, refuse_reserved};
 use crate::router::testament::Scope;
 use crate::uri::MatchPolicy;
 
@@ -46,8 +46,13 @@ pub(super) fn add<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refu
     refuse_reserved(topic)?;
     check_audience(&options, call.limits)?;
     let role = &config.roles[joined.role];
-    if !role.authorize(topic, Action::Publish).allow {
+    let decision = role.authorize(topic, Action::Publish);
+    if !decision.allow {
         return Err(denied(role, topic, Action::Publish));
+    }
+    check_disclosure(options.disclose_me, decision)?;
+    if !joined.announced.publisher_passthru.covers(&options.passthru) {
+        return Err(fault::passthru_not_supported("the publisher"));
     }
 
     let id = PublicationId(call.random.id());

@@ -196,7 +196,9 @@ impl Model {
                 None => self.answered(number, None),
                 Some(found) => {
                     let call = json!([48, 0, { "timeout": timeout }, authorizer.name, values]);
-                    self.invoke(&session.realm, found, Caller::Router(number), 0, false, &call);
+                    if self.invoke(&session.realm, found, Caller::Router(number), 0, false, &call).is_err() {
+                        self.answered(number, None);
+                    }
                 }
             }
         }

@@ -288,6 +288,9 @@ impl Model {
             return Err(Fault::Refused("wamplet.error.limit_exceeded"));
         }
         self.authorize_session(self.session(at), topic, "exact", "publish")?;
+        if !self.takes_payload(at, "publisher", &options) {
+            return Err(Fault::Refused("wamp.error.feature_not_supported"));
+        }
         if self.session(at).testaments.len() >= self.settings.limits.testaments {
             return Err(Fault::Refused("wamplet.error.limit_exceeded"));
         }

@@ -610,6 +610,17 @@ impl Model {
         self.joined(at).is_some_and(|session| session.roles[role]["features"][feature] == true)
     }
 
+    /// [advanced/payload_passthru_mode] whether the role announced the form in which these options say the payload is.
+    fn takes_payload(&self, at: usize, role: &str, options: &Value) -> bool {
+        let has = |key: &str| options[key].as_str().is_some_and(|text| !text.is_empty());
+        (!has("ppt_scheme") || self.has_feature(at, role, "payload_passthru_mode"))
+            && (!has("enc_algo") || self.has_feature(at, role, "payload_transparency"))
+    }
+
+    fn demand_payload(&self, at: usize, role: &str, options: &Value) -> Result<(), Fault> {
+        if self.takes_payload(at, role, options) { Ok(()) } else { Err(Fault::Violation) }
+    }
+
     fn check_uri(&self, at: usize, text: &str, policy: &str) -> Result<(), Fault> {
         let configured = self.configured(&self.session(at).realm).expect("its realm is configured");
         let is_valid = uri::is_valid(text, policy, configured.is_strict);

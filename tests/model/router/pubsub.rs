@@ -67,6 +67,7 @@ impl Model {
         if uri::is_reserved(topic) {
             return Err(Fault::Refused("wamp.error.invalid_uri"));
         }
+        self.demand_payload(at, "publisher", options)?;
         let is_disclosed = self.authorize(at, topic, "exact", "publish")? || options["disclose_me"] == true;
         let lists = AUDIENCE.iter().filter_map(|key| options[*key].as_array());
         if lists.map(Vec::len).sum::<usize>() > self.settings.limits.audience {

@@ -6,6 +6,8 @@ use super::{
     Call, Callee, Caller, Fault, Model, Realm, Registration, Session, TEXT, passthru, uri, with_payload,
 };
 
+const FEATURE_NOT_SUPPORTED: Fault = Fault::Refused("wamp.error.feature_not_supported");
+
 impl Model {
     pub(super) fn register(&mut self, at: usize, message: &Value) -> Result<(), Fault> {
         self.demand_role(at, "callee")?;
@@ -85,13 +87,17 @@ impl Model {
         self.demand_role(at, "caller")?;
         let (request, options) = (message[1].as_u64().expect("an id"), &message[2]);
         let procedure = message[3].as_str().expect("a URI");
-        self.check_uri(at, procedure, "exact")?;
         if options["progress"] == true {
-            // Progressive call invocations are not announced.
+            // Nobody here announces progressive call invocations.
             return Err(Fault::Violation);
         }
+        self.demand_payload(at, "caller", options)?;
+        self.check_uri(at, procedure, "exact")?;
         let is_disclosed = self.authorize(at, procedure, "exact", "call")? || options["disclose_me"] == true;
         if uri::is_reserved(procedure) {
+            if options["ppt_scheme"].is_string() {
+                return Err(FEATURE_NOT_SUPPORTED);
+            }
             return self.call_meta(at, message);
         }
         let most = self.settings.limits.calls;
@@ -107,8 +113,7 @@ impl Model {
             return Err(Fault::Refused("wamplet.error.limit_exceeded"));
         }
         let realm = self.session(at).realm.clone();
-        self.invoke(&realm, found, Caller::Session(at), request, is_disclosed, message);
-        Ok(())
+        self.invoke(&realm, found, Caller::Session(at), request, is_disclosed, message)
     }
 
     /// INVOCATION to the callee that the registration chooses. The router itself is never disclosed, and watches its own
@@ -121,9 +126,12 @@ impl Model {
         request: u64,
         is_disclosed: bool,
         message: &Value,
-    ) {
+    ) -> Result<(), Fault> {
         let options = &message[2];
-        let callee = self.choose(name, found);
+        let callee = self.choose(name, found, options);
+        if !self.takes_payload(callee.transport, "callee", options) {
+            return Err(FEATURE_NOT_SUPPORTED);
+        }
         let registration = &self.realm(name).registrations[found];
         let (registration, is_pattern) = (registration.id, registration.policy != "exact");
         let receives_progress = options["receive_progress"] == true
@@ -167,12 +175,14 @@ impl Model {
             timeout_ms,
             deadline,
         });
+        Ok(())
     }
 
     /// YIELD.
     pub(super) fn answer(&mut self, at: usize, message: &Value) -> Result<(), Fault> {
-        let Some((realm, call)) = self.open_invocation(at, &message[1])? else { return Ok(()) };
         let options = &message[2];
+        self.demand_payload(at, "callee", options)?;
+        let Some((realm, call)) = self.open_invocation(at, &message[1])? else { return Ok(()) };
         if options["progress"] != true {
             self.finish(realm, call, |request| {
                 with_payload(json!([50, request, passthru(options)]), message, 3)
@@ -186,6 +196,11 @@ impl Model {
             // [advanced/rpc_progressive_call_results] the timeout is one between results.
             let deadline = (timeout_ms > 0).then(|| self.timer(timeout_ms));
             self.realms[realm].calls[call].deadline = deadline;
+            if !self.takes_payload(caller, "caller", options) {
+                self.interrupt(realm, call, "killnowait");
+                self.finish_with_error(realm, call, "wamp.error.feature_not_supported");
+                return Ok(());
+            }
             let mut details = passthru(options);
             details.insert("progress".into(), true.into());
             self.send(caller, with_payload(json!([50, request, details]), message, 3));
@@ -195,6 +210,7 @@ impl Model {
 
     /// ERROR of a callee.
     pub(super) fn fail(&mut self, at: usize, message: &Value) -> Result<(), Fault> {
+        self.demand_payload(at, "callee", &message[3])?;
         if let Some((realm, call)) = self.open_invocation(at, &message[2])? {
             self.finish(realm, call, |request| {
                 with_payload(json!([8, 48, request, passthru(&message[3]), message[4]]), message, 5)
@@ -280,7 +296,14 @@ impl Model {
     fn finish(&mut self, realm: usize, call: usize, answer: impl FnOnce(u64) -> Value) {
         let Call { caller, request, .. } = self.realms[realm].calls.remove(call);
         match caller {
-            Caller::Session(caller) => self.send(caller, answer(request)),
+            Caller::Session(caller) => {
+                let mut answer = answer(request);
+                let details = &answer[if answer[0] == 50 { 2 } else { 3 }];
+                if !self.takes_payload(caller, "caller", details) {
+                    answer = json!([8, 48, request, {}, "wamp.error.feature_not_supported", [TEXT]]);
+                }
+                self.send(caller, answer);
+            }
             Caller::Router(question) => {
                 let answer = answer(request);
                 self.answered(question, (answer[0] == 50).then(|| answer[3].clone()));
@@ -289,7 +312,9 @@ impl Model {
     }
 
     /// The callee for one call. [advanced/rpc_shared_registration]
-    fn choose(&mut self, name: &str, found: usize) -> Callee {
+    fn choose(&mut self, name: &str, found: usize, options: &Value) -> Callee {
+        let callees = self.realm(name).registrations[found].callees.clone();
+        let refuses = callees.iter().position(|it| !self.takes_payload(it.transport, "callee", options));
         let heard = std::mem::take(&mut self.heard);
         let registration = &mut self.realm(name).registrations[found];
         let callees = &registration.callees;
@@ -304,7 +329,7 @@ impl Model {
             _ => {
                 let is_asked = |message: &Value| message[0] == 68 && message[2] == registration.id;
                 let asked = callees.iter().find(|callee| heard[callee.transport].iter().any(is_asked));
-                asked.unwrap_or(&callees[0])
+                asked.unwrap_or(&callees[refuses.unwrap_or_default()])
             }
         };
         let chosen = chosen.clone();
