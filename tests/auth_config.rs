@@ -111,6 +111,21 @@ fn an_authenticator_is_a_procedure_or_a_function() {
 }
 
 #[test]
+fn a_node_that_names_functions_needs_a_program_that_has_them() {
+    let transport = json!({
+        "type": "rawsocket",
+        "endpoint": { "type": "unix", "path": "socket" },
+        "auth": { "ticket": { "type": "function", "create": "check_ticket" } },
+    });
+    let text = json!({ "transports": [transport] }).to_string();
+    let node = Node::from_json(&text, Path::new("/node")).unwrap_or_else(|error| panic!("{error}")).node;
+    assert!(node.check_functions(|name| name == "check_ticket").is_ok());
+    let error = node.check_functions(|_| false).expect_err("there is no such function").to_string();
+    let expected = "auth.ticket of transports[0], rawsocket: expected a function of this program, found \"check_ticket\"";
+    assert_eq!(error, expected);
+}
+
+#[test]
 fn cookies_have_their_names_ages_and_stores() {
     let (_, cookie) = everything();
     let expected = Cookie {

@@ -186,7 +186,12 @@ fn completions(shell: Shell) -> Result<(), Failure> {
 }
 
 fn load(file: &Path) -> Result<LoadedNode, Failure> {
-    Node::from_file(file).map_err(|error| Failure::Config { file: file.display().to_string(), error })
+    let loaded = Node::from_file(file).and_then(|loaded| {
+        // A program of its own has none.
+        loaded.node.check_functions(|_| false)?;
+        Ok(loaded)
+    });
+    loaded.map_err(|error| Failure::Config { file: file.display().to_string(), error })
 }
 
 /// The configuration in a folder, by the names that Crossbar.io looks for.

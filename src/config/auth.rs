@@ -10,9 +10,11 @@ use super::cursor::{Cursor, Key, Object, Report, quote};
 use super::{RealmConfig, Realms};
 use crate::auth::authorizer::Role;
 use crate::auth::{
-    ANONYMOUS, Anonymous, Ask, Authenticator, AuthorizedKeys, CraSecret, Fingerprint, Fingerprints, Grant,
-    Kdf, Methods, Principal, Principals, Provider, Salting, ScramKeys, Ticket, hex,
+    ANONYMOUS, Anonymous, Ask, Authenticator, AuthorizedKeys, CraSecret, Grant, Kdf, Methods, Principal,
+    Principals, Provider, Salting, ScramKeys, Ticket, hex,
 };
+#[cfg(feature = "native")]
+use crate::auth::{Fingerprint, Fingerprints};
 use crate::uri::{self, UriCheck};
 
 /// Name of an environment variable -> its value.
@@ -26,10 +28,15 @@ pub(super) struct AuthReader<'r> {
     /// `None` where there is none: in a browser.
     pub environment: Option<&'r Environment<'r>>,
     /// Whether the transport has cookies.
+    #[cfg(feature = "native")]
     pub has_cookies: bool,
     /// Whether clients of the transport show certificates.
+    #[cfg(feature = "native")]
     pub has_certificates: bool,
 }
+
+/// Takes the next principal: its object, authid and grant.
+type Add<'a, 'r> = dyn FnMut(&mut AuthReader<'r>, &Object<'_>, String, Option<Grant>) + 'a;
 
 /// A valid `auth`.
 pub(super) struct Auth {
@@ -39,7 +46,7 @@ pub(super) struct Auth {
     pub by_cookie: bool,
 }
 
-impl AuthReader<'_> {
+impl<'r> AuthReader<'r> {
     /// `auth` itself. To read past a method would let strangers in, or keep friends out: nothing here is only warned of.
     pub fn read(&mut self, auth: &Cursor<'_>) -> Option<Auth> {
         let object = auth.object(&AUTH_KEYS, self.report)?;
@@ -59,12 +66,14 @@ impl AuthReader<'_> {
         if let Some(method) = object.get("cryptosign") {
             methods.cryptosign = self.provider(&method, PRINCIPALS, &CRYPTOSIGN_KEYS, Self::authorized_keys);
         }
+        #[cfg(feature = "native")]
         if let Some(method) = object.get("tls") {
             methods.tls = self.provider(&method, PRINCIPALS, &TLS_KEYS, Self::fingerprints);
             if !self.has_certificates {
                 method.problem_found::<()>(NEEDS_CERTIFICATES, "none", self.report);
             }
         }
+        #[cfg(feature = "native")]
         let by_cookie = match object.get("cookie") {
             Some(cookie) => self.cookie(&cookie),
             None => false,
@@ -77,8 +86,12 @@ impl AuthReader<'_> {
             || cryptosign.is_some()
             || tls.is_some();
         if !has_method && !self.report.has_problems() {
-            let found = if by_cookie { "\"cookie\" alone, with which nobody can begin" } else { "none" };
-            return auth.problem_found("a method by which clients can authenticate", found, self.report);
+            #[cfg(feature = "native")]
+            if by_cookie {
+                let found = "\"cookie\" alone, with which nobody can begin";
+                return auth.problem_found(SOME_METHOD, found, self.report);
+            }
+            return auth.problem_found(SOME_METHOD, "none", self.report);
         }
         Some(Auth {
             methods,
@@ -107,11 +120,30 @@ impl AuthReader<'_> {
         keys: &[(&str, Key)],
         credential: fn(&mut Self, &Object<'_>) -> Option<C>,
     ) -> Option<Provider<C>> {
+        let mut list = Vec::new();
+        let authenticator = self.known(method, principals, keys, &mut |reader, object, authid, grant| {
+            if let (Some(credential), Some(grant)) = (credential(reader, object), grant) {
+                list.push(Principal { authid, credential, grant });
+            }
+        })?;
+        Some(match authenticator {
+            Some(authenticator) => Provider::Dynamic(authenticator),
+            None => Provider::Static(Principals::new(list)),
+        })
+    }
+
+    /// The same for any credential, so that it is in the binary once: adds each principal, or answers an authenticator.
+    fn known(
+        &mut self,
+        method: &Cursor<'_>,
+        principals: &'static str,
+        keys: &[(&str, Key)],
+        add: &mut Add<'_, 'r>,
+    ) -> Option<Option<Authenticator>> {
         let (object, kind) = self.kind(method)?;
         if kind != "static" {
-            return self.authenticator(&object, kind).map(Provider::Dynamic);
+            return self.authenticator(&object, kind).map(Some);
         }
-        let mut list = Vec::new();
         for (authid, principal, default_role) in self.principals(&object, principals)? {
             if !principal.value().is_some_and(|principal| principal.is_object()) {
                 // It may be the secret itself.
@@ -119,13 +151,10 @@ impl AuthReader<'_> {
                 continue;
             }
             let Some(object) = principal.object(keys, self.report) else { continue };
-            let credential = credential(self, &object);
             let grant = self.grant(&object, default_role);
-            if let (Some(credential), Some(grant)) = (credential, grant) {
-                list.push(Principal { authid, credential, grant });
-            }
+            add(self, &object, authid, grant);
         }
-        Some(Provider::Static(Principals::new(list)))
+        Some(None)
     }
 
     /// The object of a method, and its `type`.
@@ -287,6 +316,7 @@ impl AuthReader<'_> {
         Some(AuthorizedKeys(keys))
     }
 
+    #[cfg(feature = "native")]
     fn fingerprints(&mut self, principal: &Object<'_>) -> Option<Fingerprints> {
         let mut fingerprints = Vec::new();
         for (key, expected) in [(SHA1, FINGERPRINT_SHA1), (SHA256, FINGERPRINT_SHA256)] {
@@ -310,6 +340,7 @@ impl AuthReader<'_> {
     }
 
     /// Whether cookies log in.
+    #[cfg(feature = "native")]
     fn cookie(&mut self, cookie: &Cursor<'_>) -> bool {
         let Some(object) = cookie.object(&COOKIE_KEYS, self.report) else { return false };
         if let Some(kind) = object.get("type") {
@@ -404,10 +435,12 @@ pub(super) fn roles<'r>(realms: Option<&'r Realms>, realm: Option<&str>) -> Opti
         Realms::Any => return Some(vec![ANONYMOUS]),
     };
     let is_meant = |candidate: &&RealmConfig| realm.is_none_or(|realm| candidate.name == realm);
-    let roles = realms.iter().filter(is_meant).flat_map(|realm| realm.roles.iter().map(Role::name));
-    let mut roles: Vec<_> = roles.collect();
-    roles.sort_unstable();
-    roles.dedup();
+    let mut roles = Vec::new();
+    for name in realms.iter().filter(is_meant).flat_map(|realm| realm.roles.iter().map(Role::name)) {
+        if let Err(position) = roles.binary_search(&name) {
+            roles.insert(position, name);
+        }
+    }
     Some(roles)
 }
 
@@ -450,19 +483,26 @@ pub(super) const CRA_KEYLEN: u64 = 32;
 
 const PRINCIPALS: &str = "principals";
 const USERS: &str = "users";
+#[cfg(feature = "native")]
 const SHA1: &str = "certificate-sha1";
+#[cfg(feature = "native")]
 const SHA256: &str = "certificate-sha256";
 
 const AUTHID: &str = "an authid";
 const PROCEDURE: &str = "the URI of a procedure";
 const KEY: &str = "64 hexadecimal digits";
 const PUBLIC_KEY: &str = "a public key: 64 hexadecimal digits";
+#[cfg(feature = "native")]
 const FINGERPRINT_SHA1: &str = "a fingerprint: 40 hexadecimal digits";
+#[cfg(feature = "native")]
 const FINGERPRINT_SHA256: &str = "a fingerprint: 64 hexadecimal digits";
 const MEMORY: &str = "the memory of Argon2 in kibibytes";
 const ROLE_OR_DEFAULT: &str = "a role, here or as \"default-role\"";
 const IN_THE_OPEN: &str = "the text itself (there are no environment variables here)";
+const SOME_METHOD: &str = "a method by which clients can authenticate";
+#[cfg(feature = "native")]
 const NEEDS_COOKIES: &str = "\"cookie\" beside \"auth\" at this transport (others have none)";
+#[cfg(feature = "native")]
 const NEEDS_CERTIFICATES: &str = "\"tls\" with \"ca_certificates\" at the endpoint of this transport";
 
 pub(super) const TYPES: [(&str, &str); 3] =
@@ -477,11 +517,17 @@ pub(super) const AUTH_KEYS: [(&str, Key); 9] = [
     ("wampcra", Key::Served),
     ("scram", Key::Served),
     ("cryptosign", Key::Served),
-    ("tls", Key::Served),
-    ("cookie", Key::Served),
+    ("tls", CHANNEL),
+    ("cookie", CHANNEL),
     ("cryptosign-proxy", Key::Refused("\"cryptosign\" in its place (proxies are not served)")),
     ("anonymous-proxy", Key::Refused("\"anonymous\" in its place (proxies are not served)")),
 ];
+
+/// What only the sockets of the native router have.
+const CHANNEL: Key = match cfg!(feature = "native") {
+    true => Key::Served,
+    false => Key::Refused("another method (a port has neither certificates nor cookies)"),
+};
 
 pub(super) const DYNAMIC_KEYS: [(&str, Key); 5] = [
     ("type", Key::Served),
@@ -540,6 +586,7 @@ pub(super) const SCRAM_KEYS: [(&str, Key); 9] = [
 pub(super) const CRYPTOSIGN_KEYS: [(&str, Key); 4] =
     [("authorized_keys", Key::Served), ("role", Key::Served), ("realm", Key::Served), ("extra", Key::Served)];
 
+#[cfg(feature = "native")]
 pub(super) const TLS_KEYS: [(&str, Key); 5] = [
     (SHA1, Key::Served),
     (SHA256, Key::Served),
@@ -548,4 +595,5 @@ pub(super) const TLS_KEYS: [(&str, Key); 5] = [
     ("extra", Key::Served),
 ];
 
+#[cfg(feature = "native")]
 pub(super) const COOKIE_KEYS: [(&str, Key); 1] = [("type", Key::Served)];

@@ -119,8 +119,15 @@ fn read_ports(object: &Object<'_>, realms: Option<&Realms>, report: &mut Report)
             report.warn(list.path(), if has_ports { ONLY_PORTS } else { NO_TRANSPORTS });
         }
     }
-    let mut reader =
-        AuthReader { report, realms, environment: None, has_cookies: false, has_certificates: false };
+    let mut reader = AuthReader {
+        report,
+        realms,
+        environment: None,
+        #[cfg(feature = "native")]
+        has_cookies: false,
+        #[cfg(feature = "native")]
+        has_certificates: false,
+    };
     reader.read(&found?).map(|auth| Arc::new(auth.methods))
 }
 

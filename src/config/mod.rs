@@ -100,18 +100,25 @@ impl Config {
 
     /// Refuses a configuration that names functions that the program does not have: what they would decide would fail.
     pub fn check_functions(&self, has: impl Fn(&str) -> bool) -> Result<(), ConfigError> {
-        let problem = |(path, name): (String, &str)| Problem {
-            path,
-            expected: "a function of this program".to_owned(),
-            found: cursor::quote(name),
-            did_you_mean: None,
-        };
-        let mut problems: Vec<Problem> =
-            self.functions().filter(|(.., name)| !has(name)).map(problem).collect();
-        let more = problems.len().saturating_sub(SHOWN);
-        problems.truncate(SHOWN);
-        if problems.is_empty() { Ok(()) } else { Err(ConfigError::Invalid { problems, more }) }
+        check_functions(self.functions(), has)
     }
+}
+
+/// Refuses functions that the program does not have; each comes with where it is named.
+fn check_functions<'n>(
+    functions: impl Iterator<Item = (String, &'n str)>,
+    has: impl Fn(&str) -> bool,
+) -> Result<(), ConfigError> {
+    let problem = |(path, name): (String, &str)| Problem {
+        path,
+        expected: "a function of this program".to_owned(),
+        found: cursor::quote(name),
+        did_you_mean: None,
+    };
+    let mut problems: Vec<Problem> = functions.filter(|(.., name)| !has(name)).map(problem).collect();
+    let more = problems.len().saturating_sub(SHOWN);
+    problems.truncate(SHOWN);
+    if problems.is_empty() { Ok(()) } else { Err(ConfigError::Invalid { problems, more }) }
 }
 
 /// A valid configuration, and what is to be said about it.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Config, RealmConfig, Realms, Warning};
+use super::{Config, ConfigError, RealmConfig, Realms, Warning};
 use crate::auth::Methods;
 use crate::codec::Serializer;
 
@@ -52,6 +52,22 @@ impl Node {
     }
 }
 
+impl Node {
+    /// Refuses a configuration that names functions that the program does not have: what they would decide would fail.
+    pub fn check_functions(&self, has: impl Fn(&str) -> bool) -> Result<(), ConfigError> {
+        let mut functions: Vec<(String, &str)> = self.config.functions().collect();
+        for listener in &self.listeners {
+            for Place { path, auth, .. } in listener.places() {
+                let Some(auth) = auth else { continue };
+                for (method, function) in auth.methods.functions() {
+                    functions.push((format!("auth.{method} of {}, {path}", listener.path), function));
+                }
+            }
+        }
+        super::check_functions(functions.into_iter(), has)
+    }
+}
+
 /// A valid node, and what is to be said about its configuration.
 #[derive(Clone, Debug)]
 pub struct LoadedNode {
@@ -72,6 +88,51 @@ pub struct Listener {
     pub rawsocket: Option<RawSocket>,
     /// HTTP, and with it WebSocket, on this socket.
     pub web: Option<Web>,
+}
+
+/// Where clients of a listener connect, and what is configured there of who they are.
+#[derive(Clone, Debug)]
+pub struct Place<'n> {
+    /// `/`, `/ws`, `/api/ws`; or [`RAWSOCKET`].
+    pub path: String,
+    pub auth: Option<&'n Auth>,
+    pub cookie: Option<&'n Cookie>,
+}
+
+/// The [`Place`] that has no path.
+pub const RAWSOCKET: &str = "rawsocket";
+
+impl Listener {
+    /// Where clients connect.
+    pub fn places(&self) -> Vec<Place<'_>> {
+        let mut places = Vec::new();
+        if let Some(rawsocket) = &self.rawsocket {
+            places.push(Place { path: RAWSOCKET.into(), auth: rawsocket.auth.as_ref(), cookie: None });
+        }
+        if let Some(web) = &self.web {
+            add_places(&web.paths, "", &mut places);
+        }
+        places
+    }
+}
+
+/// The places below the path `prefix`, which does not end with `/`.
+fn add_places<'n>(paths: &'n Paths, prefix: &str, places: &mut Vec<Place<'n>>) {
+    let root = paths.root.iter().map(|service| ("", &**service));
+    let children = paths.children.iter().map(|(child, service)| (child.as_str(), service));
+    for (segment, service) in root.chain(children) {
+        let path = format!("{prefix}/{segment}");
+        let (auth, cookie) = match service {
+            Service::WebSocket(websocket) => (&websocket.auth, &websocket.cookie),
+            Service::LongPoll(long_poll) => (&long_poll.auth, &long_poll.cookie),
+            Service::Path(below) => {
+                add_places(below, &path, places);
+                continue;
+            }
+            _ => continue,
+        };
+        places.push(Place { path, auth: auth.as_ref(), cookie: cookie.as_ref() });
+    }
 }
 
 /// A listening socket.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::clock::Clock;
 use super::cookies::Cookies;
 use crate::auth::Methods;
-use crate::config::node::{self, Auth, Cookie, Paths, Service};
+use crate::config::node::{self, Auth, Cookie, Place, RAWSOCKET};
 
 /// How clients authenticate at one place. Default not at all.
 #[derive(Debug, Default)]
@@ -22,13 +22,6 @@ pub struct Gate {
 /// All places of a process.
 #[derive(Debug, Default)]
 pub(super) struct Gates(Mutex<BTreeMap<String, Arc<Gate>>>);
-
-/// A place, and what is configured there.
-struct Place<'n> {
-    name: String,
-    auth: Option<&'n Auth>,
-    cookie: Option<&'n Cookie>,
-}
 
 impl Gate {
     /// How a client that connects now authenticates.
@@ -58,14 +51,14 @@ impl Gate {
 impl Gates {
     /// Makes the places of a listener. The error says which cookies cannot be kept.
     pub fn open(&self, listener: &node::Listener) -> Result<(), String> {
-        for Place { name, auth, cookie } in places(listener) {
+        for Place { path, auth, cookie } in listener.places() {
             let cookies = match cookie {
                 Some(cookie) => Some(self.cookies(cookie)?),
                 None => None,
             };
             let gate = Gate { cookies, ..Gate::default() };
             gate.replace(auth);
-            lock(&self.0).insert(name, Arc::new(gate));
+            lock(&self.0).insert(name(listener, &path), Arc::new(gate));
         }
         Ok(())
     }
@@ -80,12 +73,12 @@ impl Gates {
 
     /// The RawSocket of a listener.
     pub fn rawsocket(&self, listener: &node::Listener) -> Arc<Gate> {
-        self.at(&format!("{} rawsocket", name(listener)))
+        self.path(listener, RAWSOCKET)
     }
 
     /// What is at a path of a listener: `/`, `/ws`, `/api/ws`.
     pub fn path(&self, listener: &node::Listener, path: &str) -> Arc<Gate> {
-        self.at(&format!("{} {path}", name(listener)))
+        lock(&self.0).get(&name(listener, path)).cloned().unwrap_or_default()
     }
 
     /// Waits until all cookies are where they are kept.
@@ -93,15 +86,16 @@ impl Gates {
         lock(&self.0).values().filter_map(|gate| gate.cookies.as_ref()).for_each(|cookies| cookies.close());
     }
 
-    fn at(&self, name: &str) -> Arc<Gate> {
-        lock(&self.0).get(name).cloned().unwrap_or_default()
-    }
-
     /// Takes what the node says of its listeners now. Answers what was replaced by what.
     pub fn reload(&self, listeners: &[node::Listener]) -> Vec<(Arc<Methods>, Option<Arc<Methods>>)> {
         let gates = lock(&self.0);
-        let places = listeners.iter().flat_map(places);
-        places.filter_map(|place| gates.get(&place.name)?.replace(place.auth)).collect()
+        let mut replaced = Vec::new();
+        for listener in listeners {
+            for Place { path, auth, .. } in listener.places() {
+                replaced.extend(gates.get(&name(listener, &path)).and_then(|gate| gate.replace(auth)));
+            }
+        }
+        replaced
     }
 }
 
@@ -110,38 +104,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn name(listener: &node::Listener) -> String {
-    format!("{} {:?}", listener.path, listener.endpoint.address)
-}
-
-fn places(listener: &node::Listener) -> Vec<Place<'_>> {
-    let name = name(listener);
-    let mut places = Vec::new();
-    if let Some(rawsocket) = &listener.rawsocket {
-        let name = format!("{name} rawsocket");
-        places.push(Place { name, auth: rawsocket.auth.as_ref(), cookie: None });
-    }
-    if let Some(web) = &listener.web {
-        add_paths(&web.paths, &format!("{name} "), &mut places);
-    }
-    places
-}
-
-/// `prefix` does not end with `/`.
-fn add_paths<'n>(paths: &'n Paths, prefix: &str, places: &mut Vec<Place<'n>>) {
-    let root = paths.root.iter().map(|service| (String::new(), &**service));
-    let children = paths.children.iter().map(|(child, service)| (child.clone(), service));
-    for (segment, service) in root.chain(children) {
-        let name = format!("{prefix}/{segment}");
-        let (auth, cookie) = match service {
-            Service::WebSocket(websocket) => (&websocket.auth, &websocket.cookie),
-            Service::LongPoll(long_poll) => (&long_poll.auth, &long_poll.cookie),
-            Service::Path(below) => {
-                add_paths(below, &name, places);
-                continue;
-            }
-            _ => continue,
-        };
-        places.push(Place { name, auth: auth.as_ref(), cookie: cookie.as_ref() });
-    }
+fn name(listener: &node::Listener, path: &str) -> String {
+    format!("{} {:?} {path}", listener.path, listener.endpoint.address)
 }

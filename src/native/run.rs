@@ -21,7 +21,7 @@ use super::stream::{PeerInfo, Stream};
 use super::threads::{Threads, runtime};
 use crate::auth::Decider;
 use crate::config::node::{self, LoadedNode, Node};
-use crate::config::{Config, ConfigError, Realms, Store, StoreKind};
+use crate::config::{ConfigError, Realms, Store, StoreKind};
 use crate::router::Identity;
 use crate::store::StoreError;
 
@@ -53,10 +53,10 @@ pub enum RunError {
 
 /// Runs a node until SIGTERM or SIGINT; a second one does not wait for anybody.
 ///
-/// At SIGHUP the configuration is read anew: roles, permissions and statistics change without dropping a session;
-/// listeners and children do not change. A file with a problem is refused and the old configuration stays.
+/// At SIGHUP the configuration is read anew: roles, permissions, principals and statistics change without dropping a
+/// session; listeners and children do not change. A file with a problem is refused and the old configuration stays.
 pub fn run(node: &Node, options: &Options) -> Result<(), RunError> {
-    check_functions(&node.config, options)?;
+    check_functions(node, options)?;
     if let Err(reason) = rlimit::increase_nofile_limit(u64::MAX) {
         warn!("the number of open files stays as it is: {reason}");
     }
@@ -179,8 +179,8 @@ impl Inside for InsideHub {
     }
 }
 
-fn check_functions(config: &Config, options: &Options) -> Result<(), ConfigError> {
-    config.check_functions(|name| options.decider.as_ref().is_some_and(|decider| decider.has(name)))
+fn check_functions(node: &Node, options: &Options) -> Result<(), ConfigError> {
+    node.check_functions(|name| options.decider.as_ref().is_some_and(|decider| decider.has(name)))
 }
 
 fn reload(hub: &Hub, options: &Options, recorded: &[String]) {
@@ -188,7 +188,11 @@ fn reload(hub: &Hub, options: &Options, recorded: &[String]) {
         warn!("SIGHUP: there is no file to read again, this is the embedded configuration");
         return;
     };
-    let LoadedNode { node, warnings } = match Node::from_file(source) {
+    let loaded = Node::from_file(source).and_then(|loaded| {
+        check_functions(&loaded.node, options)?;
+        Ok(loaded)
+    });
+    let LoadedNode { node, warnings } = match loaded {
         Ok(loaded) => loaded,
         Err(problems) => {
             error!("SIGHUP: {} is not valid, the old configuration stays", source.display());

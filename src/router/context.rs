@@ -81,7 +81,9 @@ impl Random {
     /// Chance for a challenge.
     pub(crate) fn entropy(&mut self) -> [u8; 32] {
         let mut entropy = [0; 32];
-        self.0.fill_bytes(&mut entropy);
+        for chunk in entropy.chunks_exact_mut(8) {
+            chunk.copy_from_slice(&self.next_u64().to_le_bytes());
+        }
         entropy
     }
 

@@ -53,6 +53,7 @@ pub(crate) fn passthru_not_supported(receiver: &str) -> Refusal {
 pub(crate) const CLOSE_GOODBYE_AND_OUT: &str = "wamp.close.goodbye_and_out";
 pub(crate) const CLOSE_KILLED: &str = "wamp.close.killed";
 /// Crossbar.io's: the client does not want to be known again by its cookie.
+#[cfg(feature = "native")]
 pub(crate) const CLOSE_LOGOUT: &str = "wamp.close.logout";
 pub(crate) const CLOSE_REALM: &str = "wamp.close.close_realm";
 pub(crate) const CLOSE_SYSTEM_SHUTDOWN: &str = "wamp.close.system_shutdown";

@@ -23,6 +23,8 @@ mod history;
 mod journal;
 mod kept_events;
 mod kept_message;
+#[cfg(feature = "native")]
+mod logins;
 mod meta_api;
 #[cfg(feature = "native")]
 mod news;
@@ -416,6 +418,7 @@ impl<P: Payload> Router<P> {
                 details.insert("message".into(), message.as_str().into());
             }
             // Or the next connection would have it back.
+            #[cfg(feature = "native")]
             self.forget_login(key);
             self.say_goodbye(key, &kill.reason, details, kill.announce, now, outbox);
         }

@@ -65,11 +65,14 @@ impl<P: Payload> Router<P> {
         let message_type = message.message_type();
         let begins_in_pieces = matches!(&message, Message::Call { options, .. } if options.progress);
         let (request, answered) = match message {
-            Message::Goodbye { reason, .. } => {
+            #[cfg(feature = "native")]
+            Message::Goodbye { reason, .. } if reason == fault::CLOSE_LOGOUT => {
                 self.answer_goodbye(key, now, outbox);
-                if reason == fault::CLOSE_LOGOUT {
-                    self.log_out(key, now, outbox);
-                }
+                self.log_out(key, now, outbox);
+                return Ok(());
+            }
+            Message::Goodbye { .. } => {
+                self.answer_goodbye(key, now, outbox);
                 return Ok(());
             }
             Message::Abort { .. } => {
