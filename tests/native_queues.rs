@@ -443,10 +443,11 @@ fn the_router_ends_in_the_midst_of_traffic_and_of_readers_that_stop() {
     for (_, session) in &mut stopped {
         session.say(&json!([32, 1, {}, "com.example.traffic"]));
     }
+    let (tell, told) = std::sync::mpsc::channel();
     let traffic: Vec<_> = (0..4)
         .map(|number| {
+            let (mut client, tell) = (RawClient::join(address), tell.clone());
             std::thread::spawn(move || {
-                let mut client = RawClient::join(address);
                 let mut sent = 0;
                 loop {
                     sent += 1;
@@ -456,15 +457,20 @@ fn the_router_ends_in_the_midst_of_traffic_and_of_readers_that_stop() {
                     if client.socket.write_all(&[&length, message.as_bytes()].concat()).is_err() {
                         return sent;
                     }
+                    if sent == 100 {
+                        tell.send(()).expect("the test waits for it");
+                    }
                 }
             })
         })
         .collect();
-    std::thread::sleep(Duration::from_millis(500));
+    for _ in &traffic {
+        told.recv_timeout(Duration::from_secs(60)).expect("the router takes what it is sent");
+    }
     node.router.signal("TERM");
     assert_eq!(node.router.exit_code(), Some(0));
     for thread in traffic {
-        assert!(thread.join().expect("a thread") > 1);
+        assert!(thread.join().expect("a thread") > 100);
     }
 }
 
@@ -472,15 +478,21 @@ fn the_router_ends_in_the_midst_of_traffic_and_of_readers_that_stop() {
 fn handshakes_of_tls_count_as_connections() {
     let node = Node::start("tls-count", json!({ "transports": 4 }));
     // They connect, and say nothing; the router gives them a minute.
-    let silent: Vec<TcpStream> = (0..4).map(|_| connect(node.tls)).collect();
+    let mut silent: Vec<TcpStream> = (0..4).map(|_| connect(node.tls)).collect();
     let mut refused = 0;
-    for _ in 0..3 {
+    for _ in 0..8 {
         let mut socket = connect(node.tls);
-        socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a socket option");
-        if matches!(socket.read(&mut [0]), Ok(0)) {
+        socket.set_read_timeout(Some(Duration::from_secs(2))).expect("a socket option");
+        // Sent away, politely or not; one that is let in waits in vain.
+        let is_refused = match socket.read(&mut [0]) {
+            Ok(length) => length == 0,
+            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+        };
+        if is_refused {
             refused += 1;
             break;
         }
+        silent.push(socket);
     }
     assert_eq!(refused, 1, "the fifth is not waited for");
     drop(silent);
