@@ -33,10 +33,10 @@ test('the_package_holds_exactly_what_ships', () => {
   ]);
 });
 
-test('wasm_and_shim_together_stay_within_186_KB_gzipped', () => {
+test('wasm_and_shim_together_stay_within_190_KB_gzipped', () => {
   const sizes = ['wamplet.wasm', 'worker.js', 'index.js'].map((file) => gzippedSize(join(root, 'pkg', file)));
   const total = sizes.reduce((sum, size) => sum + size);
-  assert.ok(total <= 186 * 1024, `${total} bytes: wasm, worker and library are ${sizes.join(' + ')}`);
+  assert.ok(total <= 190 * 1024, `${total} bytes: wasm, worker and library are ${sizes.join(' + ')}`);
 });
 
 test('package_json_leads_every_kind_of_consumer_to_its_files', async () => {

@@ -519,7 +519,7 @@ impl<P> Kept<P> {
 
     /// Its call is over for the session that called.
     #[cold]
-    pub(super) fn leave(self: Box<Self>, joined: &mut Joined, request: RequestId) {
+    pub(super) fn leave(self, joined: &mut Joined, request: RequestId) {
         joined.kept_length -= self.length;
         if self.is_unfinished {
             joined.note_cut_short(request);
