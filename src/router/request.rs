@@ -462,6 +462,7 @@ impl<P: Payload> Router<P> {
     }
 
     /// The realm of a joined session, and the rest of the router.
+    #[inline]
     fn realm_of<'a>(
         &'a mut self,
         key: SessionKey,

@@ -25,7 +25,7 @@ pub(super) enum Ending<'a, P> {
 
 impl<P: Payload> Dealer<P> {
     /// Passes a YIELD on: a piece of a progressive result, or the end of the call.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn answer(
         &mut self,
         cx: &mut Context<'_, P>,
@@ -225,8 +225,8 @@ impl<P: Payload> Dealer<P> {
         }
     }
 
-    /// Whether the callee of an invocation that is over works on it all the same, because nobody has told it: then nothing
-    /// is left of the call but that. How many of those are remembered is bounded.
+    /// Has an invocation that is over stay, if its callee works on it all the same because nobody has told it: then nothing
+    /// else is left of the call. How many stay is bounded.
     #[cold]
     fn stays_busy(&mut self, cx: &mut Context<'_, P>, slot: usize) -> bool {
         let invocation = &mut self.invocations[slot];
@@ -241,7 +241,8 @@ impl<P: Payload> Dealer<P> {
         }
         invocation.timeout_ms = 0;
         let kept = invocation.kept.take();
-        if let Caller::Session { key, request } = std::mem::replace(&mut invocation.caller, Caller::Nobody)
+        let caller = std::mem::replace(&mut invocation.caller, Caller::Nobody);
+        if let Caller::Session { key, request } = caller
             && let Some((_, joined)) = cx.sessions.joined_mut(key)
         {
             joined.calls.remove(request);
@@ -344,6 +345,7 @@ fn reply<P: Payload>(cx: &mut Context<'_, P>, key: SessionKey, request: RequestI
 }
 
 /// The slot of an invocation that this callee may answer; `None` if it ended before the answer came.
+#[inline]
 fn open_invocation(
     sessions: &Sessions,
     key: SessionKey,

@@ -5,6 +5,7 @@
 
 use super::super::context::Context;
 use super::super::fault::{self, Fault, Refusal, limit_exceeded, refuse, too_long};
+use super::super::outbox::Accepts;
 use super::super::session::{Announced, Joined};
 use super::super::timers::{Timer, TimerId};
 use super::Dealer;
@@ -141,7 +142,7 @@ impl<P: Payload> Dealer<P> {
             Some(position) => send(cx, registration, position, id, policy, call)?,
             None => wait(cx, registration, id, call, queues)?,
         };
-        let delivery = invocation.delivery;
+        let (delivery, timeout_ms) = (invocation.delivery, invocation.timeout_ms);
         let slot = self.invocations.insert(invocation);
         if let Caller::Session { key, request } = caller {
             let (_, joined) = cx.sessions.joined_mut(key).expect("only a joined session calls");
@@ -155,7 +156,9 @@ impl<P: Payload> Dealer<P> {
             }
             None => registration.queue.push_back(slot),
         }
-        self.restart_timer(cx, slot);
+        if timeout_ms > 0 {
+            self.restart_timer(cx, slot);
+        }
         Ok(slot)
     }
 
@@ -391,7 +394,8 @@ fn send<P: Payload>(
     let Call { caller, options, procedure, payload, decision } = call;
     let has_others = registration.callees.len() > 1;
     let callee = &mut registration.callees[position];
-    let (_, answering) = cx.sessions.joined(callee.key).expect("a callee has joined");
+    let (transport, answering) = cx.sessions.joined(callee.key).expect("a callee has joined");
+    let to = (callee.key, transport.accepts());
     let announced = &answering.announced;
     let request = answering.last_invocation.next();
     if options.progress || options.passthru.0.is_some() {
@@ -405,8 +409,7 @@ fn send<P: Payload>(
         kept = Some(Kept::of_sent(cx, caller, &options, procedure, *decision, terms, spare));
     }
     let is_unfinished = options.progress;
-    let sent =
-        invoke_inline(cx, caller, callee.key, request, &terms, procedure, &options, is_unfinished, payload);
+    let sent = invoke_inline(cx, caller, to, request, &terms, procedure, &options, is_unfinished, payload);
     if let Err(refusal) = sent {
         if let Some(kept) = &mut kept {
             kept.let_pieces_go(cx, caller);
@@ -582,7 +585,7 @@ fn check_understood(announced: &Announced, options: &CallOptions<'_>) -> Result<
 fn invoke_inline<P: Payload>(
     cx: &mut Context<'_, P>,
     caller: Caller,
-    callee: SessionKey,
+    (callee, accepts): (SessionKey, Accepts),
     request: RequestId,
     terms: &Terms,
     procedure: &str,
@@ -590,8 +593,6 @@ fn invoke_inline<P: Payload>(
     is_unfinished: bool,
     payload: P,
 ) -> Result<(), Refusal> {
-    let (transport, _) = cx.sessions.joined(callee).expect("a callee has joined");
-    let accepts = transport.accepts();
     let payload = payload.into_serializer(accepts.serializer).map_err(|error| {
         Refusal::new(fault::INVALID_ARGUMENT, format!("the callee cannot take the arguments: {error}"))
     })?;
@@ -636,7 +637,9 @@ fn invoke<P: Payload>(
     is_unfinished: bool,
     payload: P,
 ) -> Result<(), Refusal> {
-    invoke_inline(cx, caller, callee, request, terms, procedure, options, is_unfinished, payload)
+    let (transport, _) = cx.sessions.joined(callee).expect("a callee has joined");
+    let to = (callee, transport.accepts());
+    invoke_inline(cx, caller, to, request, terms, procedure, options, is_unfinished, payload)
 }
 
 fn all_busy(procedure: &str) -> Refusal {
