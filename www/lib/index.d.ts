@@ -259,7 +259,7 @@ export interface SharedRouterOptions {
    */
   workerUrl?: string | URL;
   /**
-   * Milliseconds for the worker to start and answer. Default 3000. Raise it for very slow networks, and for realms that
+   * Milliseconds for the worker to start and answer. Default 10 000. Raise it for very slow networks, and for realms that
    * keep very many events in a database.
    */
   timeout?: number;

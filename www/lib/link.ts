@@ -12,8 +12,11 @@ import { type RouterSource, takePort } from './source.ts';
 import type { EncodedMessage } from './tail.ts';
 import { type CloseInfo, isMessage, type Serializer, type TransportInfo, WIRE_VERSION } from './wire.ts';
 
-/** Milliseconds for the router to answer a Hello or a Close. */
-const PATIENCE = 3000;
+/** Milliseconds for the router to answer a Hello: its worker may only be starting, on a busy phone. */
+const TO_OPEN = 10_000;
+
+/** Milliseconds for the router to answer a Close. */
+const TO_CLOSE = 3000;
 
 /** Promise continuations, each waking the next, that run after each message of a batch. */
 const TURNS = 12;
@@ -83,7 +86,7 @@ export class Link {
       this.#state = 'closing';
       this.#muted = true;
       this.#port?.postMessage({ close: code, reason, wasClean: true });
-      this.#within(PATIENCE, () => this.#end({ code, reason, wasClean: true }));
+      this.#within(TO_CLOSE, () => this.#end({ code, reason, wasClean: true }));
     }
   }
 
@@ -103,9 +106,9 @@ export class Link {
     this.#undo.push(stop, unwatch);
     const { serializer, transport } = this.#options;
     port.postMessage({ hello: WIRE_VERSION, lock, serializer, transport });
-    this.#within(PATIENCE, () => {
+    this.#within(TO_OPEN, () => {
       this.#fail(
-        `the router did not answer within ${PATIENCE / 1000} seconds: ` +
+        `the router did not answer within ${TO_OPEN / 1000} seconds: ` +
           'is the port attached to a router, and is its page, worker or process still alive?',
       );
     });

@@ -25,8 +25,8 @@ export interface SharedRouterOptions {
   mode?: 'auto' | 'shared-worker' | 'page';
 }
 
-/** Milliseconds for the worker to load and start its router. */
-const PATIENCE = 3000;
+/** Milliseconds for the worker to load and start its router: a busy machine with a cold cache needs more than three seconds. */
+const PATIENCE = 10_000;
 
 /** Milliseconds before another attempt to reach a router that was lost: the first, which doubles, and the most. */
 const FIRST_RETRY = 500;
