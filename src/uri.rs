@@ -66,6 +66,9 @@ impl MatchPolicy {
 
 /// Whether `uri` is a valid concrete URI: non-empty components joined by `.`.
 pub fn is_valid(uri: &str, check: UriCheck) -> bool {
+    if check == UriCheck::Loose && is_plain(uri.as_bytes()) {
+        return true;
+    }
     let mut is_part_empty = true;
     for byte in uri.bytes() {
         if byte == b'.' && is_part_empty {
@@ -90,6 +93,35 @@ pub fn is_valid_pattern(uri: &str, policy: MatchPolicy, check: UriCheck) -> bool
 /// register them or a pattern of them.
 pub fn is_reserved(uri: &str) -> bool {
     uri.strip_prefix("wamp").is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// Whether a look at eight bytes at a time finds nothing that a concrete URI may not have under the loose rule: what
+/// almost every URI of a request is, at a fifth of the instructions. No proof of the contrary.
+fn is_plain(uri: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGH: u64 = ONES << 7;
+    const FIRST: u64 = b'$' as u64;
+    let Some(last) = uri.len().checked_sub(8) else { return false };
+    if uri[0] == b'.' || uri[last + 7] == b'.' {
+        return false;
+    }
+    let mut at = 0;
+    loop {
+        let bytes = uri[at..].first_chunk().map_or(0, |chunk| u64::from_le_bytes(*chunk));
+        // White space and '#' come before '$'; what is not ASCII has the highest bit.
+        let outside = (bytes.wrapping_sub(ONES * FIRST) & !bytes) | bytes;
+        // A byte is zero where it is a dot; of a pair of bytes the lower one is zero where both are.
+        let dots = bytes ^ (ONES * b'.' as u64);
+        let pairs = dots | dots >> 8 | 0xff << 56;
+        if (outside | (pairs.wrapping_sub(ONES) & !pairs)) & HIGH != 0 {
+            return false;
+        }
+        if at == last {
+            return true;
+        }
+        // Seven on: the pair across two chunks is looked at too.
+        at = (at + 7).min(last);
+    }
 }
 
 /// Whether components and the dots between them are made of what they may be made of.
@@ -122,6 +154,27 @@ mod tests {
             assert_eq!(is_valid(uri, UriCheck::Loose), loose, "{uri:?} loose");
             assert_eq!(is_valid(uri, UriCheck::Strict), strict, "{uri:?} strict");
         }
+    }
+
+    #[test]
+    fn eight_bytes_at_a_time_say_what_one_at_a_time_says() {
+        let plain = "com.example.procedure_17";
+        assert!(is_plain(plain.as_bytes()));
+        for length in 1..=plain.len() {
+            for place in 0..length {
+                for byte in 0..=0x7f {
+                    let mut uri = plain.as_bytes()[..length].to_vec();
+                    uri[place] = byte;
+                    let is_valid = uri.split(|&b| b == b'.').all(|component| !component.is_empty())
+                        && has_alphabet(std::str::from_utf8(&uri).unwrap(), UriCheck::Loose);
+                    assert!(is_valid || !is_plain(&uri), "{uri:?}");
+                    // What is refused here although it is valid is what has a rare character, or is short.
+                    let is_usual = length >= 8 && uri.iter().all(|&b| b >= b'$');
+                    assert_eq!(is_plain(&uri), is_valid && is_usual, "{uri:?}");
+                }
+            }
+        }
+        assert!(!is_plain("com.example.Übung".as_bytes()));
     }
 
     #[test]
