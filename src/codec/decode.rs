@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 
-use crate::id::{MAX_ID, PublicationId, RegistrationId, RequestId, SessionId, SubscriptionId};
+use crate::id::{MAX_ID, PublicationId, RegistrationId, RequestId, SubscriptionId};
 use crate::message::{Dict, Message, MessageType, Passthru};
 
 use super::reader::{
@@ -193,75 +193,12 @@ impl<'a, R: Reader<'a> + ?Sized> Decoder<'_, 'a, R> {
                 self.tail(&options.passthru)?;
                 Message::Yield { request, options, payload }
             }
+            #[cfg(not(all(target_family = "wasm", feature = "wasm")))]
             _ => return self.router_message(kind),
+            // In a tab there are only clients at the other end: a decoder for what they do not send is needless download.
+            #[cfg(all(target_family = "wasm", feature = "wasm"))]
+            _ => return Err(not_from_client()),
         })
-    }
-
-    /// The messages that a router sends: for clients in this process, and for tests.
-    #[cfg(not(all(target_family = "wasm", feature = "wasm")))]
-    fn router_message(&mut self, kind: MessageType) -> Step<Message<'a, ()>> {
-        let payload = ();
-        Ok(match kind {
-            MessageType::Welcome => Message::Welcome {
-                session: SessionId(self.id_element("Session")?),
-                details: self.dict("Details")?,
-            },
-            MessageType::Challenge => {
-                Message::Challenge { method: self.text_element("AuthMethod")?, extra: self.dict("Extra")? }
-            }
-            MessageType::Published => Message::Published {
-                request: self.request()?,
-                publication: PublicationId(self.id_element("Publication")?),
-            },
-            MessageType::Subscribed => Message::Subscribed {
-                request: self.request()?,
-                subscription: SubscriptionId(self.id_element("Subscription")?),
-            },
-            MessageType::Unsubscribed => Message::Unsubscribed {
-                request: self.request_or_zero()?,
-                details: self.unsubscribed_details()?,
-            },
-            MessageType::Event => {
-                let subscription = SubscriptionId(self.id_element("Subscription")?);
-                let publication = PublicationId(self.id_element("Publication")?);
-                let details = self.event_details()?;
-                self.tail(&details.passthru)?;
-                Message::Event { subscription, publication, details, payload }
-            }
-            MessageType::Result => {
-                let request = self.request()?;
-                let details = self.result_details()?;
-                self.tail(&details.passthru)?;
-                Message::Result { request, details, payload }
-            }
-            MessageType::Registered => Message::Registered {
-                request: self.request()?,
-                registration: RegistrationId(self.id_element("Registration")?),
-            },
-            MessageType::Unregistered => Message::Unregistered {
-                request: self.request_or_zero()?,
-                details: self.unregistered_details()?,
-            },
-            MessageType::Invocation => {
-                let request = self.request()?;
-                let registration = RegistrationId(self.id_element("Registration")?);
-                let details = self.invocation_details()?;
-                self.tail(&details.passthru)?;
-                Message::Invocation { request, registration, details, payload }
-            }
-            MessageType::Interrupt => {
-                let request = self.request()?;
-                let (mode, reason) = self.cancel_options(true)?;
-                Message::Interrupt { request, mode, reason }
-            }
-            _ => unreachable!("{} is a message that a client sends", kind.name()),
-        })
-    }
-
-    /// In a tab there are only clients at the other end, and a decoder for what they do not send is needless download.
-    #[cfg(all(target_family = "wasm", feature = "wasm"))]
-    fn router_message(&mut self, _kind: MessageType) -> Step<Message<'a, ()>> {
-        Err(not_from_client())
     }
 
     /// Moves on to an element of the message, which must be there.
@@ -282,33 +219,28 @@ impl<'a, R: Reader<'a> + ?Sized> Decoder<'_, 'a, R> {
         Ok(!self.has_ended)
     }
 
-    fn id_element(&mut self, field: &'static str) -> Step<u64> {
+    pub fn id_element(&mut self, field: &'static str) -> Step<u64> {
         self.element(field, ID)?;
         self.id()
     }
 
-    fn request(&mut self) -> Step<RequestId> {
+    pub fn request(&mut self) -> Step<RequestId> {
         self.id_element("Request").map(RequestId)
     }
 
-    fn request_or_zero(&mut self) -> Step<RequestId> {
-        self.element("Request", ID)?;
-        self.integer("an id from 0 to 2^53", 0..=MAX_ID).map(RequestId)
-    }
-
-    fn text_element(&mut self, field: &'static str) -> Step<Cow<'a, str>> {
+    pub fn text_element(&mut self, field: &'static str) -> Step<Cow<'a, str>> {
         self.element(field, "a string")?;
         self.text()
     }
 
-    fn dict(&mut self, field: &'static str) -> Step<Dict> {
+    pub fn dict(&mut self, field: &'static str) -> Step<Dict> {
         self.element(field, "a map")?;
         let pairs = self.map()?;
         values::dict(self.reader, pairs, self.depth.saturating_sub(2))
     }
 
     /// Walks and locates the tail.
-    fn tail(&mut self, passthru: &Passthru<'_>) -> Step<()> {
+    pub fn tail(&mut self, passthru: &Passthru<'_>) -> Step<()> {
         let is_opaque = passthru.0.as_ref().is_some_and(|attributes| attributes.enc_algo.is_some());
         if self.part == Part::Head || !self.optional_element("Args")? {
             return Ok(());
@@ -430,4 +362,4 @@ impl<'a, R: Reader<'a> + ?Sized> Decoder<'_, 'a, R> {
     }
 }
 
-const ID: &str = "an id from 1 to 2^53";
+pub(super) const ID: &str = "an id from 1 to 2^53";

@@ -18,6 +18,8 @@ use crate::payload::{Payload, Values};
 mod cbor;
 mod decode;
 mod encode;
+#[cfg(not(all(target_family = "wasm", feature = "wasm")))]
+mod from_router;
 mod json;
 mod keys;
 mod msgpack;

@@ -28,7 +28,7 @@ mod engine {
     use js_sys::Number;
 
     pub(super) fn write(value: f64, out: &mut Vec<u8>) {
-        let text = Number::from(value).to_string(10).expect("10 is a radix");
+        let text = Number::from(value).to_string_with_radix(10).expect("10 is a radix");
         out.extend_from_slice(String::from(text).as_bytes());
     }
 

@@ -6,11 +6,10 @@
 
 use std::borrow::Cow;
 
-use crate::id::{RegistrationId, SessionId, SubscriptionId};
+use crate::id::SessionId;
 use crate::message::{
-    Audience, CallOptions, CancelMode, EventDetails, InvocationDetails, InvokePolicy, Passthru,
-    PassthruAttributes, PublishOptions, RegisterOptions, ResultDetails, SubscribeOptions,
-    UnregisteredDetails, UnsubscribedDetails, YieldOptions,
+    Audience, CallOptions, CancelMode, InvokePolicy, Passthru, PassthruAttributes, PublishOptions,
+    RegisterOptions, SubscribeOptions, YieldOptions,
 };
 use crate::uri::MatchPolicy;
 
@@ -19,7 +18,7 @@ use super::keys::Key;
 use super::reader::{Found, Reader, Step, duplicate_key, expected};
 
 /// Reads the value of a key, or says that the key means nothing here.
-type OnKey<'f, 'r, 'a, R> = &'f mut dyn FnMut(&mut Decoder<'r, 'a, R>, Key) -> Step<bool>;
+pub(super) type OnKey<'f, 'r, 'a, R> = &'f mut dyn FnMut(&mut Decoder<'r, 'a, R>, Key) -> Step<bool>;
 
 impl<'r, 'a, R: Reader<'a> + ?Sized> Decoder<'r, 'a, R> {
     pub fn publish_options(&mut self) -> Step<PublishOptions<'a>> {
@@ -60,38 +59,6 @@ impl<'r, 'a, R: Reader<'a> + ?Sized> Decoder<'r, 'a, R> {
         Ok(options)
     }
 
-    pub fn unsubscribed_details(&mut self) -> Step<Option<UnsubscribedDetails<'a>>> {
-        let mut details = UnsubscribedDetails::default();
-        let is_there = self.optional_details(&mut |decoder, key| {
-            match key {
-                Key::Subscription => details.subscription = Some(SubscriptionId(decoder.id()?)),
-                Key::Reason => details.reason = Some(decoder.text()?),
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
-        Ok(is_there.then_some(details))
-    }
-
-    pub fn event_details(&mut self) -> Step<EventDetails<'a>> {
-        let mut details = EventDetails::default();
-        self.details(&mut |decoder, key| {
-            match key {
-                Key::Publisher => details.publisher = Some(SessionId(decoder.id()?)),
-                Key::PublisherAuthid => details.publisher_authid = Some(decoder.text()?),
-                Key::PublisherAuthrole => details.publisher_authrole = Some(decoder.text()?),
-                Key::Topic => details.topic = Some(decoder.text()?),
-                Key::Retained => details.retained = decoder.bool()?,
-                Key::Trustlevel => details.trustlevel = Some(decoder.count()?),
-                Key::TransactionHash => drop(decoder.text()?),
-                Key::AcknowledgedDelivery => drop(decoder.bool()?),
-                _ => return decoder.passthru(key, &mut details.passthru),
-            }
-            Ok(true)
-        })?;
-        Ok(details)
-    }
-
     pub fn call_options(&mut self) -> Step<CallOptions<'a>> {
         let mut options = CallOptions::default();
         self.options(&mut |decoder, key| {
@@ -122,14 +89,6 @@ impl<'r, 'a, R: Reader<'a> + ?Sized> Decoder<'r, 'a, R> {
             Ok(true)
         })?;
         Ok((mode, reason))
-    }
-
-    pub fn result_details(&mut self) -> Step<ResultDetails<'a>> {
-        let mut details = ResultDetails::default();
-        self.details(&mut |decoder, key| {
-            decoder.progress(key, &mut details.progress, &mut details.passthru)
-        })?;
-        Ok(details)
     }
 
     pub fn yield_options(&mut self) -> Step<YieldOptions<'a>> {
@@ -168,57 +127,17 @@ impl<'r, 'a, R: Reader<'a> + ?Sized> Decoder<'r, 'a, R> {
         Ok(options)
     }
 
-    pub fn unregistered_details(&mut self) -> Step<Option<UnregisteredDetails<'a>>> {
-        let mut details = UnregisteredDetails::default();
-        let is_there = self.optional_details(&mut |decoder, key| {
-            match key {
-                Key::Registration => details.registration = Some(RegistrationId(decoder.id()?)),
-                Key::Reason => details.reason = Some(decoder.text()?),
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
-        Ok(is_there.then_some(details))
-    }
-
-    pub fn invocation_details(&mut self) -> Step<InvocationDetails<'a>> {
-        let mut details = InvocationDetails::default();
-        self.details(&mut |decoder, key| {
-            match key {
-                Key::Caller => details.caller = Some(SessionId(decoder.id()?)),
-                Key::CallerAuthid => details.caller_authid = Some(decoder.text()?),
-                Key::CallerAuthrole => details.caller_authrole = Some(decoder.text()?),
-                Key::Procedure => details.procedure = Some(decoder.text()?),
-                Key::ReceiveProgress => details.receive_progress = decoder.bool()?,
-                Key::Progress => details.progress = decoder.bool()?,
-                Key::Timeout => details.timeout = Some(decoder.count()?),
-                Key::Trustlevel => details.trustlevel = Some(decoder.count()?),
-                _ => return decoder.passthru(key, &mut details.passthru),
-            }
-            Ok(true)
-        })?;
-        Ok(details)
-    }
-
     fn options(&mut self, on_key: OnKey<'_, 'r, 'a, R>) -> Step<()> {
         self.element("Options", "a map")?;
         self.dictionary(on_key)
     }
 
-    fn details(&mut self, on_key: OnKey<'_, 'r, 'a, R>) -> Step<()> {
+    pub fn details(&mut self, on_key: OnKey<'_, 'r, 'a, R>) -> Step<()> {
         self.element("Details", "a map")?;
         self.dictionary(on_key)
     }
 
-    fn optional_details(&mut self, on_key: OnKey<'_, 'r, 'a, R>) -> Step<bool> {
-        let is_there = self.optional_element("Details")?;
-        if is_there {
-            self.dictionary(on_key)?;
-        }
-        Ok(is_there)
-    }
-
-    fn dictionary(&mut self, on_key: OnKey<'_, 'r, 'a, R>) -> Step<()> {
+    pub fn dictionary(&mut self, on_key: OnKey<'_, 'r, 'a, R>) -> Step<()> {
         let mut map = self.map()?;
         let depth = self.depth.saturating_sub(2);
         let mut seen = 0;
@@ -252,7 +171,7 @@ impl<'r, 'a, R: Reader<'a> + ?Sized> Decoder<'r, 'a, R> {
     }
 
     /// Reads the attributes of RESULT and YIELD.
-    fn progress(&mut self, key: Key, progress: &mut bool, passthru: &mut Passthru<'a>) -> Step<bool> {
+    pub fn progress(&mut self, key: Key, progress: &mut bool, passthru: &mut Passthru<'a>) -> Step<bool> {
         if key != Key::Progress {
             return self.passthru(key, passthru);
         }
@@ -260,7 +179,7 @@ impl<'r, 'a, R: Reader<'a> + ?Sized> Decoder<'r, 'a, R> {
         Ok(true)
     }
 
-    fn passthru(&mut self, key: Key, passthru: &mut Passthru<'a>) -> Step<bool> {
+    pub fn passthru(&mut self, key: Key, passthru: &mut Passthru<'a>) -> Step<bool> {
         let slot: for<'m> fn(&'m mut PassthruAttributes<'a>) -> &'m mut Option<Cow<'a, str>> = match key {
             Key::PptScheme => |attributes| &mut attributes.ppt_scheme,
             Key::PptSerializer => |attributes| &mut attributes.ppt_serializer,
@@ -294,7 +213,7 @@ impl<'r, 'a, R: Reader<'a> + ?Sized> Decoder<'r, 'a, R> {
         self.choice("\"exact\", \"prefix\" or \"wildcard\"", MatchPolicy::from_option)
     }
 
-    fn count(&mut self) -> Step<u64> {
+    pub fn count(&mut self) -> Step<u64> {
         self.integer("an integer from 0", 0..=u64::MAX)
     }
 
