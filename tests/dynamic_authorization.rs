@@ -365,41 +365,151 @@ fn a_call_that_is_twice_is_a_violation_when_it_is_its_turn() {
 }
 
 #[test]
-fn a_cancel_waits_behind_its_call() {
+fn a_cancel_ends_a_call_that_waits_at_once() {
     let mut g = Guarded::new();
     let [alice] = g.w.join("realm1");
     let bob = g.w.join_as("realm1", "bob", "free");
     g.w.register(bob, 1, "com.add");
-    g.w.call(alice, 1, "com.add");
-    g.w.call(alice, 2, "com.add");
-    g.w.say(alice, json!([49, 2, { "mode": "killnowait" }]));
+    for request in 1..=4 {
+        g.w.call(alice, request, "com.add");
+    }
+    // Not the one that is asked about.
+    g.w.say(alice, json!([49, 2, { "mode": "kill" }]));
+    g.w.expect_error(alice, 48, 2, "wamp.error.canceled");
     g.decided("com.add", "call", json!(true));
     g.w.expect(bob, json!([68, 1, "*", {}]));
-    g.expect_asked(json!("*"));
-    // The first one is under way: its CANCEL need not wait.
+    // The one that is asked about: its answer does not matter any more, and the next one is asked about.
+    g.expect_asked(json!(["*", "com.add", "call", "*"]));
+    g.w.say(alice, json!([49, 3, {}]));
+    g.w.expect_error(alice, 48, 3, "wamp.error.canceled");
+    g.w.expect(g.authorizer, json!([69, g.asked, { "mode": "killnowait" }]));
+    g.w.say(g.authorizer, json!([70, g.asked, {}, [true]]));
+    g.expect_asked(json!(["*", "com.add", "call", "*"]));
+    // One that is under way is canceled as ever.
     g.w.say(alice, json!([49, 1, { "mode": "killnowait" }]));
     g.w.expect(bob, json!([69, 1, { "mode": "killnowait" }]));
     g.w.expect_error(alice, 48, 1, "wamp.error.canceled");
     g.decide(json!(true));
     g.w.expect(bob, json!([68, 2, "*", {}]));
-    g.w.expect(bob, json!([69, 2, { "mode": "killnowait" }]));
-    g.w.expect_error(alice, 48, 2, "wamp.error.canceled");
-    // And where the call may not be, there is nothing to cancel.
-    g.w.call(alice, 3, "com.add");
-    g.w.say(alice, json!([49, 3, {}]));
-    g.decided("com.add", "call", json!(false));
-    g.w.expect_error(alice, 48, 3, "wamp.error.not_authorized");
     g.w.expect_silence();
 }
 
 #[test]
-fn who_leaves_gives_up_what_waits() {
-    let leave: [fn(&mut Wamp, Peer); 3] = [
+fn a_call_that_waits_is_canceled_though_no_more_may_wait() {
+    let limits = Limits { waiting_requests: 2, ..Limits::default() };
+    let mut g = Guarded::with_config(Config { limits, ..named([realm()]) });
+    let [alice] = g.w.join("realm1");
+    g.w.call(alice, 1, "com.add");
+    g.w.call(alice, 2, "com.add");
+    g.w.say(alice, json!([49, 2, {}]));
+    g.w.expect_error(alice, 48, 2, "wamp.error.canceled");
+    // That leaves room.
+    g.w.call(alice, 3, "com.add");
+    for request in [1, 3] {
+        g.decided("com.add", "call", json!(false));
+        g.w.expect_error(alice, 48, request, "wamp.error.not_authorized");
+    }
+    g.w.expect_silence();
+}
+
+#[test]
+fn a_cancel_ends_a_call_in_pieces_with_all_its_pieces_that_wait() {
+    for first in [1, 7] {
+        let mut g = Guarded::new();
+        let caller = json!({ "caller": { "features": { "progressive_call_invocations": true } } });
+        let alice = g.w.open();
+        let alice = g.w.hello(alice, "realm1", caller);
+        for _ in 0..2 {
+            g.w.say(alice, json!([48, first, { "progress": true }, "com.add"]));
+        }
+        g.expect_asked(json!("*"));
+        g.w.say(alice, json!([49, first, {}]));
+        g.w.expect_error(alice, 48, first, "wamp.error.canceled");
+        g.w.expect(g.authorizer, json!([69, g.asked, "*"]));
+        // One that was on its way goes nowhere.
+        g.w.say(alice, json!([48, first, {}, "com.add"]));
+        g.w.call(alice, first + 1, "com.other");
+        g.decided("com.other", "call", json!(false));
+        g.w.expect_error(alice, 48, first + 1, "wamp.error.not_authorized");
+        g.w.expect_silence();
+    }
+}
+
+#[test]
+fn goodbye_waits_behind_the_requests_of_its_session() {
+    let mut g = Guarded::new();
+    let [alice] = g.w.join("realm1");
+    let bob = g.w.join_as("realm1", "bob", "free");
+    let subscription = g.w.subscribe_with(bob, 1, json!({ "match": "prefix" }), "com.");
+    g.w.say(alice, json!([16, 1, { "acknowledge": true }, "com.one"]));
+    g.w.publish(alice, 2, "com.two");
+    g.w.say(alice, json!([6, {}, "wamp.close.close_realm"]));
+    // Nothing comes after it.
+    g.w.publish(alice, 3, "com.three");
+    g.w.say(alice, json!([6, {}, "wamp.close.close_realm"]));
+    g.decided("com.one", "publish", json!(true));
+    g.w.expect(alice, json!([17, 1, "*"]));
+    g.w.expect(bob, json!([36, subscription, "*", { "topic": "com.one" }]));
+    g.expect_asked(json!(["*", "com.two", "publish", "*"]));
+    g.w.expect_silence();
+    g.decide(json!(true));
+    g.w.expect(bob, json!([36, subscription, "*", { "topic": "com.two" }]));
+    g.w.expect(alice, json!([6, {}, "wamp.close.goodbye_and_out"]));
+    g.w.expect_silence();
+    g.w.hello(alice, "realm1", all_roles());
+}
+
+#[test]
+fn who_said_goodbye_and_waits_still_answers_calls() {
+    let mut g = Guarded::new();
+    let [alice] = g.w.join("realm1");
+    let bob = g.w.join_as("realm1", "bob", "free");
+    g.w.say(alice, json!([64, 1, {}, "com.add"]));
+    g.decided("com.add", "register", json!(true));
+    g.w.hear(alice);
+    g.w.call(bob, 1, "com.add");
+    g.w.expect(alice, json!([68, 1, "*", {}]));
+    g.w.publish(alice, 2, "com.topic");
+    g.w.say(alice, json!([6, {}, "wamp.close.close_realm"]));
+    g.w.say(alice, json!([70, 1, {}, [3]]));
+    g.w.expect(bob, json!([50, 1, {}, [3]]));
+    g.decided("com.topic", "publish", json!(true));
+    g.w.expect(alice, json!([6, {}, "wamp.close.goodbye_and_out"]));
+}
+
+#[test]
+fn goodbye_waits_no_longer_than_an_answer_may_take_however_much_is_before_it() {
+    let mut g = Guarded::new();
+    let [alice] = g.w.join("realm1");
+    let bob = g.w.join_as("realm1", "bob", "free");
+    let subscription = g.w.subscribe_with(bob, 1, json!({ "match": "prefix" }), "com.");
+    for request in 1..=3 {
+        g.w.publish(alice, request, "com.topic");
+    }
+    g.w.say(alice, json!([6, {}, "wamp.close.close_realm"]));
+    g.w.advance_ms(9_000);
+    g.decided("com.topic", "publish", json!(true));
+    g.w.expect(bob, json!([36, subscription, "*", "*"]));
+    g.expect_asked(json!("*"));
+    g.w.advance_ms(999);
+    g.w.expect_silence();
+    g.w.advance_ms(1);
+    g.w.expect(alice, json!([6, {}, "wamp.close.goodbye_and_out"]));
+    g.w.expect(g.authorizer, json!([69, g.asked, { "mode": "killnowait" }]));
+    g.decide(json!(true));
+    g.w.advance_ms(60_000);
+    g.w.expect_silence();
+}
+
+#[test]
+fn who_breaks_off_or_is_sent_away_gives_up_what_waits() {
+    let leave: [fn(&mut Wamp, Peer); 4] = [
+        |w, peer| w.lose(peer),
         |w, peer| {
             w.say(peer, json!([6, {}, "wamp.close.close_realm"]));
-            w.expect(peer, json!([6, {}, "wamp.close.goodbye_and_out"]));
+            w.lose(peer);
         },
-        |w, peer| w.lose(peer),
+        |w, peer| w.say(peer, json!([3, {}, "wamp.error.canceled"])),
         |w, peer| {
             let free = w.join_as("realm1", "admin", "free");
             w.say(free, json!([48, 1, {}, "wamp.session.kill", [peer.session]]));
@@ -431,9 +541,13 @@ fn the_next_session_on_a_transport_has_nothing_to_do_with_the_last_one() {
     let mut g = Guarded::new();
     let [alice] = g.w.join("realm1");
     g.w.say(alice, json!([32, 1, {}, "com.one"]));
-    g.expect_asked(json!("*"));
+    g.w.say(alice, json!([32, 2, {}, "com.one"]));
     g.w.say(alice, json!([6, {}, "wamp.close.close_realm"]));
-    g.w.hear(alice);
+    g.w.advance_ms(5_000);
+    g.decided("com.one", "subscribe", json!(false));
+    g.expect_asked(json!("*"));
+    g.w.advance_ms(5_000);
+    g.w.hear_all(alice);
     g.w.hear_all(g.authorizer);
     let alice = g.w.hello(alice, "realm1", all_roles());
     g.w.say(alice, json!([32, 1, {}, "com.two"]));
@@ -491,6 +605,104 @@ fn meta_procedures_are_authorized_as_any_call() {
     g.w.call(alice, 3, "wamplet.authorization.purge");
     g.decided("wamplet.authorization.purge", "call", json!(false));
     g.w.expect_error(alice, 48, 3, "wamp.error.not_authorized");
+}
+
+#[test]
+fn a_testament_is_asked_about_when_it_is_added_and_published_as_was_decided() {
+    const ADD: &str = "wamp.session.add_testament";
+    let mut g = Guarded::new();
+    let [alice] = g.w.join("realm1");
+    let bob = g.w.join_as("realm1", "bob", "free");
+    let topic = g.w.subscribe(bob, 1, "com.gone");
+    let options = json!({ "publish_options": { "exclude": [7] } });
+    g.w.say(alice, json!([48, 1, {}, ADD, ["com.gone", ["alice"], {}], options]));
+    // Behind it, in order.
+    g.w.say(alice, json!([48, 2, {}, ADD, ["com.secret"]]));
+    g.w.call(alice, 3, "wamp.session.count");
+    g.decided(ADD, "call", json!(true));
+    g.expect_asked(json!(["*", "com.gone", "publish", { "exclude": [7] }]));
+    g.w.expect_silence();
+    g.decide(json!({ "allow": true, "disclose": true }));
+    let publication = g.w.expect(alice, json!([50, 1, {}, ["*"]]))[3][0].clone();
+    g.decided(ADD, "call", json!(true));
+    g.decided("com.secret", "publish", json!(false));
+    g.w.expect_error(alice, 48, 2, "wamp.error.not_authorized");
+    g.decided("wamp.session.count", "call", json!(true));
+    g.w.hear(alice);
+    // Nobody is asked about who is gone.
+    g.w.lose(alice);
+    let who =
+        json!({ "publisher": alice.session, "publisher_authid": "*", "publisher_authrole": "anonymous" });
+    g.w.expect(bob, json!([36, topic, publication, who, ["alice"]]));
+    g.w.expect_silence();
+}
+
+#[test]
+fn who_may_not_add_testaments_is_not_asked_about_their_topics() {
+    let mut g = Guarded::new();
+    let [alice] = g.w.join("realm1");
+    g.w.say(alice, json!([48, 1, {}, "wamp.session.add_testament", ["com.gone"]]));
+    g.decided("wamp.session.add_testament", "call", json!(false));
+    g.w.expect_error(alice, 48, 1, "wamp.error.not_authorized");
+    // Nor is anybody asked about what is refused in any case.
+    for (request, topic) in [(2, json!("com..gone")), (3, json!("wamp.gone")), (4, json!(7))] {
+        g.w.say(alice, json!([48, request, {}, "wamp.session.add_testament", [topic]]));
+        g.decided("wamp.session.add_testament", "call", json!(true));
+        assert_eq!(g.w.hear(alice)[0], 8, "{topic}");
+    }
+    g.w.lose(alice);
+    g.w.expect_silence();
+}
+
+#[test]
+fn what_is_remembered_holds_for_testaments_and_a_failure_refuses_them() {
+    const ADD: &str = "wamp.session.add_testament";
+    let mut g = Guarded::new();
+    let alice = g.w.join_as("realm1", "alice", "user");
+    let bob = g.w.join_as("realm1", "bob", "free");
+    let topic = g.w.subscribe(bob, 1, "com.gone");
+    g.w.say(alice, json!([48, 1, {}, ADD, ["com.gone", [1]]]));
+    g.decided(ADD, "call", json!({ "allow": true, "cache": true }));
+    g.decided("com.gone", "publish", json!({ "allow": true, "cache": true }));
+    g.w.hear(alice);
+    g.w.say(alice, json!([48, 2, {}, ADD, ["com.gone", [2]]]));
+    g.w.expect(alice, json!([50, 2, {}, ["*"]]));
+    // The call is remembered, the topic is not.
+    g.w.say(alice, json!([48, 3, {}, ADD, ["com.other", [3]]]));
+    g.decided("com.other", "publish", json!("rubbish"));
+    g.w.expect_error(alice, 48, 3, "wamp.error.authorization_failed");
+    g.w.lose(alice);
+    for number in [1, 2] {
+        g.w.expect(bob, json!([36, topic, "*", {}, [number]]));
+    }
+    g.w.expect_silence();
+}
+
+#[test]
+fn a_testament_that_waits_is_decided_about_anew_by_a_new_configuration() {
+    const ADD: &str = "wamp.session.add_testament";
+    let mut g = Guarded::new();
+    let [alice] = g.w.join("realm1");
+    let bob = g.w.join_as("realm1", "bob", "free");
+    g.w.subscribe(bob, 1, "com.gone");
+    g.w.say(alice, json!([48, 1, {}, ADD, ["com.gone"]]));
+    g.decided(ADD, "call", json!(true));
+    g.expect_asked(json!(["*", "com.gone", "publish", {}]));
+    g.w.reload(named([realm()]));
+    g.w.expect(g.authorizer, json!([69, g.asked, { "mode": "killnowait" }]));
+    g.decided(ADD, "call", json!(true));
+    g.decided("com.gone", "publish", json!(true));
+    g.w.expect(alice, json!([50, 1, {}, ["*"]]));
+    // And what no authorizer has decided about is not published where one decides.
+    let free =
+        || RealmConfig { roles: vec![Role::allow_all("anonymous"), Role::allow_all("free")], ..realm() };
+    g.w.reload(named([free()]));
+    g.w.say(alice, json!([48, 2, {}, ADD, ["com.gone", ["late"]]]));
+    g.w.expect(alice, json!([50, 2, {}, ["*"]]));
+    g.w.reload(named([realm()]));
+    g.w.lose(alice);
+    g.w.expect(bob, json!([36, 1, "*", {}]));
+    g.w.expect_silence();
 }
 
 #[test]

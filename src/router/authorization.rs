@@ -5,8 +5,9 @@
 //! a callee of the authorizer, which would have to answer a question about its own request. How somebody is asked is in
 //! [`question`](super::question); what a request then causes, in [`request`](super::request).
 //!
-//! YIELD, ERROR, GOODBYE and ABORT of a session never wait: a callee could not answer otherwise, and who leaves gives up
-//! what it has asked for.
+//! YIELD, ERROR and ABORT of a session never wait: a callee could not answer otherwise, and who breaks off gives up what
+//! it has asked for, as do those whose transport is lost. GOODBYE is not an end before its turn: it waits behind the
+//! requests, but for no longer than an answer may take. CANCEL of a call that waits ends it at once.
 
 use std::collections::VecDeque;
 
@@ -15,14 +16,17 @@ use serde_json::Value;
 use super::decisions::Decisions;
 use super::fault::{self, Fault, Refusal, limit_exceeded};
 use super::kept_message::KeptMessage;
+use super::meta_api::testaments;
 use super::outbox::{Close, Outbox};
 use super::question::Asked;
-use super::request::{denied, request_of};
+use super::realm::Realm;
+use super::request::{check_uri, denied, refuse_reserved, request_of};
+use super::timers::{Timer, TimerId};
 use super::{Now, Router};
 use crate::auth::authorizer::{Action, Decision, Verdict};
 use crate::auth::{Ask, Failure};
 use crate::id::{RequestId, SessionKey, Ticket};
-use crate::message::{Dict, Message};
+use crate::message::{Dict, Message, MessageType};
 use crate::payload::{Payload, Values};
 use crate::uri::MatchPolicy;
 
@@ -34,8 +38,12 @@ pub(crate) struct Guard<P> {
     /// Bytes of these.
     length: usize,
     asking: Option<Asking>,
+    /// When a GOODBYE, which is then the last that waits, is carried out at the latest.
+    leaving: Option<TimerId>,
     /// About the request that is being carried out.
     verdict: Option<Result<Decision, Refusal>>,
+    /// About the publication of the testament that this request adds.
+    testament_verdict: Option<Result<Decision, Refusal>>,
 }
 
 #[derive(Debug)]
@@ -43,7 +51,25 @@ struct Waiting<P> {
     message: KeptMessage<P>,
     /// A CALL that goes on with one that has been decided about, or waits before it.
     is_piece: bool,
+    /// What was decided about it, if it is a call that adds a testament, and waits for another decision: about that.
+    passed: Option<Decision>,
     length: usize,
+}
+
+/// What an authorizer is asked about.
+struct Matter {
+    action: Action,
+    uri: String,
+    policy: MatchPolicy,
+    options: Dict,
+}
+
+/// What becomes of a request that is the first one.
+enum Step {
+    /// Nobody has to be asked, or the answers are known.
+    CarryOut,
+    /// It has to wait for the authorizer; with what is known of it ([`Waiting::passed`]).
+    Ask(Option<Decision>),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +81,14 @@ struct Asking {
 
 impl<P> Default for Guard<P> {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), length: 0, asking: None, verdict: None }
+        Self {
+            waiting: VecDeque::new(),
+            length: 0,
+            asking: None,
+            leaving: None,
+            verdict: None,
+            testament_verdict: None,
+        }
     }
 }
 
@@ -64,10 +97,20 @@ impl<P> Guard<P> {
         self.verdict.take()
     }
 
+    pub(crate) fn take_testament_verdict(&mut self) -> Option<Result<Decision, Refusal>> {
+        self.testament_verdict.take()
+    }
+
     /// The question whose answer the first request waits for.
     #[cfg(debug_assertions)]
     pub(super) fn asking(&self) -> Option<Ticket> {
         self.asking.map(|asking| asking.ticket)
+    }
+
+    /// The end of the time that a GOODBYE waits.
+    #[cfg(debug_assertions)]
+    pub(super) fn leaving(&self) -> Option<TimerId> {
+        self.leaving
     }
 
     /// Panics where something waits for nothing.
@@ -76,11 +119,18 @@ impl<P> Guard<P> {
         assert_eq!(self.waiting.is_empty(), self.asking.is_none(), "what waits waits for an answer");
         let length: usize = self.waiting.iter().map(|waiting| waiting.length).sum();
         assert_eq!(self.length, length, "what waits has the length that counts against the limit");
-        assert!(self.verdict.is_none(), "no request is carried out between inputs");
+        assert!(self.leaving.is_none() || !self.waiting.is_empty(), "a GOODBYE waits behind something");
+        let verdicts = (&self.verdict, &self.testament_verdict);
+        assert!(matches!(verdicts, (None, None)), "no request is carried out between inputs");
     }
 
     pub(crate) fn has_call(&self, call: RequestId) -> bool {
         self.waiting.iter().any(|waiting| waiting.message.call == Some(call))
+    }
+
+    /// Whether this call waits, and has not begun.
+    fn begins_call(&self, call: RequestId) -> bool {
+        self.waiting.iter().any(|waiting| !waiting.is_piece && waiting.message.call == Some(call))
     }
 
     fn next(&mut self) -> Option<Waiting<P>> {
@@ -110,17 +160,34 @@ impl<P: Payload> Router<P> {
     ) -> Result<(), Fault> {
         let guard = &self.guards[slot];
         let is_in_turn = match &message {
-            Message::Cancel { request, .. } => guard.has_call(*request),
+            Message::Cancel { request, .. } if guard.begins_call(*request) => {
+                self.cancel_waiting(key, slot, *request, now, outbox);
+                return Ok(());
+            }
+            // [wamp: basic/sessions] nothing comes after it.
+            message if guard.leaving.is_some() && is_last_or_request(message) => return Ok(()),
+            Message::Goodbye { .. } => !guard.waiting.is_empty(),
             message => request_of(message).is_some(),
         };
-        if !is_in_turn || guard.waiting.is_empty() && (is_piece || self.may_go_on(key, slot, &message, now)) {
+        let is_first = guard.waiting.is_empty();
+        let step = match is_in_turn {
+            true if !is_first => Step::Ask(None),
+            true if !is_piece => self.step(key, slot, &message, None, now),
+            _ => Step::CarryOut,
+        };
+        let Step::Ask(passed) = step else {
             return self.carry_out(key, message, is_piece, now, outbox);
-        }
+        };
+        let is_goodbye = matches!(message, Message::Goodbye { .. });
         let message = KeptMessage::new(message);
         let length = message.length();
         let guard = &mut self.guards[slot];
+        if is_goodbye {
+            let deadline = now.mono_ms.saturating_add(self.limits.answer_timeout_ms);
+            guard.leaving = Some(self.timers.start(deadline, Timer::Leave(key)));
+        }
         let (most, most_bytes) = (self.limits.waiting_requests, self.limits.waiting_length);
-        if guard.waiting.len() >= most || guard.length + length > most_bytes {
+        if !is_goodbye && (guard.waiting.len() >= most || guard.length + length > most_bytes) {
             let what = format!("requests or {most_bytes} bytes that wait for its authorizer");
             if is_piece {
                 // The call cannot do without it, and may itself wait, to be answered later.
@@ -129,9 +196,8 @@ impl<P: Payload> Router<P> {
             self.refuse(key, &message.read(), limit_exceeded(&what, most), now, outbox);
             return Ok(());
         }
-        let is_first = guard.waiting.is_empty();
         guard.length += length;
-        guard.waiting.push_back(Waiting { message: message.into_owned(), is_piece, length });
+        guard.waiting.push_back(Waiting { message: message.into_owned(), is_piece, passed, length });
         if is_first {
             self.ask_authorizer(key, slot, now, outbox);
         }
@@ -145,15 +211,21 @@ impl<P: Payload> Router<P> {
         if self.guards[slot].asking.is_some() {
             return None;
         }
-        match self.guards[slot].next() {
-            Some(waiting) if waiting.is_piece || self.may_go_on(key, slot, &waiting.message.read(), now) => {
-                self.let_pass(key, waiting, now, outbox);
-            }
-            Some(waiting) => {
+        let Some(mut waiting) = self.guards[slot].next() else {
+            self.end_guard(key);
+            return Some(realm);
+        };
+        let step = match waiting.is_piece {
+            true => Step::CarryOut,
+            false => self.step(key, slot, &waiting.message.read(), waiting.passed, now),
+        };
+        match step {
+            Step::CarryOut => self.let_pass(key, waiting, now, outbox),
+            Step::Ask(passed) => {
+                waiting.passed = passed;
                 self.guards[slot].put_back(waiting);
                 self.ask_authorizer(key, slot, now, outbox);
             }
-            None => self.end_guard(key),
         }
         Some(realm)
     }
@@ -170,17 +242,15 @@ impl<P: Payload> Router<P> {
         let (_, joined) = self.sessions.joined(key)?;
         let guard = &mut self.guards[joined.guard?];
         let asking = guard.asking.take_if(|asking| asking.ticket == ticket)?;
-        let waiting = guard.next().expect("an authorizer is asked about a request that waits");
-        let message = waiting.message.read();
-        let (action, uri, policy) =
-            subject(&message).expect("an authorizer is asked about what needs permission");
+        let mut waiting = guard.next().expect("an authorizer is asked about a request that waits");
+        let Matter { action, uri, policy, .. } = waiting.matter();
         let realm = &mut self.realms[joined.realm];
         let role = &realm.config.roles[joined.role];
         let verdict = match &answer {
             Ok(values) => Verdict::from_answer(values).map_err(|expected| ("its answer", expected)),
             Err(Failure { error, text }) => Err((&**error, &**text)),
         };
-        guard.verdict = Some(match verdict {
+        let verdict = match verdict {
             Err((what, why)) => {
                 let text = ["the authorizer did not decide: ", what, ": ", why].concat();
                 Err(Refusal::new(fault::AUTHORIZATION_FAILED, text))
@@ -188,21 +258,38 @@ impl<P: Payload> Router<P> {
             Ok(Verdict { decision, cache }) => {
                 let lifetime_ms = role.authorizer().map_or(0, |authorizer| authorizer.cache_ms);
                 if cache && lifetime_ms > 0 && asking.purges == realm.decisions.purges() {
-                    let name = Decisions::key(joined, uri, policy, action);
+                    let name = Decisions::key(joined, &uri, policy, action);
                     let end_ms = now.mono_ms.saturating_add(lifetime_ms);
                     realm.decisions.insert(name, decision, end_ms, self.limits.authorization_cache);
                 }
-                if decision.allow { Ok(decision) } else { Err(denied(role, uri, action)) }
+                if decision.allow { Ok(decision) } else { Err(denied(role, &uri, action)) }
             }
-        });
+        };
         let realm = joined.realm;
+        match (waiting.passed, &verdict) {
+            (Some(passed), _) => {
+                guard.verdict = Some(Ok(passed));
+                guard.testament_verdict = Some(verdict);
+            }
+            (None, Ok(decision)) if testaments::wanted(&waiting.message.read()).is_some() => {
+                waiting.passed = Some(*decision);
+                guard.put_back(waiting);
+                self.questions.go_on(key);
+                return Some(realm);
+            }
+            _ => guard.verdict = Some(verdict),
+        }
         self.let_pass(key, waiting, now, outbox);
         Some(realm)
     }
 
     /// Forgets what waits: the session has left `realm`.
     pub(super) fn drop_guard(&mut self, slot: usize, realm: usize, now: Now, outbox: &mut Outbox<P>) {
-        if let Some(asking) = self.guards.remove(slot).asking {
+        let Guard { asking, leaving, .. } = self.guards.remove(slot);
+        if let Some(timer) = leaving {
+            self.timers.stop(timer);
+        }
+        if let Some(asking) = asking {
             self.withdraw(asking.ticket, Some(realm), now, outbox);
         }
     }
@@ -222,7 +309,11 @@ impl<P: Payload> Router<P> {
             None if has_authorizer => joined.guard = Some(self.guards.insert(Guard::default())),
             None => {}
             Some(slot) => {
-                if let Some(asking) = self.guards[slot].asking.take() {
+                let guard = &mut self.guards[slot];
+                if let Some(first) = guard.waiting.front_mut() {
+                    first.passed = None;
+                }
+                if let Some(asking) = guard.asking.take() {
                     self.withdraw(asking.ticket, Some(realm), now, outbox);
                 }
                 self.questions.go_on(key);
@@ -241,35 +332,117 @@ impl<P: Payload> Router<P> {
         })
     }
 
-    /// Whether a message need not wait: nobody has to be asked, or the answer is known, which is then the verdict. What
-    /// is refused in any case is refused without asking.
-    fn may_go_on(&mut self, key: SessionKey, slot: usize, message: &Message<'_, P>, now: Now) -> bool {
-        let Some((action, uri, policy)) = subject(message) else { return true };
-        if self.vet(key, uri, policy, action).is_err() {
-            return true;
+    /// Ends a call that no callee has heard of, and never will.
+    fn cancel_waiting(
+        &mut self,
+        key: SessionKey,
+        slot: usize,
+        request: RequestId,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) {
+        let guard = &mut self.guards[slot];
+        let is_of_call = |waiting: &Waiting<P>| waiting.message.call == Some(request);
+        let is_first = guard.waiting.front().is_some_and(is_of_call);
+        let last = guard.waiting.iter().rfind(|waiting| is_of_call(waiting));
+        let is_unfinished = last.is_some_and(
+            |last| matches!(last.message.read(), Message::Call { options, .. } if options.progress),
+        );
+        guard.waiting.retain(|waiting| !is_of_call(waiting));
+        guard.length = guard.waiting.iter().map(|waiting| waiting.length).sum();
+        let asking = guard.asking.take_if(|_| is_first);
+        let (_, joined) = self.sessions.joined_mut(key).expect("a guarded session has joined");
+        if is_unfinished {
+            joined.note_cut_short(request);
         }
+        let realm = joined.realm;
+        let (_, mut cx) = self.split(now, outbox);
+        cx.send_error(key, MessageType::Call, request, &fault::canceled());
+        if let Some(asking) = asking {
+            self.withdraw(asking.ticket, Some(realm), now, outbox);
+            self.questions.go_on(key);
+        }
+    }
+
+    /// A GOODBYE has waited for as long as it may: what is before it is given up. Answers the realm.
+    pub(super) fn leave_at_last(
+        &mut self,
+        key: SessionKey,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) -> Option<usize> {
+        let (_, joined) = self.sessions.joined_mut(key)?;
+        let (realm, guard) = (joined.realm, &mut self.guards[joined.guard?]);
+        guard.leaving = None;
+        let goodbye = guard.waiting.pop_back()?;
+        self.let_pass(key, goodbye, now, outbox);
+        Some(realm)
+    }
+
+    /// Whether a message has to wait. Where it need not because the answer is known, that is then the verdict. What is
+    /// refused in any case is refused without asking.
+    fn step(
+        &mut self,
+        key: SessionKey,
+        slot: usize,
+        message: &Message<'_, P>,
+        passed: Option<Decision>,
+        now: Now,
+    ) -> Step {
+        let Some((action, uri, policy)) = subject(message) else { return Step::CarryOut };
+        let (_, joined) = self.sessions.joined(key).expect("a guarded session has joined");
+        let Realm { config, .. } = &self.realms[joined.realm];
+        let is_guarded = config.roles[joined.role].authorizer().is_some();
+        // It had one before a new configuration came.
+        if !is_guarded || self.vet(key, uri, policy, action).is_err() {
+            return Step::CarryOut;
+        }
+        let verdict = match passed {
+            Some(decision) => Ok(decision),
+            None => match self.known(key, uri, policy, action, now) {
+                Some(verdict) => verdict,
+                None => return Step::Ask(None),
+            },
+        };
+        if let Ok(decision) = &verdict
+            && let Some((topic, _)) = testaments::wanted(message)
+            && check_uri(&topic, MatchPolicy::Exact, config.uri_check, self.limits.uri_length).is_ok()
+            && refuse_reserved(&topic).is_ok()
+        {
+            let known = self.known(key, &topic, MatchPolicy::Exact, Action::Publish, now);
+            if known.is_none() {
+                return Step::Ask(Some(*decision));
+            }
+            self.guards[slot].testament_verdict = known;
+        }
+        self.guards[slot].verdict = Some(verdict);
+        Step::CarryOut
+    }
+
+    /// What is decided without asking: the authorizer's own requests, and what is remembered.
+    fn known(
+        &self,
+        key: SessionKey,
+        uri: &str,
+        policy: MatchPolicy,
+        action: Action,
+        now: Now,
+    ) -> Option<Result<Decision, Refusal>> {
         let (_, joined) = self.sessions.joined(key).expect("a guarded session has joined");
         let realm = &self.realms[joined.realm];
         let role = &realm.config.roles[joined.role];
-        // It had one before a new configuration came.
-        let Some(authorizer) = role.authorizer() else { return true };
-        let is_authorizer = match &authorizer.ask {
+        let is_authorizer = match &role.authorizer()?.ask {
             Ask::Procedure { uri, realm: place } => {
                 let is_here = place.as_ref().is_none_or(|name| *name == realm.config.name);
                 is_here && realm.dealer.is_callee(key, uri)
             }
             Ask::Function(_) => false,
         };
-        let decision = if is_authorizer {
-            Decision { allow: true, ..Decision::default() }
-        } else {
-            let name = Decisions::key(joined, uri, policy, action);
-            let Some(decision) = realm.decisions.get(&name, now.mono_ms) else { return false };
-            decision
+        let decision = match is_authorizer {
+            true => Decision { allow: true, ..Decision::default() },
+            false => realm.decisions.get(&Decisions::key(joined, uri, policy, action), now.mono_ms)?,
         };
-        self.guards[slot].verdict =
-            Some(if decision.allow { Ok(decision) } else { Err(denied(role, uri, action)) });
-        true
+        Some(if decision.allow { Ok(decision) } else { Err(denied(role, uri, action)) })
     }
 
     /// Asks about the first request that waits.
@@ -279,10 +452,7 @@ impl<P: Payload> Router<P> {
         let authorizer = realm.config.roles[joined.role].authorizer().cloned();
         let authorizer = authorizer.expect("only who has an authorizer has to wait for it");
         let waiting = self.guards[slot].waiting.front().expect("a request has just been made to wait");
-        let message = waiting.message.read();
-        let (action, uri, policy) =
-            subject(&message).expect("an authorizer is asked about what needs permission");
-        let mut options = waiting.message.options();
+        let Matter { action, uri, policy, mut options } = waiting.matter();
         if let Action::Subscribe | Action::Register = action {
             options.insert("match".into(), policy.as_str().into());
         }
@@ -338,6 +508,26 @@ impl<P: Payload> Router<P> {
             cx.send_error(key, message.message_type(), request, &refusal);
         }
     }
+}
+
+impl<P: Payload> Waiting<P> {
+    /// What the authorizer is asked about.
+    fn matter(&self) -> Matter {
+        let message = self.message.read();
+        if self.passed.is_some()
+            && let Some((topic, options)) = testaments::wanted(&message)
+        {
+            return Matter { action: Action::Publish, uri: topic, policy: MatchPolicy::Exact, options };
+        }
+        let (action, uri, policy) =
+            subject(&message).expect("an authorizer is asked about what needs permission");
+        Matter { action, uri: uri.to_owned(), policy, options: self.message.options() }
+    }
+}
+
+/// Whether a message is GOODBYE, or could come before one only.
+fn is_last_or_request<P>(message: &Message<'_, P>) -> bool {
+    matches!(message, Message::Goodbye { .. }) || request_of(message).is_some()
 }
 
 /// What a message needs permission for; `None` where it needs none.

@@ -78,6 +78,11 @@ impl<P: Payload> Router<P> {
                         let is_needed = role.authorizer().is_some() || guard.asking().is_some();
                         assert!(is_needed, "who is guarded has an authorizer, or had one");
                         guard.check();
+                        if let Some(timer) = guard.leaving() {
+                            timers += 1;
+                            let awaited = Some(Timer::Leave(session.key));
+                            assert_eq!(self.timers.get(timer), awaited, "the end of a GOODBYE is awaited");
+                        }
                         if let Some(ticket) = guard.asking() {
                             let asked = self.questions.get(ticket).map(|open| open.asked);
                             assert_eq!(asked, Some(Asked::Authorize(session.key)), "who waits has asked");

@@ -50,6 +50,11 @@ pub(crate) fn passthru_not_supported(receiver: &str) -> Refusal {
     Refusal::new(FEATURE_NOT_SUPPORTED, text)
 }
 
+/// What a caller hears that has canceled its call.
+pub(crate) fn canceled() -> Refusal {
+    Refusal::new(CANCELED, "the caller canceled the call")
+}
+
 pub(crate) const CLOSE_GOODBYE_AND_OUT: &str = "wamp.close.goodbye_and_out";
 pub(crate) const CLOSE_KILLED: &str = "wamp.close.killed";
 /// Crossbar.io's: the client does not want to be known again by its cookie.

@@ -282,6 +282,7 @@ impl<P: Payload> Router<P> {
                     self.time_out_question(ticket);
                     None
                 }
+                Timer::Leave(key) => self.leave_at_last(key, now, outbox),
                 Timer::Stats(key) => {
                     self.publish_stats(key, now, outbox);
                     None

@@ -1,7 +1,7 @@
 //! Testaments: what a session wants published when it has ended, however it ends.
 //!
 //! A testament is the PUBLISH that its session will not be there to send. Owns what is kept of it, and its publication:
-//! as the session, with the permissions that it has then. How testaments are added is in
+//! as the session, with the permissions that it has then, or with what its authorizer said when it was added. How testaments are added is in
 //! [`meta_api`](super::meta_api). [wamp: advanced/pubsub_testament]
 
 use super::Router;
@@ -10,7 +10,7 @@ use super::fault::{self, Refusal};
 use super::outbox::Outbox;
 use super::request::publication;
 use super::session::Joined;
-use crate::auth::authorizer::Action;
+use crate::auth::authorizer::{Action, Decision};
 use crate::codec::{self, Serializer};
 use crate::config::Limits;
 use crate::id::PublicationId;
@@ -41,6 +41,8 @@ struct Testament {
     publication: PublicationId,
     /// A PUBLISH in JSON.
     publish: Box<[u8]>,
+    /// By an authorizer, which was asked when the testament was added.
+    decision: Option<Decision>,
 }
 
 impl Scope {
@@ -61,6 +63,7 @@ impl Testaments {
         scope: Scope,
         publication: PublicationId,
         publish: Box<[u8]>,
+        decision: Option<Decision>,
         limits: &Limits,
     ) -> Result<(), Refusal> {
         let length = self.length + publish.len();
@@ -72,7 +75,7 @@ impl Testaments {
             return Err(Refusal::new(fault::LIMIT_EXCEEDED, text));
         }
         self.length = length;
-        self.entries.push(Testament { scope, publication, publish });
+        self.entries.push(Testament { scope, publication, publish, decision });
         Ok(())
     }
 
@@ -110,7 +113,12 @@ impl<P: Payload> Router<P> {
         let payload = P::from_values(&values.ok()?);
         let (realms, cx) = self.split(now, outbox);
         let realm = &mut realms[joined.realm];
-        let decision = realm.config.roles[joined.role].authorize(&topic, Action::Publish);
+        let role = &realm.config.roles[joined.role];
+        let decision = match role.authorizer() {
+            // Who is gone has nobody asked.
+            Some(_) => testament.decision.unwrap_or_default(),
+            None => role.authorize(&topic, Action::Publish),
+        };
         if decision.allow {
             let id = testament.publication;
             let publication = publication(id, &topic, &options, decision, None, joined, payload);

@@ -14,6 +14,8 @@ pub(crate) enum Timer {
     Hello(SessionKey),
     /// The peer has not answered the router's GOODBYE.
     Goodbye(SessionKey),
+    /// The peer's GOODBYE waits behind its requests.
+    Leave(SessionKey),
     /// The statistics of this session are to be published.
     Stats(SessionKey),
     /// The call in this slot of the realm's dealer has not ended.

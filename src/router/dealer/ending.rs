@@ -105,8 +105,7 @@ impl<P: Payload> Dealer<P> {
         }
         // [advanced/rpc_call_canceling] a callee that cannot be interrupted makes every mode a skip.
         if mode != CancelMode::Kill || !self.invocations[slot].is_interrupted {
-            let refusal = Refusal::new(fault::CANCELED, "the caller canceled the call");
-            self.finish(cx, slot, Ending::Refusal(refusal));
+            self.finish(cx, slot, Ending::Refusal(fault::canceled()));
         }
     }
 

@@ -12,7 +12,7 @@ mod history;
 pub(crate) mod registrations;
 pub(crate) mod sessions;
 pub(crate) mod subscriptions;
-mod testaments;
+pub(super) mod testaments;
 
 use serde_json::Value;
 
@@ -21,6 +21,7 @@ use super::fault::{self, Refusal};
 use super::realm::Realm;
 use super::session::{Joined, Sessions};
 use super::utc::utc_text;
+use crate::auth::authorizer::Decision;
 use crate::codec::value_as_id;
 use crate::config::Limits;
 use crate::id::{RegistrationId, SessionId, SessionKey, SubscriptionId};
@@ -37,6 +38,8 @@ pub(crate) struct MetaCall<'a, P> {
     pub sessions: &'a mut Sessions,
     pub random: &'a mut Random,
     pub limits: &'a Limits,
+    /// What an authorizer says of the testament that this call adds.
+    pub testament_verdict: Option<Result<Decision, Refusal>>,
 }
 
 /// Answers a call.
@@ -69,7 +72,7 @@ pub(crate) fn handler<P: Payload>(procedure: &str) -> Option<Handler<P>> {
         "wamp.session.kill_by_authid" => sessions::kill_by_authid,
         "wamp.session.kill_by_authrole" => sessions::kill_by_authrole,
         "wamp.session.kill_all" => sessions::kill_all,
-        "wamp.session.add_testament" => testaments::add,
+        testaments::ADD_TESTAMENT => testaments::add,
         "wamp.session.flush_testaments" => testaments::flush,
         "wamp.registration.list" => registrations::list,
         "wamp.registration.lookup" => registrations::lookup,
@@ -111,12 +114,16 @@ impl Answer {
     }
 }
 
+/// The argument at a position, or else of this name; null is as good as none.
+fn argument<'v>(values: &'v Values, position: usize, name: &str) -> Option<&'v Value> {
+    let Values { args, kwargs } = values;
+    let argument = args.get(position).filter(|value| !value.is_null()).or_else(|| kwargs.get(name));
+    argument.filter(|value| !value.is_null())
+}
+
 impl<'a, P: Payload> MetaCall<'a, P> {
-    /// The argument at a position, or else of this name; null is as good as none.
     fn argument(&self, position: usize, name: &str) -> Option<&'a Value> {
-        let Values { args, kwargs } = self.values;
-        let argument = args.get(position).filter(|value| !value.is_null()).or_else(|| kwargs.get(name));
-        argument.filter(|value| !value.is_null())
+        argument(self.values, position, name)
     }
 
     fn text(&self, position: usize, name: &str) -> Result<&'a str, Refusal> {

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Answer, MetaCall};
+use super::{Answer, MetaCall, argument};
 use crate::auth::authorizer::Action;
 use crate::codec::{self, Serializer};
 use crate::id::PublicationId;
@@ -14,9 +14,13 @@ use crate::router::request::{check_audience, check_disclosure, check_uri, denied
 use crate::router::testament::Scope;
 use crate::uri::MatchPolicy;
 
+/// The procedure that adds one.
+pub(super) const ADD_TESTAMENT: &str = "wamp.session.add_testament";
+
 /// `add_testament(topic, args, kwargs; publish_options?, scope?)`: the id that the publication will have.
 ///
-/// Whatever a PUBLISH would be refused for is refused now, when there is somebody to hear it.
+/// Whatever a PUBLISH would be refused for is refused now, when there is somebody to hear it. So it is now that an
+/// authorizer is asked about the publication, after the call; what it says holds when the session has ended.
 pub(super) fn add<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let scope = scope(call, 4)?;
     let topic = call.text(0, "topic")?;
@@ -45,8 +49,9 @@ pub(super) fn add<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refu
     check_uri(topic, MatchPolicy::Exact, config.uri_check, call.limits.uri_length)?;
     refuse_reserved(topic)?;
     check_audience(&options, call.limits)?;
+    let asked = call.testament_verdict.take().transpose()?;
     let role = &config.roles[joined.role];
-    let decision = role.authorize(topic, Action::Publish);
+    let decision = asked.unwrap_or_else(|| role.authorize(topic, Action::Publish));
     if !decision.allow {
         return Err(denied(role, topic, Action::Publish));
     }
@@ -57,8 +62,20 @@ pub(super) fn add<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refu
 
     let id = PublicationId(call.random.id());
     let (_, joined) = call.sessions.joined_mut(call.caller).expect("the caller has joined");
-    joined.testaments.add(scope, id, publish.into(), call.limits)?;
+    joined.testaments.add(scope, id, publish.into(), asked, call.limits)?;
     Ok(Answer::one(id.0))
+}
+
+/// The topic and the `publish_options` of the testament that a message adds, if it does.
+pub(in crate::router) fn wanted<P: Payload>(message: &Message<'_, P>) -> Option<(String, Dict)> {
+    let Message::Call { procedure, payload, .. } = message else { return None };
+    if procedure != ADD_TESTAMENT {
+        return None;
+    }
+    let values = payload.to_values().ok()?;
+    let topic = argument(&values, 0, "topic")?.as_str()?.to_owned();
+    let options = argument(&values, 3, "publish_options").and_then(Value::as_object).cloned();
+    Some((topic, options.unwrap_or_default()))
 }
 
 /// `flush_testaments(scope?)`: how many there were.

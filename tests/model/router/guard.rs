@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::super::settings::Authorizer;
-use super::{ANY, Caller, Deadline, Fault, Model, Session, is_request, uri};
+use super::meta::wanted_testament as wanted;
+use super::{ANY, Caller, Deadline, Fault, Model, Session, TEXT, is_request, uri};
 
 /// Something that the router asks a procedure, or a function of its driver.
 #[derive(Clone, Debug)]
@@ -35,23 +36,52 @@ pub struct Decision {
 }
 
 impl Model {
-    /// Whether a message has to wait. YIELD, ERROR, GOODBYE and ABORT never do.
+    /// Whether a message has to wait. YIELD, ERROR and ABORT never do, and GOODBYE only behind something.
     pub(super) fn must_wait(&mut self, at: usize, code: u64, message: &Value) -> bool {
-        let waiting = &self.session(at).waiting;
-        if code == 49 {
-            return waiting.iter().any(|waiting| waiting[0] == 48 && waiting[1] == message[1]);
+        let is_first = self.session(at).waiting.is_empty();
+        match code {
+            6 => !is_first,
+            _ => is_request(code) && !(is_first && self.may_go_on(at, message)),
         }
-        let is_first = waiting.is_empty();
-        is_request(code) && !(is_first && self.may_go_on(at, message))
+    }
+
+    /// Whether nothing is done with a message: what comes after a GOODBYE that waits.
+    pub(super) fn is_too_late(&self, at: usize, code: u64) -> bool {
+        self.session(at).leaving.is_some() && (code == 6 || is_request(code))
+    }
+
+    /// Ends a call that waits; whether there was one.
+    pub(super) fn cancel_waiting(&mut self, at: usize, request: &Value) -> bool {
+        let session = self.session_mut(at);
+        let is_of_call = |waiting: &Value| waiting[0] == 48 && waiting[1] == *request;
+        if !session.waiting.iter().any(is_of_call) {
+            return false;
+        }
+        let is_first = is_of_call(&session.waiting[0]);
+        session.waiting.retain(|waiting| !is_of_call(waiting));
+        self.send(at, json!([8, 48, request, {}, "wamp.error.canceled", [TEXT]]));
+        if is_first {
+            self.ask_anew(at);
+        }
+        true
+    }
+
+    /// A GOODBYE has waited for long enough.
+    pub(super) fn leave_at_last(&mut self, at: usize) {
+        let goodbye = self.session_mut(at).waiting.pop().expect("a GOODBYE waits");
+        let _ = self.request(at, 6, &goodbye);
     }
 
     pub(super) fn wait(&mut self, at: usize, message: &Value) -> Result<(), Fault> {
         let most = self.settings.limits.waiting_requests;
+        let is_goodbye = message[0] == 6;
+        if is_goodbye {
+            let deadline = self.timer(self.settings.limits.answer_timeout_ms);
+            self.session_mut(at).leaving = Some(deadline);
+        }
         let session = self.session_mut(at);
-        if session.waiting.len() >= most {
-            // There is no ERROR for a CANCEL.
-            let is_answered = message[0] != 49;
-            return if is_answered { Err(Fault::Refused("wamplet.error.limit_exceeded")) } else { Ok(()) };
+        if !is_goodbye && session.waiting.len() >= most {
+            return Err(Fault::Refused("wamplet.error.limit_exceeded"));
         }
         session.waiting.push(message.clone());
         if session.waiting.len() == 1 {
@@ -68,9 +98,11 @@ impl Model {
         self.tasks.retain(|task| !matches!(task, Task::GoOn(other) if *other == at));
     }
 
-    /// A new configuration decides about what waits.
+    /// What was asked does not matter any more: a new configuration decides about what waits, or something else is the
+    /// first to wait.
     pub(super) fn ask_anew(&mut self, at: usize) {
         let session = self.session_mut(at);
+        session.passed = None;
         let (asking, realm) = (session.asking.take(), session.realm.clone());
         if let Some(number) = asking {
             self.withdraw(number, &realm);
@@ -108,11 +140,13 @@ impl Model {
 
     /// Carries out the first request that waits; then the next is looked at.
     fn let_pass(&mut self, at: usize) {
-        let message = self.session_mut(at).waiting.remove(0);
+        let session = self.session_mut(at);
+        let message = session.waiting.remove(0);
+        session.passed = None;
         let code = message[0].as_u64().expect("a code");
         self.tasks.push_back(Task::GoOn(at));
         let done = self.request(at, code, &message);
-        self.verdict = None;
+        (self.verdict, self.testament_verdict) = (None, None);
         self.conclude(at, code, &message, done);
     }
 
@@ -121,7 +155,8 @@ impl Model {
         let asks = |session: &&Session| session.asking == Some(question.number);
         let Some(session) = self.joined(at).filter(asks).cloned() else { return };
         self.session_mut(at).asking = None;
-        let about = about(&session, &session.waiting[0]).expect("it is about what needs permission");
+        let message = &session.waiting[0];
+        let about = asked_about(&session, message);
         let (verdict, is_remembered) = match answer.and_then(|args| read(args.get(0)?)) {
             None => (Err("wamp.error.authorization_failed"), false),
             Some((false, _, cache)) => (Err("wamp.error.not_authorized"), cache),
@@ -133,7 +168,18 @@ impl Model {
             self.decisions.retain(|decision| decision.realm != realm || decision.about != about);
             self.decisions.push(Decision { realm, about, until_ms, verdict });
         }
-        self.verdict = Some(verdict);
+        match (session.passed, verdict) {
+            (Some(passed), _) => {
+                self.verdict = Some(Ok(passed));
+                self.testament_verdict = Some(verdict);
+            }
+            (None, Ok(is_disclosed)) if wanted(message).is_some() => {
+                self.session_mut(at).passed = Some(is_disclosed);
+                self.tasks.push_back(Task::GoOn(at));
+                return;
+            }
+            _ => self.verdict = Some(verdict),
+        }
         self.let_pass(at);
     }
 
@@ -157,22 +203,53 @@ impl Model {
         if is_refused {
             return true;
         }
+        let verdict = match session.passed {
+            Some(is_disclosed) => Ok(is_disclosed),
+            None => match self.known(at, &authorizer, &about) {
+                Some(verdict) => verdict,
+                None => return false,
+            },
+        };
+        if let (Ok(is_disclosed), Some(topic)) = (verdict, wanted(message))
+            && self.check_uri(at, &topic, "exact").is_ok()
+            && !uri::is_reserved(&topic)
+        {
+            let known = self.known(at, &authorizer, &about_testament(&session, &topic));
+            if known.is_none() {
+                self.session_mut(at).passed = Some(is_disclosed);
+                return false;
+            }
+            self.testament_verdict = known;
+        }
+        self.verdict = Some(verdict);
+        true
+    }
+
+    /// What is decided without asking.
+    fn known(
+        &mut self,
+        at: usize,
+        authorizer: &Authorizer,
+        about: &Value,
+    ) -> Option<Result<bool, &'static str>> {
         let realm = self.realm_of(at);
         let found = realm.best_registration(authorizer.name).filter(|_| !authorizer.is_function);
         if found.is_some_and(|found| realm.registrations[found].has(at)) {
             // It would have to answer a question about itself.
-            self.verdict = Some(Ok(false));
-            return true;
+            return Some(Ok(false));
         }
+        let name = self.session(at).realm.clone();
         let known = self.decisions.iter().find(|decision| {
-            decision.realm == session.realm && decision.about == about && decision.until_ms > self.now_ms
+            decision.realm == name && decision.about == *about && decision.until_ms > self.now_ms
         });
-        self.verdict = known.map(|decision| decision.verdict);
-        self.verdict.is_some()
+        known.map(|decision| decision.verdict)
     }
 
     fn authorizer(&self, at: usize) -> Option<Authorizer> {
-        let session = self.session(at);
+        self.authorizer_of(self.session(at))
+    }
+
+    pub(super) fn authorizer_of(&self, session: &Session) -> Option<Authorizer> {
         let configured = self.configured(&session.realm)?;
         configured.roles.into_iter().find(|role| role.name == session.authrole)?.authorizer
     }
@@ -181,9 +258,9 @@ impl Model {
         let session = self.session(at).clone();
         let authorizer = self.authorizer(at).expect("who waits has an authorizer");
         let message = &session.waiting[0];
-        let about = about(&session, message).expect("who waits needs permission");
+        let about = asked_about(&session, message);
         // The options of the request are not compared.
-        let values = json!([session.details, message[3], about[2], ANY]);
+        let values = json!([session.details, about[4], about[2], ANY]);
         self.last_question += 1;
         let number = self.last_question;
         self.session_mut(at).asking = Some(number);
@@ -227,6 +304,18 @@ fn about(session: &Session, message: &Value) -> Option<Value> {
         _ => return None,
     };
     Some(json!([session.authid, session.authrole, action, policy, message[3]]))
+}
+
+/// What the authorizer is asked about the first request that waits.
+fn asked_about(session: &Session, message: &Value) -> Value {
+    match wanted(message).filter(|_| session.passed.is_some()) {
+        Some(topic) => about_testament(session, &topic),
+        None => about(session, message).expect("who waits needs permission"),
+    }
+}
+
+fn about_testament(session: &Session, topic: &str) -> Value {
+    json!([session.authid, session.authrole, "publish", "exact", topic])
 }
 
 /// `allow`, `disclose` and `cache` of an answer, if it is one.

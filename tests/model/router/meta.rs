@@ -287,7 +287,13 @@ impl Model {
         if lists.map(Vec::len).sum::<usize>() > self.settings.limits.audience {
             return Err(Fault::Refused("wamplet.error.limit_exceeded"));
         }
-        self.authorize_session(self.session(at), topic, "exact", "publish")?;
+        let decision = match self.testament_verdict {
+            Some(verdict) => Some(verdict.map_err(Fault::Refused)?),
+            None => {
+                self.authorize_session(self.session(at), topic, "exact", "publish")?;
+                None
+            }
+        };
         if !self.takes_payload(at, "publisher", &options) {
             return Err(Fault::Refused("wamp.error.feature_not_supported"));
         }
@@ -295,7 +301,8 @@ impl Model {
             return Err(Fault::Refused("wamplet.error.limit_exceeded"));
         }
         let publication = self.next_publication();
-        let testament = Testament { scope: scope.into(), publication: publication.clone(), publish };
+        let testament =
+            Testament { scope: scope.into(), publication: publication.clone(), publish, decision };
         self.session_mut(at).testaments.push(testament);
         Ok(publication)
     }
@@ -381,6 +388,13 @@ fn argument<'a>(message: &'a Value, position: usize, name: &str) -> &'a Value {
         Value::Null => &message[5][name],
         value => value,
     }
+}
+
+/// The topic of the testament that a message adds, if it does.
+pub fn wanted_testament(message: &Value) -> Option<String> {
+    let is_wanted = message[0] == 48 && message[3] == "wamp.session.add_testament";
+    let topic = is_wanted.then(|| argument(message, 0, "topic").as_str())?;
+    topic.map(str::to_owned)
 }
 
 fn id(message: &Value, position: usize, name: &str) -> Result<u64, Fault> {

@@ -66,6 +66,8 @@ pub struct Model {
     decisions: Vec<Decision>,
     /// About the request that is being carried out, where an authorizer decides.
     verdict: Option<Result<bool, &'static str>>,
+    /// About the testament that this request adds.
+    testament_verdict: Option<Result<bool, &'static str>>,
     /// What the router did in this step, by transport.
     heard: Vec<Heard>,
     /// Whom the router told to go in this step, in its order.
@@ -117,6 +119,10 @@ pub struct Session {
     waiting: Vec<Value>,
     /// The number of the question.
     asking: Option<u64>,
+    /// The first of them adds a testament, and may: whether that discloses. What is asked about now is the testament.
+    passed: Option<bool>,
+    /// When a GOODBYE, the last that waits, waits no longer.
+    leaving: Option<Deadline>,
 }
 
 /// What a session wants published when it has ended.
@@ -126,6 +132,8 @@ struct Testament {
     publication: Value,
     /// As if the session sent it.
     publish: Value,
+    /// Of an authorizer that allowed it: whether it discloses.
+    decision: Option<bool>,
 }
 
 /// What is there while somebody has joined, or because it is configured.
@@ -214,6 +222,7 @@ impl Model {
             tasks: VecDeque::new(),
             decisions: Vec::new(),
             verdict: None,
+            testament_verdict: None,
             heard: Vec::new(),
             told_to_go: Vec::new(),
             expected: Vec::new(),
@@ -266,7 +275,7 @@ impl Model {
             State::Joined(_) if is_well_formed => self.arrive(at, code, message),
             State::Joined(_) => Err(Fault::Violation),
         };
-        self.verdict = None;
+        (self.verdict, self.testament_verdict) = (None, None);
         self.conclude(at, code, message, fault);
     }
 
@@ -313,6 +322,7 @@ impl Model {
                 Due::Transport(at) => self.close(at, "Timeout"),
                 Due::Call { realm, call } => self.time_out(realm, call),
                 Due::Question(number) => self.answered(number, None),
+                Due::Leave(at) => self.leave_at_last(at),
             }
             self.do_tasks();
         }
@@ -452,7 +462,9 @@ impl Model {
         let questions = self.questions.iter();
         let questions =
             questions.filter_map(|question| Some((question.deadline?, Due::Question(question.number))));
-        transports.chain(calls).chain(questions).min_by_key(|(deadline, _)| *deadline)
+        let leaving =
+            (0..self.transports.len()).filter_map(|at| Some((self.joined(at)?.leaving?, Due::Leave(at))));
+        transports.chain(leaving).chain(calls).chain(questions).min_by_key(|(deadline, _)| *deadline)
     }
 
     /// [basic/sessions] HELLO is answered with WELCOME or ABORT.
@@ -545,6 +557,8 @@ impl Model {
             testaments: Vec::new(),
             waiting: Vec::new(),
             asking: None,
+            passed: None,
+            leaving: None,
         }));
         for topic in ["wamp.session.on_join", "wamp.metaevent.session.on_join"] {
             self.announce(realm, topic, &json!([details]));
@@ -555,6 +569,10 @@ impl Model {
     fn arrive(&mut self, at: usize, code: u64, message: &Value) -> Result<(), Fault> {
         if is_request(code) {
             self.check_request_id(at, message[1].as_u64().expect("an id"))?;
+        }
+        let is_canceled = code == 49 && self.cancel_waiting(at, &message[1]);
+        if is_canceled || self.is_too_late(at, code) {
+            return Ok(());
         }
         if self.must_wait(at, code, message) {
             return self.wait(at, message);
@@ -743,6 +761,7 @@ enum Due {
     Transport(usize),
     Call { realm: usize, call: usize },
     Question(u64),
+    Leave(usize),
 }
 
 impl Realm {
