@@ -42,7 +42,7 @@ use crate::config::{Config, ConfigError};
 use crate::id::{PublicationId, RegistrationId, RequestId, SessionId, SessionKey, SubscriptionId, Ticket};
 use crate::message::{
     CallOptions, Dict, Message, MessageType, Passthru, PublishOptions, RegisterOptions, SubscribeOptions,
-    YieldOptions,
+    UnregisteredDetails, UnsubscribedDetails, YieldOptions,
 };
 use crate::payload::{EncodedPayload, Payload, Values};
 use crate::router::{Action, Now, Outbox, Question, Router, Transport};
@@ -270,8 +270,10 @@ impl LocalRouter {
             .map_err(|refused| Failure::new("wamplet.error.limit_exceeded", refused.to_string()))?;
         host.clients.insert(key, Client::default());
         let mut details = Dict::new();
-        let callee = json!({ "features": { "progressive_call_results": true } });
-        let roles = json!({ "publisher": {}, "subscriber": {}, "caller": {}, "callee": callee });
+        let callee =
+            json!({ "features": { "progressive_call_results": true, "registration_revocation": true } });
+        let subscriber = json!({ "features": { "subscription_revocation": true } });
+        let roles = json!({ "publisher": {}, "subscriber": subscriber, "caller": {}, "callee": callee });
         details.insert("roles".into(), roles);
         host.send(key, Message::Hello { realm: Some(realm.into()), details });
         let client = host.clients.get_mut(&key).expect("inserted above");
@@ -411,7 +413,7 @@ impl Drop for LocalSession {
 impl Stream for Events {
     type Item = Event;
 
-    /// Ends when the session ends.
+    /// Ends when the session ends, or the subscription is taken away from it (`wamp.subscription.remove_subscriber`).
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         Pin::new(&mut self.0.queue).poll_next(cx)
     }
@@ -420,7 +422,7 @@ impl Stream for Events {
 impl Stream for Invocations {
     type Item = Invocation;
 
-    /// Ends when the session ends.
+    /// Ends when the session ends, or the registration is taken away from it (`wamp.registration.remove_callee`).
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Invocation>> {
         Pin::new(&mut self.0.queue).poll_next(cx)
     }
@@ -490,7 +492,9 @@ impl Give for SubscriptionId {
 impl Give for RegistrationId {
     fn give_back(self, host: &mut Host, key: SessionKey) {
         let Some(client) = host.clients.get_mut(&key) else { return };
-        if client.invocations.remove(&self).is_some() {
+        // The same registration may have been taken away, and asked for again.
+        if client.invocations.get(&self).is_some_and(mpsc::Sender::is_closed) {
+            client.invocations.remove(&self);
             let request = client.last_request.next();
             client.last_request = request;
             host.send(key, Message::Unregister { request, registration: self });
@@ -614,6 +618,19 @@ impl Client {
             Message::Error { request, error, payload, .. } => {
                 let values = payload.to_values().unwrap_or_default();
                 self.reply(request, Err(Failure { error: error.into_owned(), values }));
+            }
+            // Taken away: nobody asked for it. What is in the queues is still there to be taken.
+            Message::Unsubscribed {
+                details: Some(UnsubscribedDetails { subscription: Some(id), .. }),
+                ..
+            } => {
+                self.events.remove(&id);
+            }
+            Message::Unregistered {
+                details: Some(UnregisteredDetails { registration: Some(id), .. }),
+                ..
+            } => {
+                self.invocations.remove(&id);
             }
             Message::Event { subscription, publication, details, payload } => {
                 let Ok(values) = payload.to_values() else { return true };

@@ -7,7 +7,7 @@ use serde_json::json;
 use wamplet::config::{Config, RealmConfig, Realms};
 use wamplet::id::MAX_ID;
 use wamplet::local::{LocalRouter, LocalSession, QUEUE_LENGTH};
-use wamplet::message::{RegisterOptions, SubscribeOptions};
+use wamplet::message::{InvokePolicy, RegisterOptions, SubscribeOptions};
 use wamplet::payload::Values;
 use wamplet::router::Now;
 use wamplet::uri::MatchPolicy;
@@ -177,4 +177,45 @@ fn a_session_that_is_killed_says_goodbye_so_that_the_router_waits_for_nothing() 
     let [alice, bob] = join_two(&router);
     block_on(alice.call("wamp.session.kill", &Values::args([json!(bob.id().0)]))).expect("alice may kill");
     assert_eq!(router.next_timeout(), None);
+}
+
+#[test]
+fn the_events_of_a_subscription_end_when_it_is_taken_away() {
+    let [alice, bob] = join_two(&router());
+    block_on(async {
+        let mut events = bob.subscribe("com.example.topic").await.expect("it may");
+        let _others = alice.subscribe("com.example.topic").await.expect("it may");
+        alice.publish("com.example.topic", &Values::args([json!(1)])).await.expect("it may");
+        let answer =
+            alice.call("wamp.subscription.lookup", &Values::args([json!("com.example.topic")])).await;
+        let id = answer.expect("it is there").args.remove(0);
+        let take = Values::args([id, json!(bob.id().0)]);
+        alice.call("wamp.subscription.remove_subscriber", &take).await.expect("bob has it");
+        assert_eq!(events.next().await.expect("it came before").values.args, [json!(1)]);
+        assert!(events.next().await.is_none(), "it was taken away");
+        // What is dropped late takes nothing away from who has asked again.
+        let mut again = bob.subscribe("com.example.topic").await.expect("it may");
+        drop(events);
+        alice.publish("com.example.topic", &Values::args([json!(2)])).await.expect("it may");
+        assert_eq!(again.next().await.expect("it is there").values.args, [json!(2)]);
+    });
+}
+
+#[test]
+fn the_calls_of_a_registration_end_when_it_is_taken_away() {
+    let [alice, bob] = join_two(&router());
+    let shared = || RegisterOptions { invoke: InvokePolicy::Last, ..RegisterOptions::default() };
+    block_on(async {
+        let _others = alice.register_with("com.example.echo", shared()).await.expect("nobody has it");
+        let mut invocations = bob.register_with("com.example.echo", shared()).await.expect("it is shared");
+        let answer = alice.call("wamp.registration.lookup", &Values::args([json!("com.example.echo")])).await;
+        let take = Values::args([answer.expect("it is there").args.remove(0), json!(bob.id().0)]);
+        alice.call("wamp.registration.remove_callee", &take).await.expect("bob has it");
+        assert!(invocations.next().await.is_none(), "it was taken away");
+        let mut again = bob.register_with("com.example.echo", shared()).await.expect("it is shared");
+        drop(invocations);
+        let answer = async { again.next().await.expect("alice calls").succeed(&Values::args([json!(3)])) };
+        let (result, ()) = join(alice.call("com.example.echo", &Values::default()), answer).await;
+        assert_eq!(result.expect("bob answers").args, [json!(3)]);
+    });
 }
