@@ -177,6 +177,21 @@ fn a_function_may_fail_or_never_answer() {
 }
 
 #[test]
+fn a_function_that_fails_with_what_is_no_uri_is_said_to() {
+    for error in ["", "not a URI", "com..gap", "com.example#"] {
+        let mut w = asking(Ask::Function("decide".into()));
+        let [alice] = w.join("realm1");
+        w.call(alice, 1, "com.myapp.add");
+        let [question] = &w.take_questions()[..] else { panic!("one question") };
+        w.answer(question.ticket, Err(Failure::new(error, "the sentence")));
+        let answer = w.hear(alice);
+        assert_eq!(answer[4], "wamp.error.authorization_failed");
+        let text = answer[5][0].as_str().expect("a sentence");
+        assert!(text.contains(&format!("'{error}', which is no URI: the sentence")), "{text}");
+    }
+}
+
+#[test]
 fn a_driver_cannot_answer_for_a_callee_nor_what_was_never_asked() {
     let (mut w, authorizer, alice) = asked(json!({}));
     w.hear(authorizer);

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::payload::Values;
+use crate::uri::{self, UriCheck};
 
 /// Who is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,14 @@ impl Failure {
     /// A failure with this error URI and sentence.
     pub fn new(error: impl Into<String>, text: impl Into<String>) -> Self {
         Self { error: error.into(), text: text.into() }
+    }
+
+    /// The same; where its error is no URI, a failure of the function that says so. Nobody is sent what is none.
+    pub(crate) fn checked(self) -> Self {
+        if uri::is_valid(&self.error, UriCheck::Loose) {
+            return self;
+        }
+        Self::new(NO_ERROR, ["it failed with '", &*self.error, "', which is no URI: ", &*self.text].concat())
     }
 }
 
@@ -117,6 +126,9 @@ impl Decider for Functions {
         }
     }
 }
+
+/// What is said of a function that does not say itself what is wrong.
+const NO_ERROR: &str = "wamp.error.runtime_error";
 
 /// What a procedure that nobody has registered would have given.
 const NO_SUCH_PROCEDURE: &str = "wamp.error.no_such_procedure";

@@ -94,6 +94,15 @@ test('what_a_function_throws_is_logged', async () => {
   assert.deepEqual(said, [`error wamplet: the function ${JSON.stringify(NAME)} failed: of the program`]);
 });
 
+test('an_error_that_is_no_URI_is_a_failure_of_the_function_and_named', async () => {
+  const { session } = await joinUnder(() => {
+    throw Object.assign(new Error('of the program'), { error: 'not a URI' });
+  });
+  await assert.rejects(subscribe(session), { error: 'wamp.error.authorization_failed' });
+  const failure = 'failed with the error "not a URI", which is no URI: of the program';
+  assert.deepEqual(said, [`error wamplet: the function ${JSON.stringify(NAME)} ${failure}`]);
+});
+
 test('an_answer_that_says_so_is_remembered', async () => {
   let count = 0;
   const { session } = await joinUnder((_session, uri) => {

@@ -21,6 +21,9 @@ export interface Decided {
   json: string;
 }
 
+/** What a client may be told: the loose URIs of WAMP. */
+const URI = /^[^\s.#]+(\.[^\s.#]+)*$/;
+
 /** What the router is told of an exception that names no error of its own: an error that clients learn nothing from. */
 const FAULT = 'wamp.error.runtime_error';
 
@@ -59,11 +62,12 @@ export class Deciders {
     } catch (error) {
       // As an Error of Autobahn|JS has it.
       const { error: uri, args } = (error ?? {}) as { error?: unknown; args?: unknown };
-      if (typeof uri === 'string') {
+      if (typeof uri === 'string' && URI.test(uri)) {
         const text = Array.isArray(args) ? args[0] : sentence(error);
         return { ok: false, json: JSON.stringify([uri, String(text ?? '')]) };
       }
-      this.#log('error', `the function ${shown(name)} failed: ${sentence(error)}`);
+      const found = typeof uri === 'string' ? ` with the error ${shown(uri)}, which is no URI` : '';
+      this.#log('error', `the function ${shown(name)} failed${found}: ${sentence(error)}`);
       return { ok: false, json: JSON.stringify([FAULT, 'see the console of the router']) };
     }
   }
