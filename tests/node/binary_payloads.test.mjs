@@ -163,3 +163,22 @@ test('large_payloads_arrive_whole_and_in_order', async () => {
   });
   for (const [index, size] of sizes.entries()) assert.deepEqual(await events.next(), [index, size]);
 });
+
+test('a_testament_with_binary_arguments_is_published_in_the_text_form', async () => {
+  const seen = inbox('the testament');
+  await two.session.subscribe('com.example.gone', (...event) => seen.push(event.slice(0, 2)));
+  const { wampy } = await joinWampy(router, 'realm1', { serializer: new CborSerializer() });
+  const packed = inbox('the testament as CBOR');
+  await wampy.subscribe('com.example.gone', ({ argsList, argsDict }) => packed.push([argsList, argsDict]));
+  const bytes = Uint8Array.of(1, 2, 255);
+  const testament = ['com.example.gone', [bytes, 'x'], { k: bytes }];
+  await one.session.call('wamp.session.add_testament', testament, { scope: 'detached' });
+  await wampy.call('wamp.session.add_testament', { argsList: ['com.example.gone', [bytes], {}] });
+  one.connection.close();
+  assert.deepEqual(await seen.next(), [['\0AQL/', 'x'], { k: '\0AQL/' }]);
+  const [[first], { k }] = await packed.next();
+  assert.deepEqual([[...first], [...k]], [[...bytes], [...bytes]]);
+  wampy.disconnect();
+  const [[alone]] = await seen.next();
+  assert.equal(alone, '\0AQL/');
+});
