@@ -95,6 +95,30 @@ impl Reader {
 const NONE: [u64; 0] = [];
 
 #[test]
+fn a_subscription_that_the_router_holds_was_created_when_somebody_could_first_see_it() {
+    let created = |w: &mut Wamp, id: u64| {
+        let mut reader = Reader::join(w);
+        reader.requests += 1;
+        w.say(reader.peer, json!([48, reader.requests, {}, "wamp.subscription.get", [id]]));
+        w.expect(reader.peer, json!([50, reader.requests, {}, ["*"]]))[3][0]["created"].clone()
+    };
+    let mut w = with_history(vec![rule("com.log", MatchPolicy::Prefix, 10)]);
+    let first = created(&mut w, 1);
+    assert!(first.as_str().is_some_and(|created| created.starts_with("2023-11-14T22:13:20")), "{first}");
+    w.advance_ms(5_000);
+    let mut reader = Reader::join(&mut w);
+    reader.requests += 1;
+    w.subscribe_with(reader.peer, 1, json!({ "match": "prefix" }), "com.log");
+    assert_eq!(created(&mut w, 1), first);
+    // One that comes with a new configuration.
+    let rules = ["com.log", "com.new"].map(|uri| rule(uri, MatchPolicy::Prefix, 10));
+    w.reload(named([realm(rules.to_vec())]));
+    w.advance_ms(5_000);
+    let second = created(&mut w, 2);
+    assert!(second.as_str().is_some_and(|created| created.starts_with("2023-11-14T22:13:25")), "{second}");
+}
+
+#[test]
 fn each_subscription_has_the_events_of_its_topics_though_nobody_was_there() {
     let mut w = logs();
     let mut alice = Reader::join(&mut w);

@@ -180,6 +180,23 @@ fn what_has_no_place_any_more_is_forgotten_by_the_store_too() {
 }
 
 #[test]
+fn a_retained_event_that_had_to_leave_the_history_does_not_come_back_into_it() {
+    let mut w = fresh(config(2));
+    let [alice] = w.join("realm1");
+    publish(&mut w, alice, 1, json!({ "retain": true }), "com.log.kept");
+    for n in 2..=5 {
+        publish(&mut w, alice, n, json!({}), "com.log.a");
+    }
+    assert_eq!(firsts(&history(&mut w), "args"), [4, 5]);
+    let records = w.take_records();
+
+    let mut w = Wamp::with_config(config(100));
+    assert_eq!(w.restore("realm1", &records), Ok(3));
+    assert_eq!(firsts(&history(&mut w), "args"), [4, 5]);
+    assert_eq!(firsts(&retained(&mut w), ""), [1]);
+}
+
+#[test]
 fn what_is_for_sessions_alone_is_not_recorded() {
     let mut w = fresh(config(100));
     let [alice, bob] = w.join("realm1");
@@ -224,9 +241,9 @@ fn records_that_no_router_wrote_are_named() {
         "[16,1,{},\"com.log.a\"",
         "[16,1,{},\"com.log.a\"\n",
         "[16,1,{},\"com.log.a\"\n[]",
-        "[16,1,{},\"com.log.a\"\n[null,null,false,null,null,null,null]",
-        "[48,1,{},\"com.log.a\"\n[1,null,false,null,null,null,null]",
-        "[16,1,{\"retain\":7},\"com.log.a\"\n[1,null,false,null,null,null,null]",
+        "[16,1,{},\"com.log.a\"\n[null,null,false,null,null,null,null,true]",
+        "[48,1,{},\"com.log.a\"\n[1,null,false,null,null,null,null,true]",
+        "[16,1,{\"retain\":7},\"com.log.a\"\n[1,null,false,null,null,null,null,true]",
     ] {
         let mut w = Wamp::with_config(config(100));
         let record = Record { realm: "realm1".into(), sequence: 7, event: event(head) };
@@ -234,7 +251,7 @@ fn records_that_no_router_wrote_are_named() {
         assert!(error.to_string().starts_with("the event 7 of realm 'realm1' cannot be read: "), "{error}");
     }
     let mut w = Wamp::with_config(config(100));
-    let head = "[16,1,{},\"com.log.a\"\n[1,null,false,null,null,null,null]";
+    let head = "[16,1,{},\"com.log.a\"\n[1,null,false,null,null,null,null,true]";
     let record = Record { realm: "realm1".into(), sequence: 7, event: event(head) };
     assert_eq!(w.restore("realm1", &[record]), Ok(1));
 }

@@ -233,6 +233,35 @@ fn payload_passthru_attributes_reach_the_subscribers() {
 }
 
 #[test]
+fn an_event_without_arguments_in_the_ordinary_form_is_for_subscribers_that_announced_it() {
+    let mut w = Wamp::new();
+    let [alice, able] = w.join_with_all_features("realm1");
+    let [plain] = w.join("realm1");
+    for peer in [able, plain] {
+        w.subscribe(peer, 1, "com.myapp.topic1");
+    }
+    let attributes = json!({ "enc_algo": "x_own", "retain": true });
+    w.say(alice, json!([16, 1, attributes, "com.myapp.topic1", "opaque"]));
+    w.expect(able, json!([36, 1, "*", { "enc_algo": "x_own" }, "opaque"]));
+    w.expect_silence();
+    // Nor do they get it later.
+    for (peer, is_told) in [(plain, false), (able, true)] {
+        w.say(peer, json!([32, 2, { "get_retained": true }, "com.myapp.topic1"]));
+        w.expect(peer, json!([33, 2, 1]));
+        if is_told {
+            w.expect(peer, json!([36, 1, "*", { "enc_algo": "x_own", "retained": true }, "opaque"]));
+        }
+        w.expect_silence();
+    }
+    // An event with the specification's attributes reaches all: its arguments are a list.
+    let attributes = json!({ "ppt_scheme": "x_own" });
+    w.say(alice, json!([16, 2, attributes, "com.myapp.topic1", ["\0AQID"]]));
+    for peer in [able, plain] {
+        w.expect(peer, json!([36, 1, "*", attributes, ["\0AQID"]]));
+    }
+}
+
+#[test]
 fn event_received_is_let_pass() {
     let mut w = Wamp::new();
     let [alice] = w.join("realm1");

@@ -76,6 +76,9 @@ pub(crate) struct Retain {
     pub for_ms: Option<u64>,
 }
 
+/// When a subscription was created that no session has seen.
+const UNDATED: u64 = 0;
+
 impl<P: Payload> Broker<P> {
     pub(crate) fn new(store: Option<&Store>, seed: u64) -> Self {
         let mut broker = Self {
@@ -100,7 +103,7 @@ impl<P: Payload> Broker<P> {
         let rules = store.map_or(&[][..], |store| &store.history);
         let mut wanted = Vec::new();
         for rule in rules {
-            let id = self.find_or_create(&rule.uri, rule.match_policy);
+            let id = self.find_or_create(&rule.uri, rule.match_policy, UNDATED);
             self.subscriptions.get_mut(&id).expect("it is there now").has_history = true;
             self.histories.configure(id, rule.limit, &mut self.events, outbox);
             wanted.push(id);
@@ -110,6 +113,17 @@ impl<P: Payload> Broker<P> {
             self.histories.remove(id, &mut self.events, outbox);
             self.subscriptions.get_mut(&id).expect("a history has a subscription").has_history = false;
             self.drop_unheld(id);
+        }
+    }
+
+    /// Somebody can ask from now on: what the router holds itself was made now, if it was not before. A router that is
+    /// made does not know the time.
+    pub(crate) fn date(&mut self, now: Now) {
+        for id in self.histories.subscriptions() {
+            let held = self.subscriptions.get_mut(&id).expect("a history has a subscription");
+            if held.created_ns == UNDATED {
+                held.created_ns = now.unix_ns;
+            }
         }
     }
 
@@ -132,16 +146,13 @@ impl<P: Payload> Broker<P> {
         accepts: Accepts,
         now: Now,
     ) -> SubscriptionId {
-        let id = self.find_or_create(uri, policy);
+        let id = self.find_or_create(uri, policy, now.unix_ns);
         let subscription = self.subscriptions.get_mut(&id).expect("an indexed subscription exists");
-        if subscription.created_ns == 0 {
-            subscription.created_ns = now.unix_ns;
-        }
         subscription.subscribers.insert(key, accepts);
         id
     }
 
-    fn find_or_create(&mut self, uri: &str, policy: MatchPolicy) -> SubscriptionId {
+    fn find_or_create(&mut self, uri: &str, policy: MatchPolicy, created_ns: u64) -> SubscriptionId {
         if let Some(id) = self.find(uri, policy) {
             return id;
         }
@@ -150,7 +161,7 @@ impl<P: Payload> Broker<P> {
         let subscription = Subscription {
             uri: uri.into(),
             policy,
-            created_ns: 0,
+            created_ns,
             subscribers: SortedMap::default(),
             has_history: false,
         };
@@ -226,6 +237,7 @@ impl<P: Payload> Broker<P> {
         let mut matching = std::mem::take(&mut self.matching);
         self.index.for_each_match(publication.topic, |_, id| matching.push(SubscriptionId(id)));
         let mut payloads: [Option<Option<P>>; Serializer::ALL.len()] = Default::default();
+        let is_for_all = publication.is_for_all();
         for id in matching.drain(..) {
             let subscription = &self.subscriptions[&id];
             // A subscriber that did not announce trust levels is told none.
@@ -237,7 +249,7 @@ impl<P: Payload> Broker<P> {
             };
             let mut heads: [[Option<Head>; Serializer::ALL.len()]; 2] = Default::default();
             for (key, accepts) in subscription.subscribers.iter() {
-                if publication.excluded == Some(*key) || !publication.reaches(*key, sessions) {
+                if publication.excluded == Some(*key) || !is_for_all && !publication.reaches(*key, sessions) {
                     continue;
                 }
                 let serializer = accepts.serializer;
@@ -378,14 +390,15 @@ impl<P: Payload> Broker<P> {
         limits: &Limits,
         outbox: &mut Outbox<P>,
     ) -> Result<bool, String> {
-        let (event, is_retained) = KeptEvent::from_record(sequence, recorded)?;
+        let (event, held) = KeptEvent::from_record(sequence, recorded)?;
         if sequence <= self.events.last_sequence() {
             return Err("it is not behind the events before it".to_owned());
         }
-        let histories = self.histories_of(&event.topic);
+        // What had to leave the histories does not come back, though there is more room now.
+        let histories = if held.by_history { self.histories_of(&event.topic) } else { Vec::new() };
         let now_ms = now.unix_ns / 1_000_000;
-        let slot = self.hold(event, is_retained, &histories, now_ms, limits, outbox);
-        Ok(self.events.settle_restored(slot, is_retained, outbox))
+        let slot = self.hold(event, held.for_later, &histories, now_ms, limits, outbox);
+        Ok(self.events.settle_restored(slot, held, outbox))
     }
 
     /// How many events are kept.
@@ -412,13 +425,19 @@ impl<P: Payload> Broker<P> {
 }
 
 impl<P> Publication<'_, P> {
-    /// [wamp: advanced/pubsub_subscriber_blackwhite_listing] a receiver passes every list that is present.
+    /// Whether nothing is asked of its receivers.
+    fn is_for_all(&self) -> bool {
+        is_unset(self.eligible) && is_unset(self.exclude) && !self.passthru.has_encoded_args()
+    }
+
+    /// [wamp: advanced/pubsub_subscriber_blackwhite_listing] a receiver passes every list that is present. Where a text
+    /// or binary stands in the place of the arguments it has announced that it reads such an event; `ppt_*` is told to
+    /// all. [wamp: advanced/payload_passthru_mode]
     fn reaches(&self, key: SessionKey, sessions: &Sessions) -> bool {
-        if is_unset(self.eligible) && is_unset(self.exclude) {
-            return true;
-        }
         let Some((_, receiver)) = sessions.joined(key) else { return false };
-        passes(self.eligible, receiver, true) && passes(self.exclude, receiver, false)
+        passes(self.eligible, receiver, true)
+            && passes(self.exclude, receiver, false)
+            && (receiver.announced.subscriber_payload_transparency || !self.passthru.has_encoded_args())
     }
 }
 

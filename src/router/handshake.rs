@@ -379,6 +379,7 @@ impl<P: Payload> Router<P> {
         );
         welcome.insert("roles".into(), roles);
         realm.sessions.insert(id, key);
+        realm.broker.date(now);
         let stats = realm.config.stats;
         let guard = realm.config.roles[role].authorizer().is_some();
         let joined = Joined {

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use slab::Slab;
 
 use super::broker::{Publication, is_unset, passes};
@@ -55,6 +56,15 @@ pub(crate) struct KeptEvent<P> {
     pub histories: usize,
 }
 
+/// Who holds an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// It is retained.
+    pub for_later: bool,
+    /// Any history has it.
+    pub by_history: bool,
+}
+
 /// Who published, as subscribers are told.
 #[derive(Debug)]
 struct Publisher {
@@ -96,18 +106,13 @@ impl<P: Payload> KeptEvents<P> {
         }
     }
 
-    /// The same for an event that is in the journal, as retained or not; answers whether anybody holds it.
-    pub(crate) fn settle_restored(
-        &mut self,
-        slot: usize,
-        was_retained: bool,
-        outbox: &mut Outbox<P>,
-    ) -> bool {
+    /// The same for an event that is in the journal, as held by these; answers whether anybody holds it.
+    pub(crate) fn settle_restored(&mut self, slot: usize, was_held: Held, outbox: &mut Outbox<P>) -> bool {
         let event = &self.slots[slot];
-        let is_held = event.is_held();
+        let (is_held, held) = (event.is_held(), event.held());
         if !is_held {
             self.forget(slot, outbox);
-        } else if event.is_retained != was_retained {
+        } else if held != was_held {
             self.record(slot, outbox);
         }
         is_held
@@ -152,6 +157,8 @@ impl<P: Payload> KeptEvents<P> {
         let histories = event.histories;
         if !event.is_held() {
             self.forget(slot, outbox);
+        } else if histories == 0 {
+            self.record(slot, outbox);
         }
         histories
     }
@@ -229,6 +236,10 @@ impl<P: Payload> KeptEvent<P> {
             + self.payload.memory_len();
     }
 
+    fn held(&self) -> Held {
+        Held { for_later: self.is_retained, by_history: self.histories > 0 }
+    }
+
     fn is_held(&self) -> bool {
         self.is_retained || self.histories > 0
     }
@@ -254,7 +265,9 @@ impl<P: Payload> KeptEvent<P> {
 
     /// Whether this session would have got it, had it been a subscriber then.
     pub(crate) fn reaches(&self, receiver: &Joined) -> bool {
-        self.excluded != Some(receiver.id) && self.is_for(receiver)
+        self.excluded != Some(receiver.id)
+            && (receiver.announced.subscriber_payload_transparency || !self.passthru.has_encoded_args())
+            && self.is_for(receiver)
     }
 
     /// The same, its publisher included.
@@ -310,18 +323,19 @@ impl<P: Payload> KeptEvent<P> {
             publisher.map(|publisher| &*publisher.authid).into(),
             publisher.map(|publisher| &*publisher.authrole).into(),
             self.trustlevel.into(),
+            (self.histories > 0).into(),
         ]);
         let (rest, _) = codec::encode_values(&rest, Serializer::Json);
         head.extend(rest);
         String::from_utf8(head).expect("the JSON codec writes UTF-8")
     }
 
-    /// Reads what [`to_head`](Self::to_head) wrote: the event, which nobody holds yet, and whether it was retained; a
-    /// sentence where it did not.
+    /// Reads what [`to_head`](Self::to_head) wrote: the event, which nobody holds yet, and who held it; a sentence
+    /// where it did not.
     pub(crate) fn from_record(
         sequence: u64,
         recorded: RecordedEvent<P>,
-    ) -> Result<(Box<Self>, bool), String> {
+    ) -> Result<(Box<Self>, Held), String> {
         let RecordedEvent { head, payload } = recorded;
         let (publish, rest) = head.split_once('\n').ok_or("its head is one line")?;
         let publish = codec::decode_head(publish.as_bytes(), &DecodeLimits::default());
@@ -331,8 +345,8 @@ impl<P: Payload> KeptEvent<P> {
         };
         let rest = codec::decode_values(rest.as_bytes(), 1, Serializer::Json);
         let rest = rest.map_err(|error| error.to_string())?.args;
-        let [time, expires, retained, publisher, authid, authrole, trustlevel] = &rest[..] else {
-            return Err(format!("its head has {} particulars in place of 7", rest.len()));
+        let [time, expires, retained, publisher, authid, authrole, trustlevel, in_history] = &rest[..] else {
+            return Err(format!("its head has {} particulars in place of 8", rest.len()));
         };
         let publisher = match (value_as_id(publisher), authid.as_str(), authrole.as_str()) {
             (Some(id), Some(authid), Some(authrole)) => {
@@ -359,7 +373,8 @@ impl<P: Payload> KeptEvent<P> {
             histories: 0,
         };
         event.measure();
-        Ok((Box::new(event), retained.as_bool().unwrap_or_default()))
+        let is = |flag: &Value| flag.as_bool().unwrap_or_default();
+        Ok((Box::new(event), Held { for_later: is(retained), by_history: is(in_history) }))
     }
 
     /// An element of the answer of `wamp.subscription.get_events`.

@@ -86,6 +86,7 @@ impl<P: Payload> Router<P> {
         self.is_metering |= config.stats.is_some();
         let realm = &mut self.realms[index];
         realm.broker.configure(config.store.as_ref(), outbox);
+        realm.broker.date(now);
         realm.config = config;
         realm.transient = transient;
         realm.decisions.purge(None);

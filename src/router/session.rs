@@ -81,6 +81,7 @@ pub(crate) struct Announced {
     pub callee_progressive_call_invocations: bool,
     pub callee_progressive_call_results: bool,
     pub callee_registration_revocation: bool,
+    pub subscriber_payload_transparency: bool,
     pub subscriber_publication_trustlevels: bool,
     pub callee_passthru: PassthruFeatures,
     pub caller_progressive_call_invocations: bool,
@@ -151,6 +152,7 @@ impl Announced {
                 }
                 "subscriber" => {
                     announced.subscriber = true;
+                    announced.subscriber_payload_transparency = has("payload_transparency");
                     announced.subscriber_publication_trustlevels = has("publication_trustlevels");
                     announced.subscriber_subscription_revocation = has("subscription_revocation");
                 }

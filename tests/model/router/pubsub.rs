@@ -164,7 +164,11 @@ impl Model {
             }
         }
         for (subscriber, event) in events {
-            if excluded != Some(subscriber) && is_in_audience(self.session(subscriber), options) {
+            // Who did not announce it cannot read what stands in the place of a list of arguments.
+            let can_read = options["enc_algo"].is_null()
+                || self.has_feature(subscriber, "subscriber", "payload_transparency");
+            let is_wanted = can_read && is_in_audience(self.session(subscriber), options);
+            if excluded != Some(subscriber) && is_wanted {
                 self.send(subscriber, event);
             }
         }
