@@ -16,7 +16,10 @@ const EVENTS = 'events';
 /** Milliseconds for the router of a page that is just being left to let go of the database, and for it to open. */
 const PATIENCE = 1000;
 
-/** Records that wait while others are being written. What is beyond, a flood has pushed out of most histories anyway. */
+/**
+ * Records that wait while others are being written. What is beyond, a flood has pushed out of most histories anyway: the
+ * oldest are not written, and how many is said when the flood is over.
+ */
 const MAX_WAITING = 100_000;
 
 interface Row {
@@ -34,6 +37,8 @@ export class Store {
   /** By what they are about: only the last record of an event counts. */
   readonly #waiting = new Map<string, Row>();
   #writing: Promise<void> | undefined;
+  /** Records that were not written, since that was said last. */
+  #dropped = 0;
 
   private constructor(database: IDBDatabase, release: () => void, log: HostOptions['log']) {
     this.#database = database;
@@ -67,12 +72,15 @@ export class Store {
   /** `[realm, sequence, head, tail, ...]`, as the router has them. */
   write(records: unknown[]): void {
     for (let index = 0; index < records.length; index += 4) {
-      const [realm, sequence, head, tail] = records.slice(index) as [string, number, string | null, unknown];
+      const [realm, sequence, head, tail] = records.slice(index, index + 4) as [string, number, string | null, unknown];
       const key = `${sequence} ${realm}`;
       // Into its place in the order.
       this.#waiting.delete(key);
       this.#waiting.set(key, { realm, sequence, head, tail });
-      if (this.#waiting.size > MAX_WAITING) this.#waiting.delete(this.#waiting.keys().next().value as string);
+      if (this.#waiting.size > MAX_WAITING) {
+        this.#waiting.delete(this.#waiting.keys().next().value as string);
+        this.#dropped += 1;
+      }
     }
     if (this.#waiting.size > 0) this.#writing ??= this.#writeAll();
   }
@@ -118,6 +126,9 @@ export class Store {
           transaction.oncomplete = () => resolve();
           transaction.onabort = () => reject(transaction.error);
         });
+        if (this.#dropped > 0)
+          this.#log('warn', `store.type: IndexedDB is too slow: ${this.#dropped} records were lost`);
+        this.#dropped = 0;
       }
     } catch (error) {
       this.#fail(sentence(error));
