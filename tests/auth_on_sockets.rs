@@ -183,6 +183,34 @@ fn a_client_that_never_answers_its_challenge_is_closed() {
 }
 
 #[test]
+fn guesses_over_ever_new_connections_are_denied_after_a_while() {
+    let websocket = json!({ "type": "websocket", "endpoint": loopback(), "auth": all_methods() });
+    let rawsocket = json!({ "type": "rawsocket", "endpoint": loopback(), "auth": all_methods() });
+    let mut config = node(json!([websocket, rawsocket]));
+    config["limits"] = json!({ "failed_logins": 4 });
+    let mut router = Process::start("auth-guesses", &config);
+    let (by_websocket, by_rawsocket) = (router.tcp_address(), router.tcp_address());
+    for _ in 0..2 {
+        let mut raw = RawClient::connect(by_rawsocket);
+        raw.send(&hello("ticket", json!({})));
+        raw.receive();
+        raw.send(&json!([5, "guess", {}]));
+        assert_eq!(raw.receive()[2], "wamp.error.authentication_denied");
+        let mut web = WebSocketClient::connect(by_websocket, "wamp.2.json");
+        web.send(&hello("ticket", json!({})));
+        web.receive();
+        web.send(&json!([5, "guess", {}]));
+        assert_eq!(web.receive()[2], "wamp.error.authentication_denied");
+    }
+    let mut raw = RawClient::connect(by_rawsocket);
+    raw.send(&hello("ticket", json!({})));
+    let denied = raw.receive();
+    assert_eq!(denied[2], "wamp.error.authentication_denied", "{denied}");
+    // Who shows no secret is let in as before.
+    RawClient::connect(by_rawsocket).hello("realm1");
+}
+
+#[test]
 fn an_authenticator_lets_in_whom_it_likes() {
     let dynamic = json!({
         "type": "dynamic", "authenticator": "com.example.authenticate", "authenticator-realm": "realm1",

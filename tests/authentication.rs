@@ -747,3 +747,91 @@ fn the_cookie_of_a_session_that_was_killed_logs_nobody_in() {
     w.expect(peer, json!([6, "*", "*"]));
     assert!(with_cookie_alone(&mut w, &methods, "one").is_none());
 }
+
+/// Says HELLO from an address as somebody with a ticket; answers what it is told in the end.
+#[cfg(feature = "native")]
+fn try_from(w: &mut Wamp, address: &str, authid: &str, ticket: &str) -> Value {
+    let address = Some(address.parse().expect("an address"));
+    let channel = Channel { address, ..Channel::default() };
+    let peer = w.open_transport(Transport { channel, ..Transport::default() });
+    w.say(peer, hello("realm1", json!({ "authmethods": ["ticket"], "authid": authid })));
+    let answer = w.hear(peer);
+    if answer[0] != 4 {
+        return answer;
+    }
+    w.say(peer, json!([5, ticket, {}]));
+    w.hear(peer)
+}
+
+#[cfg(feature = "native")]
+fn with_failed_logins(auth: Value, failed_logins: usize) -> Wamp {
+    let config = config(auth);
+    let limits = wamplet::config::Limits { failed_logins, ..config.limits };
+    Wamp::with_config(Config { limits, ..config })
+}
+
+#[cfg(feature = "native")]
+#[test]
+fn an_address_at_which_too_many_logins_failed_is_denied_until_the_minute_is_over() {
+    let mut w = with_failed_logins(tickets(), 3);
+    let [here, there] = ["127.0.0.1", "192.0.2.1"];
+    for n in 0..3 {
+        assert_eq!(
+            try_from(&mut w, here, "joe", &format!("guess {n}"))[2],
+            "wamp.error.authentication_denied"
+        );
+        // Those that succeed are not counted.
+        assert_eq!(try_from(&mut w, there, "joe", "secret!!!")[0], 2);
+        w.advance_ms(1_000);
+    }
+    let [right, wrong] = ["secret!!!", "guess"].map(|ticket| try_from(&mut w, here, "joe", ticket));
+    assert_eq!(right, wrong, "it is not told whether it was right");
+    assert_eq!(right[2], "wamp.error.authentication_denied");
+    assert_eq!(try_from(&mut w, there, "joe", "secret!!!")[0], 2);
+    w.advance_ms(56_999);
+    assert_eq!(try_from(&mut w, here, "joe", "secret!!!")[0], 3);
+    w.advance_ms(1);
+    assert_eq!(try_from(&mut w, here, "joe", "secret!!!")[0], 2);
+    // A network of IPv6 is one address.
+    for n in 0..3 {
+        try_from(&mut w, &format!("2001:db8::{n}"), "joe", "guess");
+    }
+    assert_eq!(try_from(&mut w, "2001:db8::ffff", "joe", "secret!!!")[0], 3);
+    assert_eq!(try_from(&mut w, "2001:db8:0:1::1", "joe", "secret!!!")[0], 2);
+}
+
+#[cfg(feature = "native")]
+#[test]
+fn a_challenge_that_was_open_before_too_many_failed_is_denied_too() {
+    let mut w = with_failed_logins(tickets(), 1);
+    let channel = Channel { address: Some([127, 0, 0, 1].into()), ..Channel::default() };
+    let peer = w.open_transport(Transport { channel, ..Transport::default() });
+    w.say(peer, hello("realm1", json!({ "authmethods": ["ticket"], "authid": "joe" })));
+    w.hear(peer);
+    try_from(&mut w, "127.0.0.1", "joe", "guess");
+    w.say(peer, json!([5, "secret!!!", {}]));
+    w.expect_abort(peer, "wamp.error.authentication_denied");
+}
+
+#[cfg(feature = "native")]
+#[test]
+fn what_an_authenticator_denies_is_counted_and_its_own_faults_are_not() {
+    let mut w = with_failed_logins(by_procedure(), 1);
+    // Nobody has registered it.
+    for _ in 0..2 {
+        assert_eq!(try_from(&mut w, "127.0.0.1", "joe", "x")[2], "wamp.error.authentication_failed");
+    }
+    let authenticator = join_trusted(&mut w, "realm1");
+    w.register(authenticator, 1, "com.example.authenticate");
+    let channel = Channel { address: Some([127, 0, 0, 1].into()), ..Channel::default() };
+    let peer = w.open_transport(Transport { channel, ..Transport::default() });
+    w.say(peer, hello("realm1", json!({ "authmethods": ["ticket"], "authid": "joe" })));
+    w.hear(peer);
+    w.say(peer, json!([5, "guess", {}]));
+    w.expect(authenticator, json!([68, 1, "*", {}, "*"]));
+    w.say(authenticator, json!([8, 68, 1, {}, "com.example.wrong_ticket", ["no"]]));
+    w.expect_abort(peer, "com.example.wrong_ticket");
+    // It is not asked again.
+    assert_eq!(try_from(&mut w, "127.0.0.1", "joe", "x")[2], "wamp.error.authentication_denied");
+    w.expect_nothing(authenticator);
+}

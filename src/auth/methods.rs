@@ -4,10 +4,13 @@
 //! messages of a client is an [`Exchange`].
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::Value;
 
+#[cfg(feature = "native")]
+use super::AUTHENTICATION_FAILED;
 use super::anonymous::Anonymous;
 use super::cookie::Logins;
 use super::cryptosign::AuthorizedKeys;
@@ -68,6 +71,8 @@ pub struct Channel {
     pub tls_unique: Option<[u8; 32]>,
     /// The certificate of the client, which the driver has verified.
     pub certificate: Option<Certificate>,
+    /// Where the peer is, if that is an address of IP. Logins that fail are counted by it.
+    pub address: Option<IpAddr>,
     /// The value of the cookie that the transport was opened with, or was given.
     pub cookie: Option<String>,
 }
@@ -97,6 +102,20 @@ pub struct Denial {
     pub error: Cow<'static, str>,
     /// Its message.
     pub text: Cow<'static, str>,
+}
+
+#[cfg(feature = "native")]
+impl Denial {
+    /// Because of others that came from the same address.
+    pub(crate) fn for_failures() -> Self {
+        let text = "too many logins from this address have failed: try again in a minute";
+        Self { error: AUTHENTICATION_DENIED.into(), text: text.into() }
+    }
+
+    /// Whether it says nothing about the client.
+    pub(crate) fn is_fault(&self) -> bool {
+        self.error == AUTHENTICATION_FAILED
+    }
 }
 
 impl<'a> Hello<'a> {

@@ -715,7 +715,7 @@ pub(super) const MATCH_POLICIES: [(&str, MatchPolicy); 3] =
 pub(super) type SetLimit = fn(&mut Limits, u64);
 
 /// Key, maximum, and where the value goes. The maxima fit into the 32 bits of wasm.
-pub(super) const LIMITS: [(&str, u64, SetLimit); 24] = [
+pub(super) const LIMITS: [(&str, u64, SetLimit); 25] = [
     ("transports", 1_000_000, |limits, value| limits.transports = value as usize),
     ("realms", 1_000_000, |limits, value| limits.realms = value as usize),
     // Reading recurses once for each level, and no deeper than this.
@@ -741,6 +741,7 @@ pub(super) const LIMITS: [(&str, u64, SetLimit); 24] = [
     // A day. Whoever wants none at all does not want a limit.
     ("answer_timeout_ms", A_DAY_MS, |limits, value| limits.answer_timeout_ms = value),
     ("hello_timeout_ms", A_DAY_MS, |limits, value| limits.hello_timeout_ms = value),
+    ("failed_logins", 1_000_000, |limits, value| limits.failed_logins = value as usize),
     ("goodbye_timeout_ms", A_DAY_MS, |limits, value| limits.goodbye_timeout_ms = value),
     ("queue_length", 1 << 30, |limits, value| limits.queue_length = value as usize),
 ];

@@ -320,6 +320,10 @@ pub struct Limits {
     pub events_at_once: usize,
     /// Milliseconds in which a transport must say HELLO (again, after a GOODBYE). Default 10 000, then it is closed.
     pub hello_timeout_ms: u64,
+    /// Logins that may fail at one address in a minute, or at all addresses of a /64 network of IPv6. Default 60; then
+    /// every login from there is denied until the minute is over. Clients behind one proxy have one address. Only the
+    /// native router knows addresses; clients over a unix socket have none.
+    pub failed_logins: usize,
     /// Milliseconds in which a session must answer the router's GOODBYE. Default 5 000, then it is closed.
     pub goodbye_timeout_ms: u64,
     /// Bytes that wait for the transport of one session. Default 16 MiB; what happens then is for `overflow` to say. Only
@@ -364,6 +368,7 @@ impl Default for Limits {
             history_length: 64 << 20,
             events_at_once: 1_000,
             hello_timeout_ms: 10_000,
+            failed_logins: 60,
             goodbye_timeout_ms: 5_000,
             queue_length: 16 << 20,
             overflow: Overflow::Close,

@@ -24,6 +24,7 @@ use super::rawsocket::{self, Doorway};
 use super::stream::{PeerInfo, REFUSAL, Stream};
 use super::threads::Threads;
 use super::{tls, web};
+use crate::auth::Channel;
 use crate::config::node::{self, Address};
 use crate::rawsocket::{HandshakeError, MAGIC};
 
@@ -130,10 +131,12 @@ impl Listener {
         threads.next().spawn(async move {
             // A socket belongs to the runtime in which it was made.
             let Ok(socket) = TcpStream::from_std(socket) else { return };
-            let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+            let address = peer.ip().to_canonical();
+            let peer = SocketAddr::new(address, peer.port());
             let version = if peer.is_ipv4() { 4 } else { 6 };
             let peer = format!("tcp{version}:{peer}");
-            service.serve_tcp(socket, PeerInfo { peer, ..PeerInfo::default() }).await;
+            let channel = Channel { address: Some(address), ..Channel::default() };
+            service.serve_tcp(socket, PeerInfo { peer, channel, ..PeerInfo::default() }).await;
         });
     }
 
@@ -168,7 +171,7 @@ impl Service {
             Ok(Ok(socket)) => {
                 let (_, session) = socket.get_ref();
                 info.is_secure = true;
-                info.channel = tls::channel(session);
+                info.channel = Channel { address: info.channel.address, ..tls::channel(session) };
                 self.serve_counted(socket.into(), info, counted).await;
             }
             Ok(Err(error)) => self.hub.reject_handshake(&info.peer, &format!("TLS: {error}")),

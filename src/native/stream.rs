@@ -41,7 +41,7 @@ pub struct PeerInfo {
     pub peer: String,
     /// Whether the bytes are encrypted.
     pub is_secure: bool,
-    /// What TLS says of the connection.
+    /// What its address is, and what TLS says of the connection.
     pub channel: Channel,
 }
 

@@ -72,7 +72,13 @@ impl<P: Payload> Router<P> {
         match message {
             Message::Authenticate { signature, extra } if is_challenged => {
                 if let Some((hello, exchange)) = self.resume(key, None) {
-                    let step = exchange.authenticate(&signature, &extra);
+                    // What is shown after too many failures is not looked at.
+                    let denied = self.deny_for_failures(key, now);
+                    let step = denied.unwrap_or_else(|| {
+                        let step = exchange.authenticate(&signature, &extra);
+                        self.note_failure(key, &step, now);
+                        step
+                    });
                     self.take_step(key, hello, step, now, outbox);
                 }
                 Ok(())
@@ -101,6 +107,7 @@ impl<P: Payload> Router<P> {
     ) -> Option<usize> {
         let (hello, exchange) = self.resume(key, Some(question))?;
         let step = exchange.answered(answer);
+        self.note_failure(key, &step, now);
         self.take_step(key, hello, step, now, outbox);
         self.sessions.get(key)?.realm()
     }
@@ -132,10 +139,40 @@ impl<P: Payload> Router<P> {
             entropy: self.random.entropy(),
             now,
         };
-        let step = methods.begin(&hello, &session.transport.channel);
+        let mut step = methods.begin(&hello, &session.transport.channel);
+        if let Step::Challenge { .. } | Step::Ask { .. } = step
+            && let Some(denied) = self.deny_for_failures(key, now)
+        {
+            step = denied;
+        }
         let realm = realm.map(str::to_owned);
         let pending = PendingHello { id, realm, announced, authextra: authextra(details) };
         self.take_step(key, pending, step, now, outbox);
+    }
+
+    /// Denies a login from an address where too many have failed.
+    #[cfg_attr(not(feature = "native"), expect(unused_variables, reason = "nobody has an address there"))]
+    fn deny_for_failures(&self, key: SessionKey, now: Now) -> Option<Step> {
+        #[cfg(feature = "native")]
+        if let Some(address) = self.sessions.get(key)?.transport.channel.address
+            && self.failed_logins.has_reached(address, self.limits.failed_logins, now.mono_ms)
+        {
+            return Some(Step::Deny(Denial::for_failures()));
+        }
+        None
+    }
+
+    /// Counts a login that has failed. That of a client whose authenticator has failed is none.
+    #[cfg_attr(not(feature = "native"), expect(unused_variables, reason = "nobody has an address there"))]
+    fn note_failure(&mut self, key: SessionKey, step: &Step, now: Now) {
+        #[cfg(feature = "native")]
+        if let Step::Deny(denial) = step
+            && !denial.is_fault()
+            && let Some(address) =
+                self.sessions.get(key).and_then(|session| session.transport.channel.address)
+        {
+            self.failed_logins.add(address, now.mono_ms);
+        }
     }
 
     /// Does what authentication says comes next.

@@ -17,6 +17,8 @@ mod context;
 mod counters;
 mod dealer;
 mod decisions;
+#[cfg(feature = "native")]
+mod failed_logins;
 mod fault;
 mod handshake;
 mod history;
@@ -55,6 +57,8 @@ pub use self::context::Now;
 use self::context::{Context, Random, own_payload};
 #[cfg(feature = "native")]
 pub use self::counters::RealmCounters;
+#[cfg(feature = "native")]
+use self::failed_logins::FailedLogins;
 use self::fault::Fault;
 pub use self::journal::{Record, RecordedEvent, RestoreError};
 use self::meta_api::{changes, registrations, sessions, subscriptions};
@@ -113,6 +117,8 @@ pub struct Router<P> {
     questions: Questions,
     /// Of the sessions whose role has an authorizer.
     guards: Slab<Guard<P>>,
+    #[cfg(feature = "native")]
+    failed_logins: FailedLogins,
     shutting_down: bool,
     /// Whether any realm has statistics.
     is_metering: bool,
@@ -154,6 +160,9 @@ impl<P: Payload> Router<P> {
     /// A router for `config`. The same seed, configuration and inputs give the same outputs in the same order.
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
         let mut random = Random::new(seed);
+        // The realms' chance must be the same in every build.
+        #[cfg(feature = "native")]
+        let failed_logins = Random::new(seed).next_u64();
         let mut router = Self {
             limits: config.limits,
             auth: config.auth,
@@ -165,6 +174,8 @@ impl<P: Payload> Router<P> {
             random,
             questions: Questions::default(),
             guards: Slab::new(),
+            #[cfg(feature = "native")]
+            failed_logins: FailedLogins::new(failed_logins),
             shutting_down: false,
             is_metering: false,
             due: Vec::new(),

@@ -338,6 +338,7 @@ fn limit_words(limits: &Limits) -> [(&'static str, u64, &'static str); LIMITS.le
             limits.goodbye_timeout_ms,
             "Milliseconds in which a GOODBYE must be answered.",
         ),
+        ("failed_logins", limits.failed_logins as u64, "Logins that may fail at one address in a minute."),
         ("queue_length", limits.queue_length as u64, "Bytes that wait for one session's connection."),
     ]
 }
