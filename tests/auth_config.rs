@@ -68,6 +68,27 @@ fn a_secret_is_salted_where_it_has_a_salt() {
 }
 
 #[test]
+fn a_salted_secret_that_can_be_no_derived_key_is_warned_of() {
+    let warned = |user: serde_json::Value| {
+        let role = json!({ "name": "user", "permissions": [] });
+        let auth =
+            json!({ "wampcra": { "type": "static", "default-role": "user", "users": { "joe": user } } });
+        let config = json!({ "realms": [{ "name": "realm1", "roles": [role] }], "auth": auth });
+        let warnings = Config::from_value(&config).expect("a good configuration").warnings;
+        assert!(
+            warnings.iter().all(|warning| warning.path == "auth.wampcra.users.joe.secret"),
+            "{warnings:?}"
+        );
+        !warnings.is_empty()
+    };
+    let key = "qzcdsr9uu/L5hnss3kjNTRe490ETgA70ZBaB5rvnJ5Y=";
+    assert!(!warned(json!({ "secret": key, "salt": "salt123" })));
+    assert!(warned(json!({ "secret": key, "salt": "salt123", "keylen": 16 })));
+    assert!(warned(json!({ "secret": "L3L1YUE8Txlw", "salt": "salt123" })));
+    assert!(!warned(json!({ "secret": "L3L1YUE8Txlw" })));
+}
+
+#[test]
 fn keys_are_read_from_their_digits() {
     let (Auth { methods, .. }, _) = everything();
     let [joe, ann] = &known(&methods.scram)[..] else { panic!("two principals") };

@@ -212,6 +212,7 @@ fn every_limit_can_be_set() {
         history_length: 22,
         events_at_once: 23,
         hello_timeout_ms: 9,
+        failed_logins: 24,
         goodbye_timeout_ms: 10_000,
         queue_length: 13,
         overflow: Overflow::Drop,

@@ -333,8 +333,11 @@ fn idle_connections_do_not_hold_up_the_end() {
     let mut unused = HttpClient::connect(address);
     unused.socket.write_all(b"G").expect("the router reads");
     router.signal("TERM");
-    for client in [&mut used, &mut unused] {
-        assert_eq!(client.socket.read(&mut [0]).expect("the end of the stream"), 0);
+    assert_eq!(used.socket.read(&mut [0]).expect("the end of the stream"), 0);
+    // A busy machine may end the router before it has read what came, and then the system resets the connection.
+    match unused.socket.read(&mut [0]) {
+        Ok(length) => assert_eq!(length, 0, "the end of the stream"),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),
     }
     assert_eq!(router.exit_code(), Some(0));
 }

@@ -6,6 +6,8 @@
 //!
 //! What is secret is never shown: a complaint about it says what kind of value it is.
 
+use base64ct::{Base64, Encoding as _};
+
 use super::cursor::{Cursor, Key, Object, Report, quote};
 use super::{RealmConfig, Realms};
 use crate::auth::authorizer::Role;
@@ -279,7 +281,13 @@ impl<'r> AuthReader<'r> {
                 None
             }
         };
-        Some(CraSecret { secret: secret?, salting })
+        let secret = secret?;
+        if let Some(Salting { keylen, .. }) = &salting
+            && !Base64::decode_vec(&secret).is_ok_and(|key| key.len() == *keylen as usize)
+        {
+            self.report.warn(user.required("secret").path(), NO_DERIVED_KEY);
+        }
+        Some(CraSecret { secret, salting })
     }
 
     fn scram_keys(&mut self, principal: &Object<'_>) -> Option<ScramKeys> {
@@ -522,6 +530,10 @@ pub(super) const AUTH_KEYS: [(&str, Key); 9] = [
     ("cryptosign-proxy", Key::Refused("\"cryptosign\" in its place (proxies are not served)")),
     ("anonymous-proxy", Key::Refused("\"anonymous\" in its place (proxies are not served)")),
 ];
+
+/// Of a salted secret. Crossbar.io takes a password there since 2025, against its own documentation; before, the key.
+const NO_DERIVED_KEY: &str = "with a salt this is the key that clients derive from the password, base64 of keylen bytes, \
+                              which this is not: nobody can log in with it";
 
 /// What only the sockets of the native router have.
 const CHANNEL: Key = match cfg!(feature = "native") {
