@@ -114,6 +114,14 @@ export const features = {
       'yes',
       'authentication::the_whole_handshake_has_the_time_of_one_hello',
     ],
+    [
+      'A bound on the logins that fail at one address',
+      '-',
+      'no',
+      'no addresses',
+      'yes',
+      'authentication::an_address_at_which_too_many_logins_failed_is_denied_until_the_minute_is_over',
+    ],
     ['Bounds on what a session can pile up, and a queue for each', '-', 'no', 'limits', 'yes', 'native_queues'],
     [
       'The same seed and input give the same output',
@@ -299,6 +307,14 @@ export const features = {
       'testaments::detached_testaments_come_before_destroyed_ones_each_in_the_order_of_adding',
     ],
     [
+      'Testaments of those about whom an authorizer decides',
+      '-',
+      'yes',
+      'yes',
+      'yes',
+      'dynamic_authorization::a_testament_is_asked_about_when_it_is_added_and_published_as_was_decided',
+    ],
+    [
       'Retained events for later subscribers',
       'text',
       'partly',
@@ -349,8 +365,8 @@ export const features = {
     [
       'Kept events survive a restart',
       '-',
-      'no',
-      'no',
+      'partly',
+      'yes',
       'yes',
       'event_store::events_survive_a_router_that_is_told_to_end_and_one_that_is_killed',
     ],
@@ -511,6 +527,14 @@ export const features = {
       'yes',
       'call_features::an_opaque_payload_is_for_callees_that_announced_it',
     ],
+    [
+      'Opaque events for subscribers that announced them',
+      '-',
+      'no',
+      'yes',
+      'yes',
+      'publish_and_subscribe::an_event_without_arguments_in_the_ordinary_form_is_for_subscribers_that_announced_it',
+    ],
     ['Sharded registrations and subscriptions', 'sketch', 'no', 'no', 'no', OUT],
   ],
   'Meta API': [
@@ -587,6 +611,14 @@ export const features = {
       'yes',
       'subscription_meta_api::who_removes_itself_is_answered_first',
     ],
+    [
+      'Counts of messages by type',
+      '-',
+      'partly',
+      'no',
+      'metrics page',
+      'counters::messages_are_counted_in_the_realm_of_the_session_that_sent_or_got_them',
+    ],
   ],
   Authorization: [
     [
@@ -620,6 +652,14 @@ export const features = {
       'yes',
       'yes',
       'dynamic_authorization::with_an_authorizer_that_allows_all_each_session_hears_the_same_of_each_other_in_the_same_order',
+    ],
+    [
+      'GOODBYE waits behind requests, and CANCEL ends one that waits',
+      'stable',
+      'no',
+      'yes',
+      'yes',
+      'dynamic_authorization::goodbye_waits_behind_the_requests_of_its_session',
     ],
     [
       'Decisions are remembered for a principal, for a time, and can be purged',
@@ -712,6 +752,7 @@ export const features = {
     ],
     ['Ports with an identity that the page fixes', '-', 'no', 'yes', '-', 'port_identities'],
     ['Links between routers', 'sketch', 'yes', 'no', 'no', OUT],
+    ['A bridge from a router in a browser to a server', '-', 'partly', 'no', 'no', OUT],
     ['MQTT, HTTP bridge', '-', 'yes', 'no', 'no', OUT],
     ['Reflection and validation of payloads', 'sketch', 'partly', 'no', 'no', OUT],
   ],
