@@ -8,6 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::payload::Values;
+#[cfg(feature = "native")]
 use crate::uri::{self, UriCheck};
 
 /// Who is asked.
@@ -49,6 +50,7 @@ impl Failure {
     }
 
     /// The same; where its error is no URI, a failure of the function that says so. Nobody is sent what is none.
+    #[cfg(feature = "native")]
     pub(crate) fn checked(self) -> Self {
         if uri::is_valid(&self.error, UriCheck::Loose) {
             return self;
@@ -128,6 +130,7 @@ impl Decider for Functions {
 }
 
 /// What is said of a function that does not say itself what is wrong.
+#[cfg(feature = "native")]
 const NO_ERROR: &str = "wamp.error.runtime_error";
 
 /// What a procedure that nobody has registered would have given.

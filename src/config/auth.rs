@@ -6,6 +6,7 @@
 //!
 //! What is secret is never shown: a complaint about it says what kind of value it is.
 
+#[cfg(feature = "native")]
 use base64ct::{Base64, Encoding as _};
 
 use super::cursor::{Cursor, Key, Object, Report, quote};
@@ -282,6 +283,7 @@ impl<'r> AuthReader<'r> {
             }
         };
         let secret = secret?;
+        #[cfg(feature = "native")]
         if let Some(Salting { keylen, .. }) = &salting
             && !Base64::decode_vec(&secret).is_ok_and(|key| key.len() == *keylen as usize)
         {
@@ -531,7 +533,8 @@ pub(super) const AUTH_KEYS: [(&str, Key); 9] = [
     ("anonymous-proxy", Key::Refused("\"anonymous\" in its place (proxies are not served)")),
 ];
 
-/// Of a salted secret. Crossbar.io takes a password there since 2025, against its own documentation; before, the key.
+/// Of a salted secret; said by `wamplet check`, and at the start of the server. Crossbar.io takes a password there since 2025, against its own documentation; before, the key.
+#[cfg(feature = "native")]
 const NO_DERIVED_KEY: &str = "with a salt this is the key that clients derive from the password, base64 of keylen bytes, \
                               which this is not: nobody can log in with it";
 

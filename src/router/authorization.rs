@@ -42,8 +42,6 @@ pub(crate) struct Guard<P> {
     leaving: Option<TimerId>,
     /// About the request that is being carried out.
     verdict: Option<Result<Decision, Refusal>>,
-    /// About the publication of the testament that this request adds.
-    testament_verdict: Option<Result<Decision, Refusal>>,
 }
 
 #[derive(Debug)]
@@ -81,24 +79,13 @@ struct Asking {
 
 impl<P> Default for Guard<P> {
     fn default() -> Self {
-        Self {
-            waiting: VecDeque::new(),
-            length: 0,
-            asking: None,
-            leaving: None,
-            verdict: None,
-            testament_verdict: None,
-        }
+        Self { waiting: VecDeque::new(), length: 0, asking: None, leaving: None, verdict: None }
     }
 }
 
 impl<P> Guard<P> {
     pub(crate) fn take_verdict(&mut self) -> Option<Result<Decision, Refusal>> {
         self.verdict.take()
-    }
-
-    pub(crate) fn take_testament_verdict(&mut self) -> Option<Result<Decision, Refusal>> {
-        self.testament_verdict.take()
     }
 
     /// The question whose answer the first request waits for.
@@ -120,17 +107,16 @@ impl<P> Guard<P> {
         let length: usize = self.waiting.iter().map(|waiting| waiting.length).sum();
         assert_eq!(self.length, length, "what waits has the length that counts against the limit");
         assert!(self.leaving.is_none() || !self.waiting.is_empty(), "a GOODBYE waits behind something");
-        let verdicts = (&self.verdict, &self.testament_verdict);
-        assert!(matches!(verdicts, (None, None)), "no request is carried out between inputs");
+        assert!(self.verdict.is_none(), "no request is carried out between inputs");
     }
 
     pub(crate) fn has_call(&self, call: RequestId) -> bool {
         self.waiting.iter().any(|waiting| waiting.message.call == Some(call))
     }
 
-    /// Whether this call waits, and has not begun.
-    fn begins_call(&self, call: RequestId) -> bool {
-        self.waiting.iter().any(|waiting| !waiting.is_piece && waiting.message.call == Some(call))
+    fn push(&mut self, waiting: Waiting<P>) {
+        self.length += waiting.length;
+        self.waiting.push_back(waiting);
     }
 
     fn next(&mut self) -> Option<Waiting<P>> {
@@ -158,17 +144,19 @@ impl<P: Payload> Router<P> {
         now: Now,
         outbox: &mut Outbox<P>,
     ) -> Result<(), Fault> {
+        let (is_goodbye, is_request) =
+            (matches!(message, Message::Goodbye { .. }), request_of(&message).is_some());
+        if let Message::Cancel { request, .. } = message
+            && self.cancel_waiting(key, slot, request, now, outbox)
+        {
+            return Ok(());
+        }
         let guard = &self.guards[slot];
-        let is_in_turn = match &message {
-            Message::Cancel { request, .. } if guard.begins_call(*request) => {
-                self.cancel_waiting(key, slot, *request, now, outbox);
-                return Ok(());
-            }
-            // [wamp: basic/sessions] nothing comes after it.
-            message if guard.leaving.is_some() && is_last_or_request(message) => return Ok(()),
-            Message::Goodbye { .. } => !guard.waiting.is_empty(),
-            message => request_of(message).is_some(),
-        };
+        // [wamp: basic/sessions] nothing comes after it.
+        if guard.leaving.is_some() && (is_goodbye || is_request) {
+            return Ok(());
+        }
+        let is_in_turn = is_request || is_goodbye && !guard.waiting.is_empty();
         let is_first = guard.waiting.is_empty();
         let step = match is_in_turn {
             true if !is_first => Step::Ask(None),
@@ -178,7 +166,6 @@ impl<P: Payload> Router<P> {
         let Step::Ask(passed) = step else {
             return self.carry_out(key, message, is_piece, now, outbox);
         };
-        let is_goodbye = matches!(message, Message::Goodbye { .. });
         let message = KeptMessage::new(message);
         let length = message.length();
         let guard = &mut self.guards[slot];
@@ -196,8 +183,7 @@ impl<P: Payload> Router<P> {
             self.refuse(key, &message.read(), limit_exceeded(&what, most), now, outbox);
             return Ok(());
         }
-        guard.length += length;
-        guard.waiting.push_back(Waiting { message: message.into_owned(), is_piece, passed, length });
+        guard.push(Waiting { message: message.into_owned(), is_piece, passed, length });
         if is_first {
             self.ask_authorizer(key, slot, now, outbox);
         }
@@ -267,9 +253,9 @@ impl<P: Payload> Router<P> {
         };
         let realm = joined.realm;
         match (waiting.passed, &verdict) {
-            (Some(passed), _) => {
+            (Some(passed), Ok(decision)) => {
                 guard.verdict = Some(Ok(passed));
-                guard.testament_verdict = Some(verdict);
+                self.allow_testament(key, *decision);
             }
             (None, Ok(decision)) if testaments::wanted(&waiting.message.read()).is_some() => {
                 waiting.passed = Some(*decision);
@@ -308,16 +294,7 @@ impl<P: Payload> Router<P> {
         match joined.guard {
             None if has_authorizer => joined.guard = Some(self.guards.insert(Guard::default())),
             None => {}
-            Some(slot) => {
-                let guard = &mut self.guards[slot];
-                if let Some(first) = guard.waiting.front_mut() {
-                    first.passed = None;
-                }
-                if let Some(asking) = guard.asking.take() {
-                    self.withdraw(asking.ticket, Some(realm), now, outbox);
-                }
-                self.questions.go_on(key);
-            }
+            Some(slot) => self.ask_anew(key, slot, realm, now, outbox),
         }
     }
 
@@ -332,7 +309,7 @@ impl<P: Payload> Router<P> {
         })
     }
 
-    /// Ends a call that no callee has heard of, and never will.
+    /// Ends a call that waits, and that no callee has heard of; whether there is one.
     fn cancel_waiting(
         &mut self,
         key: SessionKey,
@@ -340,28 +317,32 @@ impl<P: Payload> Router<P> {
         request: RequestId,
         now: Now,
         outbox: &mut Outbox<P>,
-    ) {
+    ) -> bool {
         let guard = &mut self.guards[slot];
-        let is_of_call = |waiting: &Waiting<P>| waiting.message.call == Some(request);
-        let is_first = guard.waiting.front().is_some_and(is_of_call);
-        let last = guard.waiting.iter().rfind(|waiting| is_of_call(waiting));
-        let is_unfinished = last.is_some_and(
-            |last| matches!(last.message.read(), Message::Call { options, .. } if options.progress),
-        );
-        guard.waiting.retain(|waiting| !is_of_call(waiting));
-        guard.length = guard.waiting.iter().map(|waiting| waiting.length).sum();
-        let asking = guard.asking.take_if(|_| is_first);
-        let (_, joined) = self.sessions.joined_mut(key).expect("a guarded session has joined");
-        if is_unfinished {
-            joined.note_cut_short(request);
+        let (mut waits, mut is_first) = (false, false);
+        for position in 0..guard.waiting.len() {
+            let Some(waiting) = guard.next() else { break };
+            // Pieces alone are of a call that is under way.
+            if waiting.message.call == Some(request) && (waits || !waiting.is_piece) {
+                waits = true;
+                is_first |= position == 0;
+            } else {
+                guard.push(waiting);
+            }
         }
+        if !waits {
+            return false;
+        }
+        let (_, joined) = self.sessions.joined_mut(key).expect("a guarded session has joined");
+        // Pieces of it may still come.
+        joined.note_cut_short(request);
         let realm = joined.realm;
         let (_, mut cx) = self.split(now, outbox);
         cx.send_error(key, MessageType::Call, request, &fault::canceled());
-        if let Some(asking) = asking {
-            self.withdraw(asking.ticket, Some(realm), now, outbox);
-            self.questions.go_on(key);
+        if is_first {
+            self.ask_anew(key, slot, realm, now, outbox);
         }
+        true
     }
 
     /// A GOODBYE has waited for as long as it may: what is before it is given up. Answers the realm.
@@ -371,12 +352,27 @@ impl<P: Payload> Router<P> {
         now: Now,
         outbox: &mut Outbox<P>,
     ) -> Option<usize> {
-        let (_, joined) = self.sessions.joined_mut(key)?;
-        let (realm, guard) = (joined.realm, &mut self.guards[joined.guard?]);
+        let (_, joined) = self.sessions.joined(key)?;
+        let (realm, slot) = (joined.realm, joined.guard?);
+        let guard = &mut self.guards[slot];
         guard.leaving = None;
-        let goodbye = guard.waiting.pop_back()?;
-        self.let_pass(key, goodbye, now, outbox);
+        while guard.waiting.len() > 1 {
+            guard.next();
+        }
+        self.ask_anew(key, slot, realm, now, outbox);
         Some(realm)
+    }
+
+    /// Does without the answer that is waited for, and looks at the first request anew.
+    fn ask_anew(&mut self, key: SessionKey, slot: usize, realm: usize, now: Now, outbox: &mut Outbox<P>) {
+        let guard = &mut self.guards[slot];
+        if let Some(first) = guard.waiting.front_mut() {
+            first.passed = None;
+        }
+        if let Some(asking) = guard.asking.take() {
+            self.withdraw(asking.ticket, Some(realm), now, outbox);
+        }
+        self.questions.go_on(key);
     }
 
     /// Whether a message has to wait. Where it need not because the answer is known, that is then the verdict. What is
@@ -397,7 +393,7 @@ impl<P: Payload> Router<P> {
         if !is_guarded || self.vet(key, uri, policy, action).is_err() {
             return Step::CarryOut;
         }
-        let verdict = match passed {
+        let mut verdict = match passed {
             Some(decision) => Ok(decision),
             None => match self.known(key, uri, policy, action, now) {
                 Some(verdict) => verdict,
@@ -409,14 +405,21 @@ impl<P: Payload> Router<P> {
             && check_uri(&topic, MatchPolicy::Exact, config.uri_check, self.limits.uri_length).is_ok()
             && refuse_reserved(&topic).is_ok()
         {
-            let known = self.known(key, &topic, MatchPolicy::Exact, Action::Publish, now);
-            if known.is_none() {
-                return Step::Ask(Some(*decision));
+            match self.known(key, &topic, MatchPolicy::Exact, Action::Publish, now) {
+                None => return Step::Ask(Some(*decision)),
+                Some(Ok(decision)) => self.allow_testament(key, decision),
+                Some(refused) => verdict = refused,
             }
-            self.guards[slot].testament_verdict = known;
         }
         self.guards[slot].verdict = Some(verdict);
         Step::CarryOut
+    }
+
+    /// What an authorizer has decided about the testament that a session is about to add.
+    fn allow_testament(&mut self, key: SessionKey, decision: Decision) {
+        if let Some((_, joined)) = self.sessions.joined_mut(key) {
+            joined.testaments.allowed = Some(decision);
+        }
     }
 
     /// What is decided without asking: the authorizer's own requests, and what is remembered.
@@ -523,11 +526,6 @@ impl<P: Payload> Waiting<P> {
             subject(&message).expect("an authorizer is asked about what needs permission");
         Matter { action, uri: uri.to_owned(), policy, options: self.message.options() }
     }
-}
-
-/// Whether a message is GOODBYE, or could come before one only.
-fn is_last_or_request<P>(message: &Message<'_, P>) -> bool {
-    matches!(message, Message::Goodbye { .. }) || request_of(message).is_some()
 }
 
 /// What a message needs permission for; `None` where it needs none.

@@ -146,7 +146,10 @@ impl<P: Payload> Router<P> {
         // A driver cannot speak for a callee.
         let open = self.questions.get(ticket);
         if matches!(open, Some(Open { answerer: Answerer::Function { .. }, .. })) {
-            self.questions.answered(ticket, answer.map_err(Failure::checked), &mut self.timers);
+            // Elsewhere the shim looks at it, which has a log.
+            #[cfg(feature = "native")]
+            let answer = answer.map_err(Failure::checked);
+            self.questions.answered(ticket, answer, &mut self.timers);
             self.finish_input(None, now, outbox);
         }
     }

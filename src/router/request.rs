@@ -334,10 +334,9 @@ impl<P: Payload> Router<P> {
         }
         self.vet(key, procedure, MatchPolicy::Exact, Action::Call)?;
         let decision = self.authorize(key, procedure, MatchPolicy::Exact, Action::Call)?;
+        check_disclosure(options.disclose_me, decision)?;
         // A catch-all registration does not answer in the router's name.
         if is_of_router(procedure) {
-            let testament_verdict = self.take_testament_verdict(key);
-            check_disclosure(options.disclose_me, decision)?;
             if options.progress {
                 let text = "the router's own procedures take their arguments in one piece";
                 return Err(refuse(fault::FEATURE_NOT_SUPPORTED, text));
@@ -345,9 +344,8 @@ impl<P: Payload> Router<P> {
             if !PassthruFeatures::default().covers(&options.passthru) {
                 return Err(fault::passthru_not_supported("the router").into());
             }
-            return self.call_meta(key, request, procedure, &payload, testament_verdict, now, outbox);
+            return self.call_meta(key, request, procedure, &payload, now, outbox);
         }
-        check_disclosure(options.disclose_me, decision)?;
         let (realm, mut cx) = self.realm_of(key, now, outbox);
         let caller = Caller::Session { key, request };
         let call = Call { caller, options, procedure, payload, decision: &decision };
@@ -355,14 +353,12 @@ impl<P: Payload> Router<P> {
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one CALL, each used once")]
     fn call_meta(
         &mut self,
         key: SessionKey,
         request: RequestId,
         procedure: &str,
         payload: &P,
-        testament_verdict: Option<Result<Decision, Refusal>>,
         now: Now,
         outbox: &mut Outbox<P>,
     ) -> Result<(), Fault> {
@@ -382,7 +378,6 @@ impl<P: Payload> Router<P> {
             sessions: cx.sessions,
             random: cx.random,
             limits: cx.limits,
-            testament_verdict,
         })?;
         let accepts = cx.sessions.get(key).expect("it has joined").transport.accepts();
         let payload = own_payload(&answer.values, accepts.serializer);
@@ -459,11 +454,6 @@ impl<P: Payload> Router<P> {
             return Err(denied(role, uri, action).into());
         }
         Ok(decision)
-    }
-
-    fn take_testament_verdict(&mut self, key: SessionKey) -> Option<Result<Decision, Refusal>> {
-        let (_, joined) = self.sessions.joined(key)?;
-        self.guards[joined.guard?].take_testament_verdict()
     }
 
     fn announced(&self, key: SessionKey) -> Announced {

@@ -33,6 +33,8 @@ pub(crate) struct Testaments {
     entries: Vec<Testament>,
     /// Bytes that all of them take.
     length: usize,
+    /// What an authorizer has decided about the next one; it is asked before each.
+    pub allowed: Option<Decision>,
 }
 
 #[derive(Debug)]

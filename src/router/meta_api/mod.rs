@@ -21,7 +21,6 @@ use super::fault::{self, Refusal};
 use super::realm::Realm;
 use super::session::{Joined, Sessions};
 use super::utc::utc_text;
-use crate::auth::authorizer::Decision;
 use crate::codec::value_as_id;
 use crate::config::Limits;
 use crate::id::{RegistrationId, SessionId, SessionKey, SubscriptionId};
@@ -38,8 +37,6 @@ pub(crate) struct MetaCall<'a, P> {
     pub sessions: &'a mut Sessions,
     pub random: &'a mut Random,
     pub limits: &'a Limits,
-    /// What an authorizer says of the testament that this call adds.
-    pub testament_verdict: Option<Result<Decision, Refusal>>,
 }
 
 /// Answers a call.

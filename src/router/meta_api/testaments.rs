@@ -49,8 +49,8 @@ pub(super) fn add<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refu
     check_uri(topic, MatchPolicy::Exact, config.uri_check, call.limits.uri_length)?;
     refuse_reserved(topic)?;
     check_audience(&options, call.limits)?;
-    let asked = call.testament_verdict.take().transpose()?;
     let role = &config.roles[joined.role];
+    let asked = role.authorizer().and(joined.testaments.allowed);
     let decision = asked.unwrap_or_else(|| role.authorize(topic, Action::Publish));
     if !decision.allow {
         return Err(denied(role, topic, Action::Publish));

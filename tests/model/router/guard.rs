@@ -169,9 +169,9 @@ impl Model {
             self.decisions.push(Decision { realm, about, until_ms, verdict });
         }
         match (session.passed, verdict) {
-            (Some(passed), _) => {
+            (Some(passed), Ok(is_disclosed)) => {
                 self.verdict = Some(Ok(passed));
-                self.testament_verdict = Some(verdict);
+                self.testament_verdict = Some(is_disclosed);
             }
             (None, Ok(is_disclosed)) if wanted(message).is_some() => {
                 self.session_mut(at).passed = Some(is_disclosed);
@@ -203,7 +203,7 @@ impl Model {
         if is_refused {
             return true;
         }
-        let verdict = match session.passed {
+        let mut verdict = match session.passed {
             Some(is_disclosed) => Ok(is_disclosed),
             None => match self.known(at, &authorizer, &about) {
                 Some(verdict) => verdict,
@@ -214,12 +214,15 @@ impl Model {
             && self.check_uri(at, &topic, "exact").is_ok()
             && !uri::is_reserved(&topic)
         {
-            let known = self.known(at, &authorizer, &about_testament(&session, &topic));
-            if known.is_none() {
-                self.session_mut(at).passed = Some(is_disclosed);
-                return false;
+            match self.known(at, &authorizer, &about_testament(&session, &topic)) {
+                None => {
+                    self.session_mut(at).passed = Some(is_disclosed);
+                    return false;
+                }
+                Some(Ok(is_disclosed)) => self.testament_verdict = Some(is_disclosed),
+                // A call that may not do what it is for is refused like any other.
+                Some(refused) => verdict = refused,
             }
-            self.testament_verdict = known;
         }
         self.verdict = Some(verdict);
         true

@@ -288,7 +288,7 @@ impl Model {
             return Err(Fault::Refused("wamplet.error.limit_exceeded"));
         }
         let decision = match self.testament_verdict {
-            Some(verdict) => Some(verdict.map_err(Fault::Refused)?),
+            Some(is_disclosed) => Some(is_disclosed),
             None => {
                 self.authorize_session(self.session(at), topic, "exact", "publish")?;
                 None

@@ -66,8 +66,8 @@ pub struct Model {
     decisions: Vec<Decision>,
     /// About the request that is being carried out, where an authorizer decides.
     verdict: Option<Result<bool, &'static str>>,
-    /// About the testament that this request adds.
-    testament_verdict: Option<Result<bool, &'static str>>,
+    /// Whether the testament that this request adds discloses its publisher, as an authorizer says that allows it.
+    testament_verdict: Option<bool>,
     /// What the router did in this step, by transport.
     heard: Vec<Heard>,
     /// Whom the router told to go in this step, in its order.
