@@ -26,7 +26,7 @@ use super::{Now, Router};
 use crate::auth::authorizer::{Action, Decision, Verdict};
 use crate::auth::{Ask, Failure};
 use crate::id::{RequestId, SessionKey, Ticket};
-use crate::message::{Dict, Message, MessageType};
+use crate::message::{Dict, Message};
 use crate::payload::{Payload, Values};
 use crate::uri::MatchPolicy;
 
@@ -294,7 +294,7 @@ impl<P: Payload> Router<P> {
         match joined.guard {
             None if has_authorizer => joined.guard = Some(self.guards.insert(Guard::default())),
             None => {}
-            Some(slot) => self.ask_anew(key, slot, realm, now, outbox),
+            Some(slot) => self.ask_anew(key, slot, now, outbox),
         }
     }
 
@@ -319,28 +319,21 @@ impl<P: Payload> Router<P> {
         outbox: &mut Outbox<P>,
     ) -> bool {
         let guard = &mut self.guards[slot];
-        let (mut waits, mut is_first) = (false, false);
+        let (mut last, mut is_first) = (None, false);
         for position in 0..guard.waiting.len() {
             let Some(waiting) = guard.next() else { break };
             // Pieces alone are of a call that is under way.
-            if waiting.message.call == Some(request) && (waits || !waiting.is_piece) {
-                waits = true;
+            if waiting.message.call == Some(request) && (last.is_some() || !waiting.is_piece) {
+                last = Some(waiting.message);
                 is_first |= position == 0;
             } else {
                 guard.push(waiting);
             }
         }
-        if !waits {
-            return false;
-        }
-        let (_, joined) = self.sessions.joined_mut(key).expect("a guarded session has joined");
-        // Pieces of it may still come.
-        joined.note_cut_short(request);
-        let realm = joined.realm;
-        let (_, mut cx) = self.split(now, outbox);
-        cx.send_error(key, MessageType::Call, request, &fault::canceled());
+        let Some(last) = last else { return false };
+        self.refuse(key, &last.read(), fault::canceled().into(), now, outbox);
         if is_first {
-            self.ask_anew(key, slot, realm, now, outbox);
+            self.ask_anew(key, slot, now, outbox);
         }
         true
     }
@@ -359,18 +352,19 @@ impl<P: Payload> Router<P> {
         while guard.waiting.len() > 1 {
             guard.next();
         }
-        self.ask_anew(key, slot, realm, now, outbox);
+        self.ask_anew(key, slot, now, outbox);
         Some(realm)
     }
 
     /// Does without the answer that is waited for, and looks at the first request anew.
-    fn ask_anew(&mut self, key: SessionKey, slot: usize, realm: usize, now: Now, outbox: &mut Outbox<P>) {
+    fn ask_anew(&mut self, key: SessionKey, slot: usize, now: Now, outbox: &mut Outbox<P>) {
         let guard = &mut self.guards[slot];
         if let Some(first) = guard.waiting.front_mut() {
             first.passed = None;
         }
         if let Some(asking) = guard.asking.take() {
-            self.withdraw(asking.ticket, Some(realm), now, outbox);
+            let realm = self.sessions.joined(key).map(|(_, joined)| joined.realm);
+            self.withdraw(asking.ticket, realm, now, outbox);
         }
         self.questions.go_on(key);
     }
@@ -491,7 +485,7 @@ impl<P: Payload> Router<P> {
         }
     }
 
-    /// Answers a request that is not even kept waiting.
+    /// Answers a request that is not kept waiting, or not any more.
     fn refuse(
         &mut self,
         key: SessionKey,
