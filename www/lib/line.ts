@@ -3,7 +3,7 @@
 // Owns what only pages of this origin may ask: to start the router, to let a client in as somebody, to look around.
 // Clients never get a line. Their ports come over one, each with its identity, and know none of this (`port.ts`), so
 // whoever is handed such a port can do no more than a client. That holds for the next worker too, when a browser starts
-// one anew: lines are all that it is given. The page's end is in `shared.ts`.
+// one anew: lines are all that it is given. The page's end is in `shared-worker-host.ts`.
 
 import { closePort, type Endpoint, listen } from './endpoint.ts';
 import type { Host } from './host.ts';
