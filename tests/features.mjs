@@ -734,14 +734,7 @@ export const features = {
     ['Long polling', 'beta', 'yes', '-', 'yes', 'longpoll::a_session_goes_from_open_to_close'],
     ['TLS', '-', 'yes', '-', 'yes', 'tls::every_transport_is_served_over_tls'],
     ['Static files and other web services', '-', 'yes', '-', 'yes', 'static_files::files_are_served_with_their_types'],
-    [
-      'MessagePort and SharedWorker',
-      '-',
-      'no',
-      'yes',
-      '-',
-      'tabs_share_one_router::tabs_reach_the_same_router_in_a_SharedWorker',
-    ],
+    ['MessagePort and SharedWorker', '-', 'no', 'yes', '-', 'tabs_share_one_router::tabs_reach_the_same_router'],
     [
       'A WebSocket class and a transport for Autobahn|JS',
       '-',

@@ -27,7 +27,7 @@ createRouter({}, { components: { 'monitor.Monitor': { session: 1 } } });
 createRouter(undefined, { seed: 7 });
 
 // @ts-expect-error Not one of the modes.
-sharedRouter({ mode: 'leader' });
+sharedRouter({ mode: 'tab' });
 
 // @ts-expect-error Milliseconds are a number.
 sharedRouter({ timeout: '3s' });

@@ -1,8 +1,8 @@
-// Tabs authenticate at the router in the SharedWorker.
+// Tabs authenticate at the router that they share.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { openBrowser } from '../fixtures/browser.mjs';
+import { after, before } from 'node:test';
+import { inEachMode, openBrowser } from '../fixtures/browser.mjs';
 
 const config = {
   realms: [{ name: 'realm1', roles: [{ name: 'backend', permissions: [{ uri: 'com.example.*', call: true }] }] }],
@@ -19,10 +19,13 @@ before(async () => {
   browser = await openBrowser();
 });
 after(() => browser.close());
-beforeEach(async () => {
-  profile = await browser.profile();
-});
-afterEach(() => profile.context.close());
+
+const test = inEachMode(
+  () => browser,
+  (given) => {
+    profile = given;
+  },
+);
 
 /** Joins with Autobahn|JS by a method, with a secret; answers who one is then, or why not. */
 const join = (page, method, secret) =>

@@ -1,11 +1,12 @@
-// Components of a configuration in a browser: modules in a SharedWorker, functions in a page.
+// Components of a configuration in a browser: modules in a worker, functions in a page.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { after, before } from 'node:test';
 import { root } from '../../scripts/steps.mjs';
-import { eventOf, openBrowser } from '../fixtures/browser.mjs';
+import { eventOf, inEachMode, openBrowser } from '../fixtures/browser.mjs';
+import { until } from '../fixtures/wait.mjs';
 
 /** The session monitor of the documentation of Crossbar.io. */
 const config = JSON.parse(readFileSync(join(root, 'tests/configs/good/session-monitor.json'), 'utf8'));
@@ -15,6 +16,7 @@ config.workers[0].components[0].extra = { topic: 'com.example.seen' };
 
 let browser;
 let profile;
+let mode;
 
 before(async () => {
   browser = await openBrowser({
@@ -23,12 +25,15 @@ before(async () => {
   });
 });
 after(() => browser.close());
-beforeEach(async () => {
-  profile = await browser.profile();
-});
-afterEach(() => profile.context.close());
 
-/** A tab whose session `me` has joined the router in the SharedWorker, which has the monitor for a component. */
+const test = inEachMode(
+  () => browser,
+  (...given) => {
+    [profile, mode] = given;
+  },
+);
+
+/** A tab whose session `me` has joined the shared router, which has the monitor for a component. */
 async function tabWithMonitor() {
   const page = await profile.tab();
   await page.evaluate(async (node) => {
@@ -40,7 +45,7 @@ async function tabWithMonitor() {
   return page;
 }
 
-test('a_module_is_a_component_of_the_router_in_a_SharedWorker_and_has_its_role', async () => {
+test('a_module_is_a_component_of_the_router_in_a_worker_and_has_its_role', async () => {
   const [page, other] = [await tabWithMonitor(), await profile.tab()];
   await page.waitForFunction(async () => (await router.inspect()).realms[0].subscriptions.length === 3);
   const id = await other.evaluate(async (node) => {
@@ -48,7 +53,8 @@ test('a_module_is_a_component_of_the_router_in_a_SharedWorker_and_has_its_role',
     return tab.join('another', { router });
   }, config);
   const [where, session, authrole] = await eventOf(page, 'me', 'com.example.seen');
-  assert.deepEqual([where, session, authrole], ['SharedWorkerGlobalScope', id, 'monitor']);
+  const scope = mode === 'leader' ? 'DedicatedWorkerGlobalScope' : 'SharedWorkerGlobalScope';
+  assert.deepEqual([where, session, authrole], [scope, id, 'monitor']);
 
   const refused = await page.evaluate(() =>
     Promise.resolve(tab.sessions.me.session.subscribe('wamp.metaevent.session.on_join', () => {})).catch(
@@ -58,15 +64,20 @@ test('a_module_is_a_component_of_the_router_in_a_SharedWorker_and_has_its_role',
   assert.equal(refused, 'wamp.error.not_authorized');
 });
 
-test('a_component_in_a_SharedWorker_outlives_the_tab_that_brought_it', async () => {
+test('a_component_in_a_worker_outlives_the_tab_that_brought_it_or_is_started_anew', async () => {
   const [page, other] = [await tabWithMonitor(), await tabWithMonitor()];
   await page.waitForFunction(async () => (await router.inspect()).realms[0].subscriptions.length === 3);
   const { sessions } = (await other.evaluate(() => router.inspect())).realms[0];
   assert.equal(sessions.filter(({ authmethod }) => authmethod === 'component').length, 1);
   await page.close();
-  await other.waitForFunction(() => tab.sessions.me.events.some(({ args }) => args[0] === 'left'));
-  const left = await other.evaluate(() => router.inspect());
-  assert.deepEqual(left.realms[0].sessions.map(({ authrole }) => authrole).sort(), ['anonymous', 'monitor']);
+  if (mode === 'leader') await other.waitForFunction(() => tab.sessions.me.ids.length === 2);
+  else await other.waitForFunction(() => tab.sessions.me.events.some(({ args }) => args[0] === 'left'));
+  const roles = async () => {
+    const { realms } = await other.evaluate(() => router.inspect());
+    return realms[0].sessions.map(({ authrole }) => authrole).sort();
+  };
+  await until('the monitor is there', async () => (await roles()).includes('monitor'));
+  assert.deepEqual(await roles(), ['anonymous', 'monitor']);
 });
 
 test('a_component_that_cannot_start_is_told_to_the_tabs_and_the_router_runs', async () => {
@@ -98,7 +109,7 @@ test('a_component_that_cannot_start_is_told_to_the_tabs_and_the_router_runs', as
   assert.match(texts[2], /^warn .*components\[2\]: nothing runs "monitor\.None"/);
 });
 
-test('a_function_cannot_be_a_component_in_a_SharedWorker_and_its_tab_is_told_so', async () => {
+test('a_function_cannot_be_a_component_in_a_worker_and_its_tab_is_told_so', async () => {
   const page = await profile.tab();
   const [name, message] = await page.evaluate(() =>
     tab.wamplet.sharedRouter({ components: { 'a.B': () => {} } }).catch((error) => [error.name, error.message]),

@@ -1,23 +1,27 @@
-// Functions that decide, in a browser: modules in a SharedWorker, functions in a page.
+// Functions that decide, in a browser: modules in a worker, functions in a page.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { openBrowser } from '../fixtures/browser.mjs';
+import { after, before } from 'node:test';
+import { inEachMode, openBrowser } from '../fixtures/browser.mjs';
 
 const authorizer = { type: 'function', create: 'open' };
 const config = { realms: [{ name: 'realm1', roles: [{ name: 'anonymous', authorizer }] }] };
 
 let browser;
 let profile;
+let mode;
 
 before(async () => {
   browser = await openBrowser({ '/decider.js': { file: 'tests/fixtures/decider.mjs' } });
 });
 after(() => browser.close());
-beforeEach(async () => {
-  profile = await browser.profile();
-});
-afterEach(() => profile.context.close());
+
+const test = inEachMode(
+  () => browser,
+  (...given) => {
+    [profile, mode] = given;
+  },
+);
 
 /** What becomes of a subscription to each topic. */
 const subscribe = (page, ...topics) =>
@@ -34,7 +38,7 @@ const subscribe = (page, ...topics) =>
     topics,
   );
 
-test('a_module_decides_for_the_router_in_a_SharedWorker_and_stays_when_its_tab_goes', async () => {
+test('a_module_decides_for_the_router_in_a_worker_and_stays_when_its_tab_goes', async () => {
   const [first, second] = [await profile.tab(), await profile.tab()];
   for (const page of [first, second]) {
     await page.evaluate(async (given) => {
@@ -45,6 +49,7 @@ test('a_module_decides_for_the_router_in_a_SharedWorker_and_stays_when_its_tab_g
     assert.deepEqual(outcome, ['subscribed', 'wamp.error.not_authorized']);
   }
   await first.close();
+  if (mode === 'leader') await second.waitForFunction(() => tab.sessions.me.ids.length === 2);
   const outcome = await subscribe(second, 'com.example.open.other', 'com.example.other');
   assert.deepEqual(outcome, ['subscribed', 'wamp.error.not_authorized']);
 });
@@ -61,7 +66,7 @@ test('a_function_decides_for_a_router_in_the_page', async () => {
 });
 
 const FAILURES = {
-  'a function for a SharedWorker': [() => ({ open: () => true }), /^options\.deciders\["open"\]: .*SharedWorker/],
+  'a function for a worker': [() => ({ open: () => true }), /^options\.deciders\["open"\]: .*sent to a worker/],
   'a module that is missing': [() => ({ open: 'missing.js' }), /^options\.deciders\["open"\]: .*missing\.js/],
   'no function of that name': [() => ({}), /role 'anonymous' in the realm 'realm1'.*"open"/s],
 };

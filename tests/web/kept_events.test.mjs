@@ -1,8 +1,8 @@
 // Events that a realm keeps in a database are there again when the last tab was closed or reloaded.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { openBrowser } from '../fixtures/browser.mjs';
+import { after, before } from 'node:test';
+import { inEachMode, openBrowser } from '../fixtures/browser.mjs';
 import { until } from '../fixtures/wait.mjs';
 
 const permissions = [
@@ -21,10 +21,13 @@ before(async () => {
   browser = await openBrowser();
 });
 after(() => browser.close());
-beforeEach(async () => {
-  profile = await browser.profile();
-});
-afterEach(() => profile.context.close());
+
+const test = inEachMode(
+  () => browser,
+  (given) => {
+    profile = given;
+  },
+);
 
 /** A tab that has not joined, with what its console says in `said`. */
 async function plainTab() {
@@ -99,8 +102,8 @@ const expectRows = (page, count, name = 'default') =>
     ),
   );
 
-for (const mode of ['shared-worker', 'page']) {
-  test(`retained_events_and_history_are_there_after_the_last_tab_of_a_${mode}_was_closed`, async () => {
+for (const [where, mode] of Object.entries({ 'shared-worker': 'auto', page: 'page' })) {
+  test(`retained_events_and_history_are_there_after_the_last_tab_of_a_${where}_was_closed`, async () => {
     const { page } = await tabWith({ mode });
     await publish(page, 'com.example.state', 'old', KEPT);
     await publish(page, 'com.example.state', 'new', KEPT);
@@ -121,7 +124,7 @@ for (const mode of ['shared-worker', 'page']) {
     assert.deepEqual(await retained(last, 'com.example.more'), [['more', true]]);
   });
 
-  test(`retained_events_are_there_after_the_lone_tab_of_a_${mode}_was_reloaded`, async () => {
+  test(`retained_events_are_there_after_the_lone_tab_of_a_${where}_was_reloaded`, async () => {
     const { page } = await tabWith({ mode });
     await publish(page, 'com.example.state', 'new', KEPT);
     await expectRows(page, 1);

@@ -1,8 +1,8 @@
-// A sandboxed frame with a port of the SharedWorker is who its page says, and reaches nothing but the router's realms.
+// A sandboxed frame with a port of the shared router is who its page says, and reaches nothing but the router's realms.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { openBrowser } from '../fixtures/browser.mjs';
+import { after, before } from 'node:test';
+import { inEachMode, openBrowser } from '../fixtures/browser.mjs';
 import { until } from '../fixtures/wait.mjs';
 
 const permissions = [
@@ -13,22 +13,23 @@ const HELLO = { hello: 1, serializer: 'json', transport: {} };
 const JOIN = ['[1,"realm1",{"roles":{"caller":{}},"authid":"admin","authrole":"trusted"}', ''];
 
 let browser;
-let profile;
 let page;
 
 before(async () => {
   browser = await openBrowser({ '/hostile-frame.html': { file: 'tests/fixtures/hostile-frame.html' } });
 });
 after(() => browser.close());
-beforeEach(async () => {
-  profile = await browser.profile();
-  page = await profile.tab();
-  await page.evaluate(async (given) => {
-    globalThis.router = await tab.wamplet.sharedRouter({ config: given });
-    await tab.join('me', { router });
-  }, config);
-});
-afterEach(() => profile.context.close());
+
+const test = inEachMode(
+  () => browser,
+  async (profile) => {
+    page = await profile.tab();
+    await page.evaluate(async (given) => {
+      globalThis.router = await tab.wamplet.sharedRouter({ config: given });
+      await tab.join('me', { router });
+    }, config);
+  },
+);
 
 /** Gives a sandboxed frame of the page a port; what the frame hears over it comes to `heard`. */
 async function giveFrame(identity) {
@@ -118,7 +119,7 @@ test('after_the_router_was_lost_a_frame_is_nobody_by_its_old_port_and_the_same_b
   });
   await giveFrame(widget);
   await join();
-  await browser.endSharedWorker();
+  await browser.endRouter();
   await page.evaluate(() => lost);
   await until('the page joins again', () => page.evaluate(() => tab.sessions.me.ids.length === 2));
 

@@ -1,8 +1,8 @@
-// The SharedWorker's own life: restarted, lost, split in two, and pages that are put away meanwhile.
+// The router's own life, in a SharedWorker and in the leading tab: restarted, lost, split in two, and pages that are put away meanwhile.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { expectLeave, openBrowser } from '../fixtures/browser.mjs';
+import { after, before } from 'node:test';
+import { expectLeave, inEachMode, openBrowser } from '../fixtures/browser.mjs';
 import { until, within } from '../fixtures/wait.mjs';
 
 let browser;
@@ -19,10 +19,13 @@ before(async () => {
   browser = await openBrowser(pages, { ignoreDefaultArgs: ['--disable-back-forward-cache'] });
 });
 after(() => browser.close());
-beforeEach(async () => {
-  profile = await browser.profile();
-});
-afterEach(() => profile.context.close());
+
+const test = inEachMode(
+  () => browser,
+  (given) => {
+    profile = given;
+  },
+);
 
 test('a_router_that_dies_is_a_lost_connection_and_clients_come_back_to_the_next_one', async () => {
   const [one, two] = [await profile.tab(), await profile.tab()];
@@ -35,7 +38,7 @@ test('a_router_that_dies_is_a_lost_connection_and_clients_come_back_to_the_next_
       await tab.join('me', { router: handle });
     });
   }
-  await browser.endSharedWorker();
+  await browser.endRouter();
   for (const page of [one, two]) {
     await until('the session joins again', () => page.evaluate(() => tab.sessions.me.ids.length === 2));
     assert.equal(await page.evaluate(() => tab.sessions.me.closed[0].reason), 'lost');
@@ -48,7 +51,7 @@ test('a_router_that_dies_is_a_lost_connection_and_clients_come_back_to_the_next_
 });
 
 test('a_tab_that_takes_the_router_with_it_when_it_crashes_costs_the_others_a_reconnection', async () => {
-  // Chromium runs a SharedWorker in the process of the tab that came first.
+  // Chromium runs a SharedWorker in the process of the tab that came first, which is also the one that leads.
   const [first, second] = [await profile.tab(), await profile.tab()];
   await first.evaluate(() => tab.join('me'));
   await second.evaluate(() => tab.join('me'));
@@ -105,20 +108,28 @@ test('a_page_in_the_back_forward_cache_has_left_and_joins_again_when_it_comes_ba
   assert.ok((await one.evaluate(() => tab.sessions.me.session.call('wamp.session.list'))).includes(again));
 });
 
-test('a_second_router_of_the_same_name_is_reported_to_its_tabs', async () => {
-  const [one, two] = [await profile.tab(), await profile.tab()];
-  await one.evaluate(() => tab.join('me'));
-  const reason = await two.evaluate(async () => {
-    const router = await tab.wamplet.sharedRouter({ workerUrl: '/old/worker.js' });
-    return new Promise((resolve) => {
-      router.addEventListener('split', (event) => {
-        event.preventDefault();
-        resolve(event.detail.reason);
+const SPLITS = {
+  'of a worker at another address': { workerUrl: '/old/worker.js' },
+  'of another mode': { mode: 'leader' },
+};
+
+for (const [what, options] of Object.entries(SPLITS)) {
+  const split = async () => {
+    const [one, two] = [await profile.tab(), await profile.tab()];
+    await one.evaluate(() => tab.join('me'));
+    const reason = await two.evaluate(async (given) => {
+      const router = await tab.wamplet.sharedRouter(given);
+      return new Promise((resolve) => {
+        router.addEventListener('split', (event) => {
+          event.preventDefault();
+          resolve(event.detail.reason);
+        });
       });
-    });
-  });
-  assert.match(reason, /another router named "default"/);
-});
+    }, options);
+    assert.match(reason, /another router named "default"/);
+  };
+  test(`a_second_router_${what.replaceAll(' ', '_')}_is_reported_to_its_tabs`, split, ['shared-worker']);
+}
 
 test('a_router_alone_is_never_reported_as_split', async () => {
   const page = await profile.tab();

@@ -3,20 +3,28 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before } from 'node:test';
 import { root } from '../../scripts/steps.mjs';
-import { openBrowser } from '../fixtures/browser.mjs';
+import { inEachMode, openBrowser } from '../fixtures/browser.mjs';
 
 /** The node of the statistics example. Its monitor is in a container, for which there is a tab here. */
 const config = JSON.parse(readFileSync(join(root, 'tests/configs/node/good/statistics.json'), 'utf8'));
 const TOPICS = ['wamp.session.on_join', 'wamp.session.on_stats', 'wamp.session.on_leave'];
 
 let browser;
+let profile;
 
 before(async () => {
   browser = await openBrowser();
 });
 after(() => browser.close());
+
+const test = inEachMode(
+  () => browser,
+  (given) => {
+    profile = given;
+  },
+);
 
 const joinAs = async (page, name) =>
   page.evaluate(
@@ -28,7 +36,6 @@ const joinAs = async (page, name) =>
   );
 
 test('a_tab_that_monitors_sees_the_statistics_of_another_tab_from_its_first_message_to_its_last', async () => {
-  const profile = await browser.profile();
   const [monitor, client] = [await profile.tab(), await profile.tab()];
   await joinAs(monitor, 'monitor');
   await monitor.evaluate(async (topics) => {
@@ -84,5 +91,4 @@ test('a_tab_that_monitors_sees_the_statistics_of_another_tab_from_its_first_mess
   }
   // HELLO and WELCOME are longer than the 256 bytes of a rated message.
   assert.ok(numbers[0].rated_messages > 2, JSON.stringify(numbers[0]));
-  await profile.context.close();
 });

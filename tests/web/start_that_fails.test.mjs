@@ -80,7 +80,7 @@ const FAILURES = {
   ],
   'a worker of another origin': [{ workerUrl: 'http://elsewhere.test/worker.js' }, /could not be created .*workerUrl/],
   'a name that is none': [{ name: 'a:b' }, /options\.name: .*"a:b"/],
-  'a mode that is none': [{ mode: 'leader' }, /options\.mode: .*"leader"/],
+  'a mode that is none': [{ mode: 'tab' }, /options\.mode: .*"tab"/],
 };
 
 for (const [what, [options, sentence]] of Object.entries(FAILURES)) {

@@ -1,21 +1,25 @@
-// Tabs of one browser, one router in a SharedWorker: they find each other, and see each other come and go.
+// Tabs of one browser, one router for all, in a SharedWorker or in one of them: they find each other, and see each other come and go.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { eventOf, expectLeave, openBrowser } from '../fixtures/browser.mjs';
+import { after, before } from 'node:test';
+import { eventOf, expectLeave, inEachMode, openBrowser } from '../fixtures/browser.mjs';
 import { until, within } from '../fixtures/wait.mjs';
 
 let browser;
 let profile;
+let mode;
 
 before(async () => {
   browser = await openBrowser({ '/other.html': { body: '<title>other</title>' } });
 });
 after(() => browser.close());
-beforeEach(async () => {
-  profile = await browser.profile();
-});
-afterEach(() => profile.context.close());
+
+const test = inEachMode(
+  () => browser,
+  (...given) => {
+    [profile, mode] = given;
+  },
+);
 
 /** Two joined tabs; the first one follows who comes and goes. */
 async function twoTabs() {
@@ -31,17 +35,17 @@ async function twoTabs() {
   return { one, two, id };
 }
 
-test('tabs_reach_the_same_router_in_a_SharedWorker', async () => {
+test('tabs_reach_the_same_router', async () => {
   const pages = [await profile.tab(), await profile.tab()];
   const routers = await Promise.all(
     pages.map((page) =>
       page.evaluate(async () => {
-        const { mode, epoch, name } = await tab.wamplet.sharedRouter();
-        return { mode, epoch, name };
+        const { mode: where, epoch, name } = await tab.wamplet.sharedRouter();
+        return { where, epoch, name };
       }),
     ),
   );
-  assert.equal(routers[0].mode, 'shared-worker');
+  assert.equal(routers[0].where, mode);
   assert.equal(routers[0].name, 'default');
   assert.deepEqual(routers[0], routers[1]);
 });
@@ -166,10 +170,7 @@ test('a_wrong_configuration_rejects_with_its_place_and_the_next_try_may_be_right
     tab.wamplet.sharedRouter({ name: 'lab', config: { realms: [{ name: 'lab' }] } }).catch((error) => error.message),
   );
   assert.match(message, /realms\[0\]/);
-  assert.equal(
-    await page.evaluate(async () => (await tab.wamplet.sharedRouter({ name: 'lab' })).mode),
-    'shared-worker',
-  );
+  assert.equal(await page.evaluate(async () => (await tab.wamplet.sharedRouter({ name: 'lab' })).mode), mode);
 });
 
 test('closing_a_handle_ends_its_sessions_and_no_others', async () => {

@@ -1,4 +1,5 @@
-// Browsers without SharedWorker: the router runs in the page, and says so.
+// Browsers without SharedWorker, and without what it takes for tabs to find each other: the router runs in the page, and
+// says so. Where it takes that, see `leading_tab.test.mjs`.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -12,6 +13,7 @@ before(async () => {
   const profile = await browser.profile();
   await profile.context.addInitScript(() => {
     delete globalThis.SharedWorker;
+    delete Navigator.prototype.locks;
   });
   page = await profile.tab();
 });
@@ -38,9 +40,15 @@ test('inspect_and_close_work_as_with_a_SharedWorker', async () => {
   assert.deepEqual([transports, closed], [1, 'wamp.close.system_shutdown']);
 });
 
-test('asking_for_a_SharedWorker_rejects_with_a_sentence', async () => {
-  const message = await page.evaluate(() =>
-    tab.wamplet.sharedRouter({ mode: 'shared-worker' }).catch((error) => error.message),
-  );
-  assert.match(message, /no SharedWorker here/);
-});
+for (const [mode, sentence] of Object.entries({
+  'shared-worker': /no SharedWorker here/,
+  leader: /Web Locks.*https/,
+})) {
+  test(`asking_for_the_mode_${mode}_rejects_with_a_sentence`, async () => {
+    const message = await page.evaluate(
+      (given) => tab.wamplet.sharedRouter({ mode: given }).catch((error) => error.message),
+      mode,
+    );
+    assert.match(message, sentence);
+  });
+}

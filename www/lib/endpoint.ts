@@ -1,4 +1,4 @@
-// Anything that messages can be posted to and heard from: MessagePort, Worker, a worker's own scope, Node's ports.
+// Anything that messages can be posted to and heard from: MessagePort, BroadcastChannel, Worker, Node's ports.
 //
 // Owns the differences between them. What the messages are is in `wire.ts`.
 
@@ -62,9 +62,18 @@ export function isMessagePort(value: unknown): value is MessagePort {
   return typeof MessagePort !== 'undefined' && value instanceof MessagePort;
 }
 
-/** A port is the only kind of endpoint that is ours to close or to let go of; a Worker belongs to its maker. */
+/** Ports and channels are ours to close; a Worker belongs to its maker. */
 export function closePort(endpoint: Endpoint): void {
   if (isMessagePort(endpoint)) endpoint.close();
+  else if (isChannel(endpoint)) {
+    // No end of a channel knows of the other.
+    endpoint.postMessage({ gone: true });
+    endpoint.close();
+  }
+}
+
+export function isChannel(value: unknown): value is BroadcastChannel {
+  return typeof BroadcastChannel !== 'undefined' && value instanceof BroadcastChannel;
 }
 
 /** Listening must not keep a Node process alive. */

@@ -12,7 +12,7 @@ import { HostPort, type PortOptions } from './port.ts';
 import type { Store } from './store.ts';
 import { messageText } from './tail.ts';
 import type { WasmRouter } from './wasm.ts';
-import type { Inspection, LogLevel, Serializer, StructuredTail, Tail, TransportInfo } from './wire.ts';
+import type { CloseInfo, Inspection, LogLevel, Serializer, StructuredTail, Tail, TransportInfo } from './wire.ts';
 
 export interface HostOptions {
   log(level: LogLevel, text: string): void;
@@ -89,6 +89,15 @@ export class Host {
     this.#router?.free();
     this.#router = undefined;
     await this.#store?.close();
+  }
+
+  /** As if the router had died, but for the ports, which are told why. */
+  abandon(farewell: CloseInfo): void {
+    this.#router?.free();
+    this.#router = undefined;
+    clearTimeout(this.#timer);
+    this.#store?.close();
+    for (const port of [...this.#ports]) port.drop(farewell);
   }
 
   // The ports call these.
@@ -207,11 +216,8 @@ export class Host {
   /** A panic in wasm: its memory cannot be trusted, so nobody is served any more. */
   #break(error: unknown): void {
     this.#router = undefined;
-    clearTimeout(this.#timer);
     this.log('error', `the router broke down, which is a bug of wamplet's: ${sentence(error)}`);
-    this.#store?.close();
-    const farewell = { code: 1011, reason: 'the router broke down', wasClean: false };
-    for (const port of [...this.#ports]) port.drop(farewell);
+    this.abandon({ code: 1011, reason: 'the router broke down', wasClean: false });
     this.#options.onBroken?.();
   }
 }

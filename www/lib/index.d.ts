@@ -220,16 +220,17 @@ export interface PortIdentity {
 
 /**
  * Connects to the router that all tabs, windows and frames of this origin share. It runs in a SharedWorker, and the
- * first tab that asks starts it. Where the browser has no SharedWorker, the router runs in this page, for this page
- * alone, and `mode` says so.
+ * first tab that asks starts it. Where the browser has no SharedWorker, the tabs elect one of them, which runs the router
+ * for all; when it goes, another one takes over, with a new router. Where tabs cannot find each other either (no Web
+ * Locks, as on plain http), the router runs in this page, for this page alone. `mode` says which it is.
  *
- * The browser ends the SharedWorker with the last tab; what sessions had registered and subscribed goes with them. Events
- * that realms keep in a database are there again with the next one.
+ * The router ends with the last tab; what sessions had registered and subscribed goes with them. Events that realms keep
+ * in a database are there again with the next one.
  *
  * @throws Rejects, after `timeout` milliseconds at most, with an `Error` that says why the router could not be started
  * and what to do: script or WebAssembly module not found, forbidden by a Content-Security-Policy, wrong `config`, no
  * access to a SharedWorker from here (a worker, a sandboxed frame); with a `TypeError` for wrong `options`, such as a
- * function as a component of a SharedWorker.
+ * function as a component where it would have to be sent to a worker.
  */
 export function sharedRouter(options?: SharedRouterOptions): Promise<SharedRouter>;
 
@@ -243,9 +244,9 @@ export interface SharedRouterOptions {
   /** What the router serves, see {@link createRouter}. The first tab decides; another one that differs is told so. */
   config?: RouterConfig;
   /**
-   * What runs the components of the configuration, see {@link ComponentRegistry}. In a SharedWorker only modules can, and
-   * they run there: all tabs have the same ones, and a component stays when the tab that brought it is closed. They may
-   * not use what only a page has. The first tab decides, as with `config`.
+   * What runs the components of the configuration, see {@link ComponentRegistry}. In a worker only modules can, and
+   * they run there: all tabs have the same ones, and a component stays as long as the router does. They may not use what
+   * only a page has. The first tab decides, as with `config`.
    */
   components?: ComponentRegistry;
   /** What decides where the configuration names a function, see {@link DeciderRegistry}: modules, as `components`. */
@@ -264,16 +265,17 @@ export interface SharedRouterOptions {
    */
   timeout?: number;
   /**
-   * `'shared-worker'` fails where there is no SharedWorker; `'page'` never uses one. Default `'auto'`: a SharedWorker
-   * if the browser has it, otherwise the page.
+   * Where the router runs. `'shared-worker'` fails where there is none, `'leader'` where there are no Web Locks or no
+   * BroadcastChannel. All tabs of a router must run it in the same way, or they have two. Default `'auto'`: a
+   * SharedWorker if the browser has it, else a tab that leads, else this page.
    */
-  mode?: 'auto' | 'shared-worker' | 'page';
+  mode?: 'auto' | 'shared-worker' | 'leader' | 'page';
 }
 
 /** A page's handle to a router that it shares with other tabs. */
 export interface SharedRouter extends EventTarget {
-  /** Where the router runs. */
-  readonly mode: 'shared-worker' | 'page';
+  /** Where the router runs: `'leader'` says that it is in one of the tabs, which may be this one. */
+  readonly mode: 'shared-worker' | 'leader' | 'page';
   readonly name: string;
   /** Random, and different after each start of the router. */
   readonly epoch: string;
@@ -285,8 +287,8 @@ export interface SharedRouter extends EventTarget {
   /** See {@link Router.inspect}. Rejects when the router does not answer within `options.timeout`. */
   inspect(): Promise<Inspection>;
   /**
-   * Gives this handle up: the sessions over its ports end, other tabs go on. Where the router runs in this page, the
-   * router is closed.
+   * Gives this handle up: the sessions over its ports end, other tabs go on, also those that this page leads. In the mode
+   * `'page'` the router is closed.
    */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

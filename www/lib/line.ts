@@ -1,9 +1,10 @@
-// The SharedWorker's end of a line: the port that connecting to it gives, which stays with the page that connected.
+// The router's end of a line: the port that connecting to a SharedWorker gives, or a channel, which stays with the page
+// that connected.
 //
 // Owns what only pages of this origin may ask: to start the router, to let a client in as somebody, to look around.
 // Clients never get a line. Their ports come over one, each with its identity, and know none of this (`port.ts`), so
 // whoever is handed such a port can do no more than a client. That holds for the next worker too, when a browser starts
-// one anew: lines are all that it is given. The page's end is in `shared-worker-host.ts`.
+// one anew: lines are all that it is given. The page's end is in `line-host.ts`.
 
 import { closePort, type Endpoint, listen } from './endpoint.ts';
 import type { Host } from './host.ts';
@@ -11,9 +12,9 @@ import { whenReleased } from './liveness.ts';
 import { isMessage, type Start, WIRE_VERSION } from './wire.ts';
 
 export interface LineHandlers {
-  onStart(line: Line, start: Start): void;
+  onStart(start: Start): void;
   /** The page gave the line up, or is gone. */
-  onEnd(line: Line): void;
+  onEnd(): void;
 }
 
 export class Line {
@@ -36,15 +37,25 @@ export class Line {
     this.post({ wamplet: WIRE_VERSION, epoch: host.epoch });
   }
 
+  /** Whether its page has said what it is for. */
+  get isUsed(): boolean {
+    return this.#handle !== undefined;
+  }
+
   post(message: unknown): void {
     this.#endpoint.postMessage(message);
   }
 
   end(): void {
+    closePort(this.release());
+  }
+
+  /** Lets go of its endpoint, which is now a client's. */
+  release(): Endpoint {
     this.#stopListening();
     this.#stopWaiting();
-    closePort(this.#endpoint);
-    this.#handlers.onEnd(this);
+    this.#handlers.onEnd();
+    return this.#endpoint;
   }
 
   #receive(data: unknown): void {
@@ -53,7 +64,7 @@ export class Line {
       this.#handle = start.handle;
       this.#stopWaiting();
       if (start.lock !== undefined) this.#stopWaiting = whenReleased(start.lock, () => this.end());
-      this.#handlers.onStart(this, start);
+      this.#handlers.onStart(start);
     } else if (isMessage(data, 'inspect')) {
       this.post({ inspected: data.inspect, value: this.#host.inspect() });
     } else if (isMessage(data, 'leave')) {

@@ -17,12 +17,18 @@ export function ownLock(): Promise<string | undefined> {
   return own;
 }
 
+/** Whether anybody's end can be noticed here. */
+export function hasLocks(): boolean {
+  return lockManager() !== undefined;
+}
+
 /** Calls back when the holder of a lock is gone; answers how to stop waiting. */
 export function whenReleased(name: string, released: () => void): () => void {
   const waiting = new AbortController();
   const { signal } = waiting;
   lockManager()
-    ?.request(name, { signal }, () => {
+    // Shared: all who wait are told at once, and not one after the other.
+    ?.request(name, { mode: 'shared', signal }, () => {
       if (!signal.aborted) released();
     })
     // Aborted, or no longer allowed: nobody to tell.
@@ -31,20 +37,28 @@ export function whenReleased(name: string, released: () => void): () => void {
 }
 
 /**
- * Holds a lock for good. Calls back with true once it is held, with false when somebody else still has it after
- * `patience` milliseconds.
+ * Holds a lock from when it can be had. Calls back with true once it is held, with false when somebody else still has it
+ * after `patience` milliseconds. Answers how to give it back, or the waiting up.
  */
-export function holdLock(name: string, patience: number, told: (held: boolean) => void): void {
+export function holdLock(name: string, patience: number, told: (held: boolean) => void): () => void {
+  const waiting = new AbortController();
   const timer = setTimeout(() => told(false), patience);
+  let release = () => {};
   const hold = () => {
     clearTimeout(timer);
     told(true);
-    return new Promise(() => {});
+    return new Promise<void>((resolve) => {
+      release = resolve;
+    });
   };
   // Where locks are refused, there is nothing to tell.
   lockManager()
-    ?.request(name, hold)
+    ?.request(name, { signal: waiting.signal }, hold)
     .catch(() => clearTimeout(timer));
+  return () => {
+    waiting.abort();
+    release();
+  };
 }
 
 /**
@@ -67,6 +81,18 @@ export function takeLock(name: string, patience: number): Promise<(() => void) |
       resolve(signal.aborted ? undefined : () => {});
     });
   });
+}
+
+/**
+ * Waits for a lock as long as it takes, and holds it while `work` goes on. Rejects where there are no locks, or with what
+ * `work` does; resolves when the signal ended the waiting.
+ */
+export async function takeTurn(name: string, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  try {
+    await (lockManager() as LockManager).request(name, { signal }, work);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
 }
 
 /** What wants to know that the page is put away, and that it came back. */

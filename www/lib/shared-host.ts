@@ -1,12 +1,14 @@
 // What a handle to the shared router needs of whatever runs that router, and what all who run it share.
 //
-// One file for each: `shared-worker-host.ts`, `page-host.ts`. Who gets which is decided in `shared.ts`.
+// `line-host.ts` is the one for routers elsewhere, with a way to reach them: `shared-worker.ts`, `leader.ts`;
+// `page-host.ts` is a router here. Who gets which is decided in `shared.ts`.
 
+import type { Endpoint } from './endpoint.ts';
 import type { PortIdentity } from './identity.ts';
-import type { Inspection, TransportInfo } from './wire.ts';
+import type { Inspection, Start, TransportInfo } from './wire.ts';
 
 export interface SharedHost {
-  readonly mode: 'shared-worker' | 'page';
+  readonly mode: 'shared-worker' | 'leader' | 'page';
   readonly epoch: string;
   createPort(info?: TransportInfo, identity?: PortIdentity): MessagePort;
   inspect(): Promise<Inspection>;
@@ -25,6 +27,23 @@ export interface HostSettings {
   workerUrl: string | URL | undefined;
   /** Milliseconds for the worker to load and start its router. */
   timeout: number;
+}
+
+/** The router went before it had answered: the next one may be there already. */
+export class Superseded extends Error {}
+
+/** How a page reaches a router that runs somewhere else. */
+export interface Way {
+  readonly mode: SharedHost['mode'];
+  /** Opens a line, which wakes a new router if the old one has died. `fail` may come later than the line. */
+  dial(fail: (error: Error) => void): Promise<Endpoint>;
+  /** Opens a port for a client, which is all that the client gets to have. */
+  admit(start: Start): MessagePort;
+  /** What it means, and what to do, when nobody has answered. */
+  late(): string;
+  /** What to tell of a router that is gone. */
+  readonly gone: string;
+  close(): void;
 }
 
 export function within<Value>(milliseconds: number, promise: Promise<Value>, late: string): Promise<Value> {

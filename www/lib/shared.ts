@@ -1,16 +1,18 @@
-// One router for all tabs of the origin, in a SharedWorker; where there is none, a router in this page.
+// One router for all tabs of the origin: in a SharedWorker, or in the tab that leads; else a router in this page.
 //
 // Owns the public handle and the choice of who runs its router; each of those has a file of its own:
-// `shared-worker-host.ts`, `page-host.ts`.
+// `shared-worker.ts`, `leader.ts` and `page-host.ts`.
 
 import type { CodeRegistry } from './code.ts';
 import type { ComponentRegistry } from './components.ts';
 import type { DeciderRegistry } from './deciders.ts';
 import { asyncDispose, place } from './environment.ts';
 import type { PortIdentity } from './identity.ts';
+import { canLead, LeaderWay } from './leader.ts';
+import { LineHost } from './line-host.ts';
 import { PageHost } from './page-host.ts';
-import type { News, SharedHost } from './shared-host.ts';
-import { WorkerHost } from './shared-worker-host.ts';
+import type { HostSettings, News, SharedHost } from './shared-host.ts';
+import { Refused, SharedWorkerWay } from './shared-worker.ts';
 import type { Inspection, TransportInfo } from './wire.ts';
 
 export interface SharedRouterOptions {
@@ -20,7 +22,7 @@ export interface SharedRouterOptions {
   deciders?: DeciderRegistry;
   workerUrl?: string | URL;
   timeout?: number;
-  mode?: 'auto' | 'shared-worker' | 'page';
+  mode?: 'auto' | SharedHost['mode'];
 }
 
 /** Milliseconds for the worker to load and start its router: a busy machine with a cold cache needs more than three seconds. */
@@ -42,34 +44,37 @@ export class SharedRouter extends EventTarget {
     if (!/^[\w.-]{1,64}$/.test(name)) {
       throw new TypeError(`options.name: expected 1 to 64 letters, digits, ".", "_" or "-", found "${name}"`);
     }
-    if (!['auto', 'shared-worker', 'page'].includes(mode)) {
-      throw new TypeError(`options.mode: expected "auto", "shared-worker" or "page", found "${mode}"`);
+    if (!['auto', 'shared-worker', 'leader', 'page'].includes(mode)) {
+      throw new TypeError(`options.mode: expected "auto", "shared-worker", "leader" or "page", found "${mode}"`);
     }
     const router = new SharedRouter(name);
-    if (mode === 'page' || (mode === 'auto' && typeof SharedWorker === 'undefined' && place() !== 'worker')) {
-      router.#host = await PageHost.open(config, { name, components, deciders });
-    } else if (typeof SharedWorker === 'undefined') {
+    if (place() === 'worker' && mode !== 'page') {
       throw new Error(
-        place() === 'worker'
-          ? 'a worker cannot reach a SharedWorker: let its page hand it a port, made by createPort() of its sharedRouter()'
-          : 'there is no SharedWorker here: leave options.mode out, and the router runs in this page',
+        'a worker cannot reach the router of its page by itself: let the page hand it a port, made by createPort() of its ' +
+          'sharedRouter()',
       );
-    } else {
-      const news: News = (type, detail) => router.dispatchEvent(new CustomEvent(type, { detail, cancelable: true }));
-      const modules = {
-        components: addresses('components', components),
-        deciders: addresses('deciders', deciders),
-      };
-      const settings = { name, config, ...modules, workerUrl, timeout };
-      const host = await WorkerHost.open(settings, news);
-      // A task later, whoever waits for the handle has had the chance to listen.
-      setTimeout(() => host.begin());
-      router.#host = host;
     }
+    if (mode === 'page' || (mode === 'auto' && !hasSharedWorker() && !canLead())) {
+      router.#host = await PageHost.open(config, { name, components, deciders });
+      return router;
+    }
+    const settings = {
+      name,
+      config,
+      components: addresses('components', components),
+      deciders: addresses('deciders', deciders),
+      workerUrl,
+      timeout,
+    };
+    const news: News = (type, detail) => router.dispatchEvent(new CustomEvent(type, { detail, cancelable: true }));
+    const host = await openElsewhere(mode, settings, news);
+    // A task later, whoever waits for the handle has had the chance to listen.
+    setTimeout(() => host.begin());
+    router.#host = host;
     return router;
   }
 
-  get mode(): 'shared-worker' | 'page' {
+  get mode(): SharedHost['mode'] {
     return this.#host.mode;
   }
 
@@ -116,13 +121,38 @@ export function lazyRouter(options?: SharedRouterOptions): () => Promise<SharedR
 /** The router of those who name none: one handle for the whole page. */
 export const defaultRouter = /* @__PURE__ */ lazyRouter();
 
-/** Code as the SharedWorker can load it: what is relative is so to this page. */
+function hasSharedWorker(): boolean {
+  return typeof SharedWorker !== 'undefined';
+}
+
+async function openElsewhere(mode: SharedRouterOptions['mode'], settings: HostSettings, news: News): Promise<LineHost> {
+  if (mode !== 'leader' && hasSharedWorker()) {
+    try {
+      return await LineHost.open(new SharedWorkerWay(settings), settings, news);
+    } catch (error) {
+      if (!(error instanceof Refused) || mode !== 'auto' || !canLead()) throw error;
+      return LineHost.open(new LeaderWay(settings), settings, news).catch(() => Promise.reject(error));
+    }
+  }
+  if (mode === 'shared-worker') {
+    throw new Error('there is no SharedWorker here: leave options.mode out, and a tab runs the router for all');
+  }
+  if (!canLead()) {
+    throw new Error(
+      'tabs cannot find each other here, for want of Web Locks or BroadcastChannel: serve the page over https or from ' +
+        'localhost, or leave options.mode out, and the router runs in this page',
+    );
+  }
+  return LineHost.open(new LeaderWay(settings), settings, news);
+}
+
+/** Code as a worker can load it: what is relative is so to this page. */
 function addresses<Code>(option: string, registry: CodeRegistry<Code> | undefined): Record<string, string> | undefined {
   if (registry === undefined) return undefined;
   const found: Record<string, string> = {};
   for (const [name, code] of Object.entries(registry)) {
     if (typeof code === 'function') {
-      const reason = 'found a function, which cannot be sent to a SharedWorker';
+      const reason = 'found a function, which cannot be sent to a worker';
       throw new TypeError(`options.${option}["${name}"]: expected the address of a module, ${reason}`);
     }
     found[name] = new URL(code as string | URL, document.baseURI).href;

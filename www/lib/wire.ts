@@ -17,6 +17,13 @@
 //   page -> worker     Start        once: what to run, who the page is; with a port for a client, or to watch
 //   worker -> page     Started, Fatal, Log, Split
 //   page -> worker     Inspect, answered with Inspected; Leave; Gone
+//
+// Where a tab leads, a line is a BroadcastChannel with a name of its own, and so is the port of a client. They are
+// opened over one that all tabs hear:
+//
+//   page -> leader     Seek         who leads?
+//   leader -> pages    Leads        when it begins, and as the answer
+//   page -> leader     Call         names a channel, on which the leader then sends its Greeting
 
 import type { Identity } from './identity.ts';
 
@@ -28,6 +35,11 @@ export const BATCH_SIZE = 48 * 1024;
 
 /** Messages that a batch may have; ours leave far earlier, at `BATCH_SIZE`. */
 export const MAX_BATCH_MESSAGES = 16 * 1024;
+
+/** What a router of this version goes by, among the routers of all names and versions in a browser. */
+export function versioned(router: string): string {
+  return `wamp:${router}:v${WIRE_VERSION}`;
+}
 
 export type Serializer = 'json' | 'msgpack' | 'cbor';
 
@@ -61,8 +73,11 @@ export interface Start {
   handle: string;
   /** The Web Lock of the page. */
   lock: string | undefined;
-  /** A port that a client has the other end of. Without one the page watches: it gets all that a worker says. */
-  port: MessagePort | undefined;
+  /**
+   * A port that a client has the other end of, or true for the line itself. Without one the page watches: it gets all
+   * that a worker says.
+   */
+  port: MessagePort | true | undefined;
   /** What the page says about the port: part of the session details. */
   info: TransportInfo | undefined;
   /** Who the port is for. */
@@ -107,6 +122,23 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export interface Log {
   log: LogLevel;
   text: string;
+}
+
+export interface Seek {
+  seek: true;
+}
+
+export interface Leads {
+  /** The router's epoch. */
+  leads: string;
+  /** The Web Lock that is held while the router lives. */
+  lock: string | undefined;
+}
+
+export interface Call {
+  call: string;
+  /** The router that is meant. */
+  epoch: string;
 }
 
 export interface Split {
