@@ -8,6 +8,7 @@ import { Link } from './link.ts';
 import { defaultRouter } from './shared.ts';
 import type { RouterSource } from './source.ts';
 import { decodeMessage, encodeMessage } from './tail.ts';
+import { Unanswered } from './unanswered.ts';
 import type { CloseInfo, Tail } from './wire.ts';
 
 export interface AutobahnTransport {
@@ -44,13 +45,17 @@ export function autobahnTransport(router: RouterSource = defaultRouter): Autobah
 
 function connect(router: RouterSource, url: string): AutobahnTransport {
   const protocol = 'wamp.2.json';
+  const unanswered = new Unanswered();
   const transport: AutobahnTransport = {
     info: { type: 'wamplet', url, protocol },
     protocol,
     onopen: () => {},
     onmessage: () => {},
     onclose: () => {},
-    send: (message) => link.send(encodeMessage(message)),
+    send: (message) => {
+      link.send(encodeMessage(message));
+      unanswered.sent(message);
+    },
     close: (code, reason) => link.close(code, reason),
   };
   const link = new Link(router, {
@@ -59,9 +64,14 @@ function connect(router: RouterSource, url: string): AutobahnTransport {
     onOpen: () => transport.onopen(),
     onMessage: (head, tail) => {
       const message = read(head as string, tail as Tail);
-      if (message !== undefined) transport.onmessage(message);
+      if (message === undefined) return;
+      unanswered.received(message);
+      transport.onmessage(message);
     },
-    onClose: (info) => transport.onclose(info),
+    onClose: (info) => {
+      for (const error of unanswered.errors(info.reason)) transport.onmessage(error);
+      transport.onclose(info);
+    },
   });
   return transport;
 }
