@@ -19,6 +19,8 @@ let browser;
 let context;
 /** What the tabs of one test printed as errors. */
 let complaints;
+/** Where the router of one test runs, as the address of the demo says; by itself it chooses a SharedWorker. */
+let mode;
 
 before(async () => {
   assert.ok(existsSync(`${dist}/index.html`), 'the demo is not built: run `node scripts/build.mjs demo`');
@@ -29,11 +31,27 @@ after(async () => {
   await browser?.close();
   await server?.close();
 });
-beforeEach(() => begin({}));
+beforeEach(() => {
+  mode = 'auto';
+  return begin({});
+});
 afterEach(async () => {
   await context.close();
   assert.deepEqual(complaints, [], 'no tab may print an error');
 });
+
+/** A test in a mode. */
+function testIn(given, name, body) {
+  test(`${name}_by_${given.replace('-', '_')}`, () => {
+    mode = given;
+    return body();
+  });
+}
+
+/** A test in each mode in which tabs share the router. */
+function testShared(name, body) {
+  for (const given of ['auto', 'leader']) testIn(given, name, body);
+}
 
 /** Every tab of the test from here on has these settings. */
 async function begin(settings) {
@@ -55,7 +73,7 @@ async function open(query = '') {
 
 /** A tab that has joined and listed who is there, as "Open another tab" makes it. */
 async function joined(name, realm = 'demo') {
-  const page = await open(`?${new URLSearchParams({ name, realm, join: '' })}`);
+  const page = await open(`?${new URLSearchParams({ name, realm, mode, join: '' })}`);
   await isJoined(page);
   await session(page, name).waitFor();
   return page;
@@ -102,7 +120,7 @@ test('a_name_or_realm_that_cannot_be_is_explained_at_its_field', async () => {
   assert.ok(await page.locator('#start').isVisible());
 });
 
-test('tabs_see_each_other_come_and_go', async () => {
+testShared('tabs_see_each_other_come_and_go', async () => {
   const ada = await joined('Ada');
   const grace = await joined('Grace');
   await session(ada, 'Grace').waitFor();
@@ -131,7 +149,7 @@ test('the_tab_that_started_the_router_may_close', async () => {
   assert.equal(await alan.locator('#self-state').textContent(), 'joined');
 });
 
-test('tabs_in_different_realms_do_not_see_each_other', async () => {
+testShared('tabs_in_different_realms_do_not_see_each_other', async () => {
   const ada = await joined('Ada', 'demo');
   const grace = await joined('Grace', 'other');
   const alan = await joined('Alan', 'demo');
@@ -141,7 +159,7 @@ test('tabs_in_different_realms_do_not_see_each_other', async () => {
   assert.equal(await session(ada, 'Grace').count(), 0);
 });
 
-test('one_tab_calls_another_and_both_show_it', async () => {
+testShared('one_tab_calls_another_and_both_show_it', async () => {
   const ada = await joined('Ada');
   const grace = await joined('Grace');
   await press(ada, 'Grace', 'Say hello to Grace');
@@ -151,14 +169,14 @@ test('one_tab_calls_another_and_both_show_it', async () => {
   await grace.locator('.toast', { hasText: 'Ada says hello' }).waitFor();
 });
 
-test('whoever_the_router_picks_answers_the_shared_procedure', async () => {
+testShared('whoever_the_router_picks_answers_the_shared_procedure', async () => {
   const ada = await joined('Ada');
   await joined('Grace');
   await ada.getByRole('button', { name: 'Hello, anyone?' }).click();
   await ada.locator('#hello-answer', { hasText: /“Hello Ada, (Ada|Grace) here\.”/ }).waitFor();
 });
 
-test('what_one_tab_publishes_shows_in_all', async () => {
+testShared('what_one_tab_publishes_shows_in_all', async () => {
   const ada = await joined('Ada');
   const grace = await joined('Grace');
   const text = '<b>not bold</b> & 5 > 4';
@@ -173,7 +191,7 @@ test('what_one_tab_publishes_shows_in_all', async () => {
   assert.equal(await ada.getByLabel('Message to publish').inputValue(), '');
 });
 
-test('details_of_a_session_are_those_of_wamp_session_get', async () => {
+testShared('details_of_a_session_are_those_of_wamp_session_get', async () => {
   const ada = await joined('Ada');
   const grace = await joined('Grace');
   await press(ada, 'Grace', 'Details of Grace');
@@ -192,7 +210,7 @@ test('details_of_a_session_are_those_of_wamp_session_get', async () => {
   await dialog.waitFor({ state: 'hidden' });
 });
 
-test('a_killed_tab_shows_reason_and_message_and_rejoins', async () => {
+testShared('a_killed_tab_shows_reason_and_message_and_rejoins', async () => {
   const ada = await joined('Ada');
   const grace = await joined('Grace');
   const before = await ownId(grace);
@@ -217,7 +235,7 @@ test('a_killed_tab_shows_reason_and_message_and_rejoins', async () => {
   assert.ok(await notice.isHidden());
 });
 
-test('a_reason_that_is_no_uri_is_refused_in_the_dialog', async () => {
+testShared('a_reason_that_is_no_uri_is_refused_in_the_dialog', async () => {
   const ada = await joined('Ada');
   const grace = await joined('Grace');
   await press(ada, 'Grace', 'Kill… the session of Grace');
@@ -228,7 +246,7 @@ test('a_reason_that_is_no_uri_is_refused_in_the_dialog', async () => {
   assert.equal(await grace.locator('#self-state').textContent(), 'joined');
 });
 
-test('a_tab_leaves_and_joins_again_under_another_name', async () => {
+testShared('a_tab_leaves_and_joins_again_under_another_name', async () => {
   const ada = await joined('Ada');
   const grace = await joined('Grace');
   await grace.getByRole('button', { name: 'Leave' }).click();
@@ -241,7 +259,7 @@ test('a_tab_leaves_and_joins_again_under_another_name', async () => {
   await session(ada, 'Admiral Hopper').waitFor();
 });
 
-test('a_worker_joins_is_called_and_leaves', async () => {
+testShared('a_worker_joins_is_called_and_leaves', async () => {
   const ada = await joined('Ada');
   const grace = await joined('Grace');
   await grace.getByRole('button', { name: 'Start a worker' }).click();
@@ -259,7 +277,7 @@ test('a_worker_joins_is_called_and_leaves', async () => {
   await session(ada, worker).waitFor({ state: 'detached' });
 });
 
-test('a_worker_that_is_killed_is_said_to_be_and_starts_again', async () => {
+testShared('a_worker_that_is_killed_is_said_to_be_and_starts_again', async () => {
   const ada = await joined('Ada');
   await ada.getByRole('button', { name: 'Start a worker' }).click();
   await press(ada, 'Ada’s worker', /^Kill/);
@@ -269,7 +287,7 @@ test('a_worker_that_is_killed_is_said_to_be_and_starts_again', async () => {
   await session(ada, 'Ada’s worker').waitFor();
 });
 
-test('the_log_shows_filters_pauses_and_clears_the_messages_of_its_tab', async () => {
+testShared('the_log_shows_filters_pauses_and_clears_the_messages_of_its_tab', async () => {
   const ada = await joined('Ada');
   const grace = await joined('Grace');
   await session(ada, 'Grace').waitFor();
@@ -297,7 +315,7 @@ test('the_log_shows_filters_pauses_and_clears_the_messages_of_its_tab', async ()
   await message(ada, 'sent', 'YIELD', 'com.example.hello').waitFor();
 });
 
-test('the_log_keeps_no_more_than_500_messages_and_the_feed_no_more_than_200', async () => {
+testShared('the_log_keeps_no_more_than_500_messages_and_the_feed_no_more_than_200', async () => {
   const ada = await joined('Ada');
   await ada.evaluate(async () => {
     const text = document.getElementById('text');
@@ -316,7 +334,7 @@ test('the_log_keeps_no_more_than_500_messages_and_the_feed_no_more_than_200', as
   assert.ok(await ada.locator('#log-newest').isHidden(), 'the log follows its end');
 });
 
-test('open_another_tab_opens_one_that_joins_the_same_realm_under_a_free_name', async () => {
+testShared('open_another_tab_opens_one_that_joins_the_same_realm_under_a_free_name', async () => {
   const ada = await joined('Ada', 'elsewhere');
   const [second] = await Promise.all([
     context.waitForEvent('page'),
@@ -509,8 +527,30 @@ test('tabs_come_back_by_themselves_when_the_shared_worker_dies', async () => {
   await session(ada, 'Grace').locator('.answer', { hasText: 'Hello Ada, Grace here.' }).waitFor();
 });
 
-test('without_shared_workers_the_router_runs_in_the_page_and_says_so', async () => {
+test('tabs_come_back_by_themselves_when_the_leading_tab_is_closed', async () => {
+  mode = 'leader';
+  const [first, ada, grace] = [await joined('Alan'), await joined('Ada'), await joined('Grace')];
+  await session(ada, 'Grace').waitFor();
+  const before = await ownId(ada);
+  await first.close();
+  await ada.waitForFunction(
+    (id) => !['none', id].includes(document.getElementById('self-session').textContent),
+    before,
+  );
+  await session(ada, 'Grace').waitFor();
+  await session(grace, 'Ada').waitFor();
+  assert.equal(await session(ada, 'Alan').count(), 0);
+  await press(ada, 'Grace', 'Say hello to Grace');
+  await session(ada, 'Grace').locator('.answer', { hasText: 'Hello Ada, Grace here.' }).waitFor();
+});
+
+test('without_shared_workers_a_tab_leads_and_says_so', async () => {
   await context.addInitScript('delete globalThis.SharedWorker');
+  const ada = await joined('Ada');
+  assert.equal(await ada.locator('#hub-mode').textContent(), 'leading tab');
+});
+
+testIn('page', 'the_router_runs_in_the_page_and_says_so', async () => {
   const ada = await joined('Ada');
   assert.equal(await ada.locator('#hub-mode').textContent(), 'this page');
   await ada.getByRole('button', { name: 'Start a worker' }).click();

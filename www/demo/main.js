@@ -43,7 +43,7 @@ async function start() {
   byId('failure').hidden = true;
   setState(state, 'busy', 'The router is starting…');
   try {
-    router = await wamp.startRouter();
+    router = await wamp.startRouter(settings.mode);
   } catch (error) {
     setState(state, 'off', 'There is no router.');
     byId('failure-sentence').textContent = `${capitalized(wamp.sentenceOf(error))}.`;
@@ -52,11 +52,9 @@ async function start() {
     return;
   }
   wamp.useRouter(router, (Transport) => tapped(Transport, seeMessage));
-  const where = { 'shared-worker': 'shared worker', page: 'this page' }[router.mode];
+  const where = { 'shared-worker': 'shared worker', leader: 'leading tab', page: 'this page' }[router.mode];
   setState(state, 'on', `The router is up, in ${router.mode === 'page' ? where : `a ${where}`}.`);
-  if (router.mode === 'page') {
-    state.textContent += ' This browser has no SharedWorker, so it serves this tab and its worker only.';
-  }
+  state.textContent += limits[router.mode];
   byId('hub-mode').textContent = where;
   router.addEventListener('lost', (event) => {
     tell(`The router was started anew (${event.detail.reason})`);
@@ -65,6 +63,12 @@ async function start() {
     tell(`There is a second router (${event.detail.reason})`);
   });
 }
+
+const limits = {
+  'shared-worker': '',
+  leader: ' When that tab is closed, another one takes over, and all join anew.',
+  page: ' It serves this tab and its worker only.',
+};
 
 function hint() {
   if (location.protocol === 'file:') {
@@ -242,7 +246,7 @@ function showPost(text, publisher) {
 function drawPeople() {
   board.show(people.others, session !== undefined);
   const known = [settings.name, ...people.others.map(({ name }) => name)];
-  byId('open-tab').href = urlForAnotherTab(suggestName(known), settings.realm);
+  byId('open-tab').href = urlForAnotherTab(suggestName(known), settings);
 }
 
 function showWork() {

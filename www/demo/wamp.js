@@ -10,10 +10,11 @@ const helloOf = (sessionId) => `com.example.hello.${sessionId}`;
 const helloOfAnyone = 'com.example.hello';
 const chat = 'com.example.chat';
 
-// 1. The router. The first tab of an origin that asks for it starts it, in a SharedWorker; later ones find it there.
+// 1. The router. The first tab of an origin that asks for it starts it, in a SharedWorker; later ones find it there. Where
+// there is no SharedWorker, one of the tabs runs it.
 
-/** Rejects with a plain sentence when no router can run here. */
-export const startRouter = () => sharedRouter({ name: 'demo' });
+/** Rejects with a plain sentence when no router can run here. Leave `mode` out: the library knows what the browser can. */
+export const startRouter = (mode) => sharedRouter({ name: 'demo', mode });
 
 /**
  * Teaches Autobahn|JS a transport that leads to `router`: what `startRouter` gave or, in a worker, a port of it.
