@@ -736,6 +736,22 @@ export const features = {
     ['Static files and other web services', '-', 'yes', '-', 'yes', 'static_files::files_are_served_with_their_types'],
     ['MessagePort and SharedWorker', '-', 'no', 'yes', '-', 'tabs_share_one_router::tabs_reach_the_same_router'],
     [
+      'A tab that runs the router for all, where there is no SharedWorker',
+      '-',
+      'no',
+      'yes',
+      '-',
+      'leading_tab::what_is_sent_before_anybody_leads_arrives',
+    ],
+    [
+      'Another tab takes over when the router goes',
+      '-',
+      'no',
+      'yes',
+      '-',
+      'leading_tab::the_router_ends_with_its_worker_and_another_one_is_elected',
+    ],
+    [
       'A WebSocket class and a transport for Autobahn|JS',
       '-',
       'no',

@@ -1,4 +1,4 @@
-// The two ends of a call, over four ways between two tabs. Runs in both tabs; `run.mjs` tells each what to do.
+// The two ends of a call, over several ways between two tabs. Runs in both tabs; `run.mjs` tells each what to do.
 //
 // The clients are as thin as can be, so that the figures are those of the way and not of a client library: a call makes
 // JSON text of its arguments, the callee parses it and answers with the same values, the caller parses the answer. All
@@ -8,38 +8,50 @@ import { sharedRouter } from '/pkg/index.js';
 
 const ROLES = '{"roles":{"publisher":{},"subscriber":{},"caller":{},"callee":{}}}';
 
-/** Each way answers `{ send(head, tail), onMessage }`; both texts are as wamplet has them. */
+const handles = {};
+
+/** A handle to the router of a mode; each has a name of its own, so that none finds another. */
+export async function start(mode) {
+  handles[mode] ??= sharedRouter({ name: `bench-${mode}`, mode, workerUrl: '/pkg/worker.js' });
+  await handles[mode];
+}
+
+/** wamplet: what a task sends leaves in one postMessage. */
+const wamplet = async (mode) => {
+  await start(mode);
+  const port = (await handles[mode]).createPort();
+  const way = { isRouted: true, onMessage: undefined, close: () => port.postMessage({ gone: true }) };
+  let batch = [];
+  const flush = () => {
+    port.postMessage(batch);
+    batch = [];
+  };
+  way.send = (head, tail) => {
+    if (batch.length === 0) queueMicrotask(flush);
+    batch.push(head, tail);
+  };
+  const opened = new Promise((resolve, reject) => {
+    port.onmessage = ({ data }) => {
+      if (Array.isArray(data)) for (let i = 0; i < data.length; i += 2) way.onMessage(data[i], data[i + 1]);
+      else if ('open' in data) resolve();
+      else if ('close' in data) reject(new Error(data.reason));
+    };
+  });
+  port.postMessage({ hello: 1, lock: undefined, serializer: 'json', transport: { type: 'bench' } });
+  await opened;
+  const welcomed = new Promise((resolve) => {
+    way.onMessage = resolve;
+  });
+  way.send(`[1,"bench",${ROLES}`, '');
+  await welcomed;
+  return way;
+};
+
+/** Each way answers `{ send(head, tail), onMessage, isRouted }`; both texts are as wamplet has them. */
 const ways = {
-  /** wamplet: what a task sends leaves in one postMessage. */
-  async wamplet() {
-    const router = await sharedRouter({ name: 'bench', workerUrl: '/pkg/worker.js' });
-    const port = router.createPort();
-    const way = { onMessage: undefined, close: () => port.postMessage({ gone: true }) };
-    let batch = [];
-    const flush = () => {
-      port.postMessage(batch);
-      batch = [];
-    };
-    way.send = (head, tail) => {
-      if (batch.length === 0) queueMicrotask(flush);
-      batch.push(head, tail);
-    };
-    const opened = new Promise((resolve, reject) => {
-      port.onmessage = ({ data }) => {
-        if (Array.isArray(data)) for (let i = 0; i < data.length; i += 2) way.onMessage(data[i], data[i + 1]);
-        else if ('open' in data) resolve();
-        else if ('close' in data) reject(new Error(data.reason));
-      };
-    });
-    port.postMessage({ hello: 1, lock: undefined, serializer: 'json', transport: { type: 'bench' } });
-    await opened;
-    const welcomed = new Promise((resolve) => {
-      way.onMessage = resolve;
-    });
-    way.send(`[1,"bench",${ROLES}`, '');
-    await welcomed;
-    return way;
-  },
+  'shared-worker': () => wamplet('shared-worker'),
+  leader: () => wamplet('leader'),
+  page: () => wamplet('page'),
 
   /** The same four hops through a SharedWorker that posts on what it gets. */
   async unrouted(role) {
@@ -75,13 +87,18 @@ const ways = {
 /** Calls that are timed together. */
 const GROUP = 20;
 
-let open;
+/** By role: where the router runs in the page, both ends do. */
+const ends = {};
+
+async function open(role, kind, address) {
+  ends[role]?.close();
+  ends[role] = await ways[kind](role, address);
+  return ends[role];
+}
 
 export async function beCallee(kind, address) {
-  open?.close();
-  const way = await ways[kind]('callee', address);
-  open = way;
-  if (kind === 'wamplet') {
+  const way = await open('callee', kind, address);
+  if (way.isRouted) {
     const registered = new Promise((resolve) => {
       way.onMessage = resolve;
     });
@@ -92,23 +109,21 @@ export async function beCallee(kind, address) {
     const values = JSON.parse(tail);
     // [68, request, ...] or, where nothing routes, the caller's own [48, request, ...].
     const request = head.slice(4, head.indexOf(',', 4));
-    way.send(kind === 'wamplet' ? `[70,${request},{}` : `[50,${request},{},`, JSON.stringify(values));
+    way.send(way.isRouted ? `[70,${request},{}` : `[50,${request},{},`, JSON.stringify(values));
   };
 }
 
 export async function beCaller(kind, address) {
-  open?.close();
-  open = await ways[kind]('caller', address);
-  open.kind = kind;
-  open.request = 0;
+  const way = await open('caller', kind, address);
+  way.request = 0;
 }
 
 /** Microseconds per call. One at a time: the median of groups of 20, since a browser's clock has steps of 100. */
 export function measure(size, inFlight, calls) {
-  const way = open;
+  const way = ends.caller;
   const values = records(size);
-  const comma = way.kind === 'wamplet' ? '' : ',';
-  const procedure = way.kind === 'wamplet' ? '{},"com.example.echo"' : '{}';
+  const comma = way.isRouted ? '' : ',';
+  const procedure = way.isRouted ? '{},"com.example.echo"' : '{}';
   const times = [];
   let answered = 0;
   let sent = 0;

@@ -1,7 +1,8 @@
-// npm run bench: a call from tab to tab in Chromium, through wamplet and through three ways that route nothing.
+// npm run bench: a call from tab to tab in Chromium, through wamplet in each mode and through two ways that route nothing.
 //
-// All ways are measured in turns in one run, so their ratios can be trusted where single figures cannot. Loopback only;
-// about two minutes.
+// All ways are measured in turns in one run, so their ratios can be trusted where single figures cannot. A third tab came
+// first: where a tab leads, it is none of the two. In the page, both ends are in one tab. Loopback only; about three
+// minutes.
 
 import { WebSocketServer } from 'ws';
 import { launchChromium } from '../../scripts/chromium.mjs';
@@ -13,7 +14,7 @@ const SIZES = [
   ['1 KB', 1024],
   ['64 KB', 65536],
 ];
-const KINDS = ['wamplet', 'unrouted', 'websocket'];
+const KINDS = ['shared-worker', 'leader', 'page', 'unrouted', 'websocket'];
 const ROUNDS = 3;
 
 const forwarder = forward();
@@ -22,12 +23,15 @@ const browser = await launchChromium();
 try {
   const context = await browser.newContext();
   const address = `ws://127.0.0.1:${forwarder.address().port}`;
+  const first = await openTab(context);
+  for (const mode of ['shared-worker', 'leader']) await first.evaluate((given) => window.peers.start(given), mode);
   const caller = await openTab(context);
-  const callee = await openTab(context);
+  const other = await openTab(context);
   const figures = new Map();
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const kind of KINDS) {
       progress(`round ${round + 1} of ${ROUNDS}: ${kind}`);
+      const callee = kind === 'page' ? caller : other;
       await callee.evaluate(([kind, address]) => window.peers.beCallee(kind, address), [kind, address]);
       await caller.evaluate(([kind, address]) => window.peers.beCaller(kind, address), [kind, address]);
       for (const [name, size] of SIZES) {
@@ -85,13 +89,15 @@ function forward() {
 function print(figures) {
   const median = (key) => figures.get(key).sort((a, b) => a - b)[ROUNDS >> 1];
   const row = (cells) => console.log(`| ${cells.join(' | ')} |`);
-  row(['a call, microseconds', ...KINDS, 'wamplet / unrouted', 'wamplet / websocket']);
-  row(['---', '---:', '---:', '---:', '---:', '---:']);
+  row(['a call, microseconds', ...KINDS, 'shared-worker / unrouted', 'leader / shared-worker', 'leader / websocket']);
+  row(['---', ...KINDS.map(() => '---:'), '---:', '---:', '---:']);
   for (const inFlight of [1, 32]) {
     for (const [name] of SIZES) {
-      const us = KINDS.map((kind) => median(`${name} ${inFlight} ${kind}`));
-      const ratios = [us[0] / us[1], us[0] / us[2]].map((ratio) => ratio.toFixed(2));
-      row([`${name}, ${inFlight} in flight`, ...us.map((value) => Math.round(value).toString()), ...ratios]);
+      const us = Object.fromEntries(KINDS.map((kind) => [kind, median(`${name} ${inFlight} ${kind}`)]));
+      const ratios = [us['shared-worker'] / us.unrouted, us.leader / us['shared-worker'], us.leader / us.websocket].map(
+        (ratio) => ratio.toFixed(2),
+      );
+      row([`${name}, ${inFlight} in flight`, ...Object.values(us).map((value) => Math.round(value)), ...ratios]);
     }
   }
 }

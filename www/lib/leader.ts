@@ -13,8 +13,10 @@ import { type HostSettings, Superseded, type Way, within } from './shared-host.t
 import { unloadable } from './shared-worker.ts';
 import { isMessage, type Leads, type Start, versioned } from './wire.ts';
 
-/** Milliseconds for a leader to answer; then it is asked again. */
+/** Milliseconds for a leader to answer; then it is asked again, and a call given twice the time. */
 const PATIENCE = 250;
+
+const CLOSED = 'the handle to the shared router was closed';
 
 /** The router, as this page reaches it. */
 interface Reached {
@@ -35,7 +37,7 @@ export class LeaderWay implements Way {
   readonly gone = 'the leading tab is gone';
   readonly #settings: HostSettings;
   readonly #candidate: Candidate;
-  readonly #closing = new AbortController();
+  #isClosed = false;
 
   constructor(settings: HostSettings) {
     this.#settings = settings;
@@ -67,10 +69,10 @@ export class LeaderWay implements Way {
     );
   }
 
-  close(): void {
-    if (this.#closing.signal.aborted) return;
-    this.#closing.abort();
-    this.#candidate.leave();
+  close(hasFailed = false): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#candidate.leave(hasFailed);
   }
 
   async #admit(start: Start, port: MessagePort): Promise<void> {
@@ -85,15 +87,15 @@ export class LeaderWay implements Way {
 
   /** A line to the router, whoever runs it: one that is already heard at its other end. */
   async #open(): Promise<{ router: Reached; line: Endpoint }> {
-    for (;;) {
+    for (let patience = PATIENCE; ; patience *= 2) {
       const router = await this.#candidate.reach();
-      if (this.#closing.signal.aborted) throw new Error('the handle to the shared router was closed');
+      if (this.#isClosed) throw new Error(CLOSED);
       if (router.accept !== undefined) {
         const { port1, port2 } = new MessageChannel();
         router.accept(port1);
         return { router, line: port2 };
       }
-      const line = await this.#candidate.call(router);
+      const line = await this.#candidate.call(router, patience);
       if (line !== undefined) return { router, line };
     }
   }
@@ -147,11 +149,11 @@ class Candidate {
   }
 
   /** As with a SharedWorker, what a page runs goes on for the others while the page is there. */
-  leave(): void {
+  leave(hasFailed: boolean): void {
     this.#handles -= 1;
     if (this.#handles > 0) return;
-    this.#refuse(new Error('the handle to the shared router was closed'));
-    if (!this.#isLeading) this.#putAway();
+    this.#refuse(new Error(CLOSED));
+    if (hasFailed || !this.#isLeading) this.#putAway();
   }
 
   /** The router, once there is one. Rejects when this page was to run it, and could not. */
@@ -163,7 +165,7 @@ class Candidate {
   }
 
   /** A line to a router in another tab; undefined if it did not answer. */
-  async call({ epoch, gone }: Reached): Promise<BroadcastChannel | undefined> {
+  async call({ epoch, gone }: Reached, patience: number): Promise<BroadcastChannel | undefined> {
     const name = `${this.#name}:${randomName()}`;
     const line = new BroadcastChannel(name);
     const over = new AbortController();
@@ -171,7 +173,7 @@ class Candidate {
       const options = { once: true, signal: over.signal };
       line.addEventListener('message', () => resolve(true), options);
       gone.addEventListener('abort', () => resolve(false), options);
-      setTimeout(() => resolve(false), PATIENCE);
+      setTimeout(() => resolve(false), patience);
       this.#lobby?.postMessage({ call: name, epoch });
     });
     over.abort();

@@ -46,7 +46,7 @@ export class LineHost implements SharedHost {
     try {
       host.epoch = await host.#call();
     } catch (error) {
-      way.close();
+      way.close(true);
       throw error;
     }
     host.#unwatch = watchPage({

@@ -43,7 +43,8 @@ export interface Way {
   late(): string;
   /** What to tell of a router that is gone. */
   readonly gone: string;
-  close(): void;
+  /** `hasFailed` where the router never answered: it is of no use to anybody. */
+  close(hasFailed?: boolean): void;
 }
 
 export function within<Value>(milliseconds: number, promise: Promise<Value>, late: string): Promise<Value> {
