@@ -86,7 +86,7 @@ export async function shared(): Promise<void> {
     event.preventDefault();
   });
   router.addEventListener('split', ({ detail: { reason } }) => console.log(reason), { once: true });
-  const mode: 'shared-worker' | 'page' = router.mode;
+  const mode: 'shared-worker' | 'leader' | 'page' = router.mode;
   console.log(mode, router.epoch, router.name, (await router.inspect()).transports);
   await router.close();
 }
