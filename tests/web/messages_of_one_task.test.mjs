@@ -8,10 +8,11 @@ const CALLS = 320;
 const IN_FLIGHT = 32;
 
 const page = `<!doctype html><title>counting</title><script src="/autobahn.min.js"></script><script type="module">
-  import { autobahnTransport } from '/pkg/index.js';
+  import { autobahnTransport, sharedRouter } from '/pkg/index.js';
 
+  const mode = new URLSearchParams(location.search).get('mode');
   // What leaves the tab.
-  const { prototype } = globalThis.SharedWorker ? MessagePort : BroadcastChannel;
+  const { prototype } = mode === 'leader' ? BroadcastChannel : MessagePort;
   const { postMessage } = prototype;
   prototype.postMessage = function (message, ...moved) {
     if (Array.isArray(message)) {
@@ -20,7 +21,7 @@ const page = `<!doctype html><title>counting</title><script src="/autobahn.min.j
     }
     return postMessage.call(this, message, ...moved);
   };
-  autobahn.transports.register('wamplet', autobahnTransport());
+  autobahn.transports.register('wamplet', autobahnTransport(sharedRouter({ mode })));
   const connection = new autobahn.Connection({ transports: [{ type: 'wamplet' }], realm: 'realm1' });
   connection.onopen = async (session) => {
     if (location.hash === '#callee') await session.register('com.example.echo', ([value]) => value);
@@ -31,6 +32,7 @@ const page = `<!doctype html><title>counting</title><script src="/autobahn.min.j
 
 let browser;
 let profile;
+let mode;
 
 before(async () => {
   browser = await openBrowser({ '/counting.html': { body: page } });
@@ -39,22 +41,20 @@ after(() => browser.close());
 
 const test = inEachMode(
   () => browser,
-  (given) => {
-    profile = given;
+  (...given) => {
+    [profile, mode] = given;
   },
 );
 
-test('calls_that_are_in_flight_together_travel_together', async () => {
-  const open = async (role) => {
-    const tab = await profile.context.newPage();
-    await tab.goto(`${browser.site.url}/counting.html#${role}`);
-    await tab.waitForFunction(() => window.session !== undefined);
-    return tab;
-  };
-  // Where a tab runs the router, it is none of the two.
-  await open('first');
-  const callee = await open('callee');
-  const caller = await open('caller');
+async function open(role) {
+  const tab = await profile.context.newPage();
+  await tab.goto(`${browser.site.url}/counting.html?mode=${mode}#${role}`);
+  await tab.waitForFunction(() => window.session !== undefined);
+  return tab;
+}
+
+/** Has a tab make the calls, and looks at the answers. */
+async function callAll(caller) {
   const answers = await caller.evaluate(
     ([calls, inFlight]) => {
       const results = [];
@@ -73,9 +73,27 @@ test('calls_that_are_in_flight_together_travel_together', async () => {
     answers.toSorted((a, b) => a - b),
     Array.from({ length: CALLS }, (_, index) => index + 1),
   );
-  for (const [role, tab] of Object.entries({ caller, callee })) {
-    const { posts, messages } = await tab.evaluate(() => ({ posts: window.posts, messages: window.messages }));
-    assert.equal(messages, CALLS, role);
-    assert.ok(posts <= CALLS / 4, `the ${role} sent ${messages} messages in ${posts} posts`);
-  }
+}
+
+async function expectPosts(tab, count) {
+  const { posts, messages } = await tab.evaluate(() => ({ posts: window.posts, messages: window.messages }));
+  assert.equal(messages, count);
+  assert.ok(posts <= count / 4, `${messages} messages left in ${posts} posts`);
+}
+
+test('calls_that_are_in_flight_together_travel_together', async () => {
+  // Where a tab runs the router, it is none of the two.
+  await open('first');
+  const callee = await open('callee');
+  const caller = await open('caller');
+  await callAll(caller);
+  for (const tab of [caller, callee]) await expectPosts(tab, CALLS);
 });
+
+const inOnePage = async () => {
+  const tab = await open('callee');
+  await callAll(tab);
+  // The four messages of each call, since the router is here, too.
+  await expectPosts(tab, 4 * CALLS);
+};
+test('calls_within_a_page_travel_together', inOnePage, ['page']);

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { eventOf, openBrowser } from '../fixtures/browser.mjs';
+import { after, before } from 'node:test';
+import { eventOf, inEachMode, openBrowser } from '../fixtures/browser.mjs';
 import { until } from '../fixtures/wait.mjs';
 
 const page = (script, app = '') =>
@@ -32,14 +32,20 @@ before(async () => {
         '<script src="/elsewhere/wamplet.global.js" data-websocket="ws://a.test/ws" data-worker="/pkg/worker.js"></script>',
       ),
     },
+    '/leading.html': {
+      body: page('<script src="/pkg/wamplet.global.js" data-websocket="ws://a.test/ws" data-mode="leader"></script>'),
+    },
     '/quiet.html': { body: page('<script src="/pkg/wamplet.global.js"></script>') },
   });
 });
 after(() => browser.close());
-beforeEach(async () => {
-  profile = await browser.profile();
-});
-afterEach(() => profile.context.close());
+
+const test = inEachMode(
+  () => browser,
+  (given) => {
+    profile = given;
+  },
+);
 
 test('the_page_of_the_documentation_connects_and_is_seen_to_come_and_go', async () => {
   assert.ok(documented.includes(remote), 'the documented page is not what it was');
@@ -101,6 +107,12 @@ test('the_line_may_say_where_the_worker_is', async () => {
   assert.equal((await tab.evaluate(joinAndList, 'ws://a.test/ws')).length, 1);
 });
 
+test('the_line_may_say_where_the_router_runs', async () => {
+  const tab = await profile.tab('/leading.html');
+  assert.equal((await tab.evaluate(joinAndList, 'ws://a.test/ws')).length, 1);
+  assert.equal(tab.workers().length, 1);
+});
+
 test('without_urls_the_script_only_defines_wamplet', async () => {
   const tab = await profile.tab('/quiet.html');
   const [names, isNative] = await tab.evaluate(() => [Object.keys(wamplet).sort(), /native code/.test(`${WebSocket}`)]);
@@ -114,7 +126,7 @@ test('without_urls_the_script_only_defines_wamplet', async () => {
     'webSocketClass',
   ]);
   assert.ok(isNative);
-});
+}, ['shared-worker']);
 
 test('Autobahn_through_the_line_and_Autobahn_through_the_transport_meet', async () => {
   const transport = await profile.tab();
@@ -176,7 +188,7 @@ test('sockets_to_other_addresses_reach_their_server_as_ever', async () => {
   }, `ws://127.0.0.1:${browser.site.port}/ws`);
   assert.deepEqual([protocol, echo, isInstance], ['chat', 'hello server', true]);
   assert.deepEqual(browser.site.sockets, ['hello server']);
-});
+}, ['shared-worker']);
 
 test('undoing_gives_the_page_its_own_WebSocket_back', async () => {
   const tab = await profile.tab('/quiet.html');
@@ -189,4 +201,4 @@ test('undoing_gives_the_page_its_own_WebSocket_back', async () => {
     return [Object.keys(before).every((key) => before[key] === now[key]), differs];
   });
   assert.deepEqual([same, between], [true, true]);
-});
+}, ['shared-worker']);

@@ -2,17 +2,23 @@
 //
 //   <script src="wamplet.global.js" data-websocket="ws://127.0.0.1:8080/ws"></script>
 //
-// above the script of the WAMP client. `data-router` names the router, `data-worker` says where worker.js is.
+// above the script of the WAMP client. `data-router` names the router, `data-worker` says where worker.js is, `data-mode`
+// where the router is to run.
 
 import { installWebSocket } from './intercept.ts';
-import { lazyRouter } from './shared.ts';
+import { lazyRouter, type SharedRouterOptions } from './shared.ts';
 
 export * from './index.ts';
 
 if (typeof document !== 'undefined') {
-  const { websocket, router: name, worker: workerUrl } = (document.currentScript as HTMLElement | null)?.dataset ?? {};
+  const {
+    websocket,
+    router: name,
+    worker: workerUrl,
+    mode,
+  } = (document.currentScript as HTMLElement | null)?.dataset ?? {};
   if (websocket !== undefined) {
-    const router = lazyRouter({ name, workerUrl });
+    const router = lazyRouter({ name, workerUrl, mode: mode as SharedRouterOptions['mode'] });
     installWebSocket({ match: websocket.split(/\s+/).filter(Boolean), router });
   }
 }

@@ -18,6 +18,9 @@ import { type Call, isMessage, type Leads, type Start, versioned } from './wire.
 /** Milliseconds for the router of a page that is just being left to go; after that, another one is really there. */
 const SPLIT_PATIENCE = 1000;
 
+/** Milliseconds for a lock that nobody else knows of; what cannot be had does without. */
+const LOCK_PATIENCE = 3000;
+
 /** Milliseconds for whoever called to say what for; it may have given up waiting for the answer. */
 const CALL_PATIENCE = 10_000;
 
@@ -43,7 +46,7 @@ export class Station {
   constructor(name: string, options: HostOptions) {
     this.#name = name;
     this.#host = new Host(options);
-    this.#locked = takeLock(this.#lock, SPLIT_PATIENCE);
+    this.#locked = takeLock(this.#lock, LOCK_PATIENCE);
   }
 
   /** Takes a line; a page has its other end. */
@@ -64,7 +67,8 @@ export class Station {
   /** Lets tabs in that share no worker, but channels. Answers what they are told. */
   async lead(): Promise<Leads> {
     this.#isLeader = true;
-    await this.#locked;
+    // Without it, nobody would be told of the router's end.
+    if ((await this.#locked) === undefined) throw new Error('Web Locks do not answer');
     const leads: Leads = { leads: this.#host.epoch, lock: this.#lock };
     const lobby = new BroadcastChannel(versioned(this.#name));
     const stop = listen(lobby, {

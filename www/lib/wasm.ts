@@ -34,6 +34,14 @@ export async function startWasmRouter(
   return new WasmRouter(config, seed ?? randomBytes(32), undefined, functions);
 }
 
+/** Begins to load the module, since a router is about to be wanted. Whoever wants it is told should that fail. */
+export function preload(): void {
+  loading ??= load();
+  loading.catch(() => {
+    loading = undefined;
+  });
+}
+
 async function load(source: WasmSource = new URL('./wamplet.wasm', import.meta.url)): Promise<void> {
   const isAddress = typeof source === 'string' || source instanceof URL;
   const module = isAddress ? await compile(absolute(source)) : source;

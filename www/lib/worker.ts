@@ -5,6 +5,7 @@
 
 import { place } from './environment.ts';
 import { Station } from './station.ts';
+import { preload } from './wasm.ts';
 
 export { createRouter } from './router.ts';
 export { Station } from './station.ts';
@@ -19,6 +20,7 @@ if (routerName !== undefined) {
     log: (level, text) => console[level](text),
     onBroken: () => close(),
   });
+  preload();
   // At once and not after loading anything: a tab that connects meanwhile would not be heard.
   for (const type of ['connect', 'message']) {
     addEventListener(type, (event) => {
@@ -26,7 +28,8 @@ if (routerName !== undefined) {
     });
   }
   forwardConsole(station);
-  if (leading !== undefined) station.lead().then(postMessage);
+  // An error goes to the page, which then runs the router itself.
+  if (leading !== undefined) station.lead().then(postMessage).catch(reportError);
 }
 
 /** A SharedWorker's console shows in no page: its lines go to the tabs too. That of a tab's own worker goes there alone. */
