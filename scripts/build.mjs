@@ -12,6 +12,7 @@ import { npmTool, root, run, Stop, script, step } from './steps.mjs';
 import { target, wasmBindgen, wasmBindgenVersion, wasmToolchain } from './toolchain.mjs';
 
 const goal = process.argv[2];
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 const pkg = join(root, 'pkg');
 const bindings = join(root, 'target/wasm-bindgen');
@@ -43,16 +44,18 @@ async function compile(say) {
   const args = ['build', '--profile', 'wasm', '--no-default-features', '--features', 'wasm'];
   if (!existsSync(compiled)) say('cargo build: the first time takes a minute or two');
   await run(toolchain.cargo, [...args, '--target', target, '--target-dir', wasmTarget, ...toolchain.args], {
-    env: { ...toolchain.env, CARGO_ENCODED_RUSTFLAGS: [...withoutPaths(), ...smallHashes].join('\x1f') },
+    env: { ...toolchain.env, CARGO_ENCODED_RUSTFLAGS: [...withoutPaths(toolchain), ...smallHashes].join('\x1f') },
     orStop: 'The Rust sources do not build for wasm: the compiler says why above.',
   });
   return `compiled by ${toolchain.name}`;
 }
 
 /** Panic messages name source files; this keeps the folders of the machine that builds out of the package. */
-function withoutPaths() {
+function withoutPaths({ sysroot }) {
   const cargoHome = process.env.CARGO_HOME ?? join(homedir(), '.cargo');
-  return [`--remap-path-prefix=${root}=`, `--remap-path-prefix=${join(cargoHome, 'registry/src')}=`];
+  // The compiler names the standard library's sources by where they are on this machine, if they are.
+  const folders = [root, join(cargoHome, 'registry/src'), join(sysroot, 'lib/rustlib/src/rust')];
+  return folders.map((folder) => `--remap-path-prefix=${folder}=`);
 }
 
 async function bind() {
@@ -111,6 +114,16 @@ async function bundle() {
     await build({
       ...options,
       minify: true,
+      entryPoints: { 'worker.inline': 'www/lib/worker.ts' },
+      format: 'esm',
+      external: ['node:*'],
+      plugins: [inlineModule()],
+      // `wamplet init` knows its own file by this.
+      banner: { js: `/*! wamplet ${version}: the worker, in one file */` },
+    });
+    await build({
+      ...options,
+      minify: true,
       entryPoints: { 'wamplet.global': 'www/lib/global.ts' },
       format: 'iife',
       globalName: 'wamplet',
@@ -121,19 +134,32 @@ async function bundle() {
   } catch (error) {
     throw new Stop(`The library in www/lib could not be bundled:\n${error.message}`);
   }
-  keepImportAtRunTime(join(pkg, 'worker.js'));
+  for (const file of ['index.js', 'worker.js', 'worker.inline.js']) keepImportAtRunTime(join(pkg, file));
   copyFileSync(join(root, 'www/lib/index.d.ts'), join(pkg, 'index.d.ts'));
-  return sizes('index.js', 'worker.js', 'wamplet.global.js');
+  copyFileSync(join(root, 'www/init.js'), join(pkg, 'init.js'));
+  return sizes('index.js', 'worker.js', 'worker.inline.js', 'wamplet.global.js');
+}
+
+/** Puts the WebAssembly module into the script, compressed. */
+function inlineModule() {
+  const setup = (build) => {
+    build.onResolve({ filter: /\/own-module\.ts$/ }, () => ({ path: join(root, 'www/lib/own-module.inline.ts') }));
+    build.onResolve({ filter: /^wamplet\.wasm\.gz$/ }, ({ path }) => ({ path, namespace: 'gzipped' }));
+    build.onLoad({ filter: /./, namespace: 'gzipped' }, () => {
+      return { contents: gzipSync(readFileSync(join(pkg, 'wamplet.wasm')), { level: 9 }), loader: 'binary' };
+    });
+  };
+  return { name: 'inline module', setup };
 }
 
 /**
- * What a component's module is called is known when the router starts, so the bundler of an app must let its import be.
- * Minifying took away the comments that say so.
+ * What a component's module is called is known when the router starts, and where the worker's script is when the page
+ * says so: the bundler of an app must let such an import be. Minifying took away the comments that say so.
  */
 function keepImportAtRunTime(file) {
   const code = readFileSync(file, 'utf8');
   const kept = code.replaceAll(/\bimport\((?=[\w$]+\))/g, 'import(/* webpackIgnore: true *//* @vite-ignore */');
-  if (kept === code) throw new Stop(`There is no import of a component's module in ${file} any more.`);
+  if (kept === code) throw new Stop(`There is no import of a module that is named at run time in ${file} any more.`);
   writeFileSync(file, kept);
 }
 

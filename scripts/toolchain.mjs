@@ -11,7 +11,7 @@ export const target = 'wasm32-unknown-unknown';
 export const toolsDir = join(root, 'target/tools');
 
 /**
- * How to build for wasm: `{ name, cargo, args, env }`, or undefined when no toolchain for it is installed.
+ * How to build for wasm: `{ name, sysroot, cargo, args, env }`, or undefined when no toolchain for it is installed.
  *
  * The toolchain of the native build comes first. Debian's own Rust is the way out where rustup cannot download: it has
  * no standard library for this target, so cargo builds that from source, which a stable compiler only does when told
@@ -20,7 +20,7 @@ export const toolsDir = join(root, 'target/tools');
 export async function wasmToolchain() {
   const sysroot = await run('rustc', ['--print', 'sysroot']);
   if (sysroot.ok && existsSync(join(sysroot.output, 'lib/rustlib', target))) {
-    return { name: await version('rustc'), cargo: 'cargo', args: [], env: {} };
+    return { name: await version('rustc'), sysroot: sysroot.output, cargo: 'cargo', args: [], env: {} };
   }
   const debian = [
     '/usr/bin/cargo',
@@ -31,6 +31,7 @@ export async function wasmToolchain() {
   if (!debian.every(existsSync)) return undefined;
   return {
     name: `${await version('/usr/bin/rustc')} of Debian, standard library from source`,
+    sysroot: '/usr',
     cargo: '/usr/bin/cargo',
     args: ['-Z', 'build-std=std,panic_abort'],
     env: {

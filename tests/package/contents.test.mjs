@@ -27,8 +27,10 @@ test('the_package_holds_exactly_what_ships', () => {
     'package.json',
     'pkg/index.d.ts',
     'pkg/index.js',
+    'pkg/init.js',
     'pkg/wamplet.global.js',
     'pkg/wamplet.wasm',
+    'pkg/worker.inline.js',
     'pkg/worker.js',
   ]);
 });
@@ -37,6 +39,19 @@ test('wasm_and_shim_together_stay_within_190_KB_gzipped', () => {
   const sizes = ['wamplet.wasm', 'worker.js', 'index.js'].map((file) => gzippedSize(join(root, 'pkg', file)));
   const total = sizes.reduce((sum, size) => sum + size);
   assert.ok(total <= 190 * 1024, `${total} bytes: wasm, worker and library are ${sizes.join(' + ')}`);
+});
+
+test('the_one_file_worker_is_at_most_a_tenth_larger_than_its_two_files_gzipped', () => {
+  const [inline, worker, wasm] = ['worker.inline.js', 'worker.js', 'wamplet.wasm'].map((file) =>
+    gzippedSize(join(root, 'pkg', file)),
+  );
+  assert.ok(inline <= (worker + wasm) * 1.1, `${inline} bytes in one file, ${worker} + ${wasm} in two`);
+});
+
+test('the_classic_script_and_the_program_that_writes_the_worker_stay_small', () => {
+  const [script, program] = ['wamplet.global.js', 'init.js'].map((file) => gzippedSize(join(root, 'pkg', file)));
+  assert.ok(script <= 24 * 1024, `wamplet.global.js: ${script} bytes`);
+  assert.ok(program <= 4 * 1024, `init.js: ${program} bytes`);
 });
 
 test('package_json_leads_every_kind_of_consumer_to_its_files', async () => {
@@ -53,7 +68,7 @@ test('type_checkers_find_the_declarations', async () => {
 });
 
 test('no_file_names_a_folder_of_the_machine_it_was_built_on', () => {
-  for (const file of ['index.js', 'worker.js', 'wamplet.global.js', 'wamplet.wasm']) {
+  for (const file of ['index.js', 'init.js', 'worker.js', 'worker.inline.js', 'wamplet.global.js', 'wamplet.wasm']) {
     const content = readFileSync(join(root, 'pkg', file), 'latin1');
     const path = /[\w/.-]*\/(home|root|Users)\/[\w/.-]*/.exec(content)?.[0];
     assert.equal(path, undefined, `pkg/${file}`);

@@ -20,6 +20,28 @@ test('importing_the_package_where_there_is_no_browser_does_nothing', async () =>
   assert.ok(ok, output || 'the process did not end by itself');
 });
 
+test('asking_for_a_shared_router_on_a_server_rejects_with_a_sentence', async () => {
+  const program = `
+    const { sharedRouter } = await import('wamplet');
+    await sharedRouter().catch((error) => console.log(error.message));`;
+  const { ok, output } = await run(process.execPath, ['--input-type=module', '--eval', program], { limitSeconds: 20 });
+  assert.ok(ok, output);
+  assert.match(output, /^sharedRouter\(\) is for browsers, .*in the browser only.*createRouter\(\)$/);
+});
+
+test('where_tests_make_a_page_of_Node_the_router_finds_its_files', async () => {
+  // As jsdom does: a document, but neither SharedWorker nor a server.
+  const program = `
+    globalThis.document = { baseURI: 'http://localhost:3000/' };
+    const { sharedRouter } = await import('wamplet');
+    const router = await sharedRouter();
+    console.log(router.mode, (await router.inspect()).transports);
+    await router.close();`;
+  const { ok, output } = await run(process.execPath, ['--input-type=module', '--eval', program], { limitSeconds: 20 });
+  assert.ok(ok, output);
+  assert.equal(output, 'page 0');
+});
+
 test('bundlers_see_where_the_worker_and_the_wasm_file_are', () => {
   const library = readFileSync(join(root, 'pkg/index.js'), 'utf8');
   assert.match(library, /new SharedWorker\(new URL\("\.\/worker\.js",\s?import\.meta\.url\)/);

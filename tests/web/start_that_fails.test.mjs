@@ -1,7 +1,11 @@
 // A router that cannot start is a rejected promise with a sentence that says what to do, soon, and never a hang.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, afterEach, before, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { root } from '../../scripts/steps.mjs';
 import { openBrowser } from '../fixtures/browser.mjs';
 import { until } from '../fixtures/wait.mjs';
 
@@ -11,16 +15,36 @@ const library = (folder, extra = {}) => ({
   [`/${folder}/wamplet.wasm`]: { file: 'pkg/wamplet.wasm' },
 });
 
+const worker = readFileSync(join(root, 'pkg/worker.js'), 'utf8');
+
 let browser;
 let profile;
+/** One page for the whole table of failures: each row has a worker of its own, or none. */
+let standing;
 
 before(async () => {
   browser = await openBrowser({
     ...library('forbidden', { headers: POLICY }),
     ...library('nowasm'),
     '/nowasm/wamplet.wasm': { status: 404 },
+    ...library('mislaid'),
+    '/mislaid/wamplet.wasm': { status: 404 },
     ...library('garbled'),
     '/garbled/wamplet.wasm': { body: 'not what you think' },
+    ...library('mistyped', { headers: { 'Content-Type': 'text/html' } }),
+    ...library('wasm-as-text'),
+    '/wasm-as-text/wamplet.wasm': { file: 'pkg/wamplet.wasm', headers: { 'Content-Type': 'text/plain' } },
+    // What a server of single-page apps answers to everything that it does not know.
+    ...library('every-path-a-page'),
+    '/every-path-a-page/wamplet.wasm': { body: '<!doctype html><title>app</title>' },
+    ...library('waiting'),
+    '/waiting/wamplet.wasm': { never: true },
+    '/silent/worker.js': { never: true },
+    '/old-browser/worker.js': { body: `delete globalThis.WebAssembly;${worker}` },
+    // The greeting is what all releases agree on.
+    '/other-release/worker.js': {
+      body: 'onconnect = ({ ports: [port] }) => port.postMessage({ wamplet: 99, epoch: "0" });',
+    },
     '/mute/worker.js': { body: '' },
     '/strange/worker.js': { body: 'onconnect = ({ ports: [port] }) => port.postMessage({ hello: "who are you?" });' },
     '/throwing/worker.js': { body: 'throw new Error("of the worker");' },
@@ -30,17 +54,19 @@ before(async () => {
       file: 'tests/fixtures/tab.html',
       headers: { 'Content-Security-Policy': "script-src 'self' 'wasm-unsafe-eval'; worker-src 'none'" },
     },
+    '/around.html': { body: '<title>around</title>' },
     '/sandboxed.html': {
       body: '<script src="/pkg/wamplet.global.js"></script>',
       headers: { 'Content-Security-Policy': 'sandbox allow-scripts' },
     },
   });
+  profile = await browser.profile();
+  standing = await readyTab();
 });
 after(() => browser.close());
-beforeEach(async () => {
-  profile = await browser.profile();
+afterEach(async () => {
+  for (const page of profile.context.pages()) if (page !== standing) await page.close();
 });
-afterEach(() => profile.context.close());
 
 async function readyTab(path = '/tab.html') {
   const page = await profile.tab(path);
@@ -71,6 +97,29 @@ const FAILURES = {
     { workerUrl: '/garbled/worker.js' },
     /garbled\/wamplet\.wasm could not be compiled/,
   ],
+  'a worker script of the wrong type': [
+    { workerUrl: '/mistyped/worker.js' },
+    /mistyped\/worker\.js could not be loaded.*served as JavaScript/,
+  ],
+  'a worker script that never comes': [
+    { workerUrl: '/silent/worker.js', timeout: 300 },
+    /did not answer within 300 ms/,
+  ],
+  'a wasm file that never comes': [{ workerUrl: '/waiting/worker.js', timeout: 300 }, /did not answer within 300 ms/],
+  'a wasm file that never comes to the page': [
+    { workerUrl: '/waiting/worker.js', timeout: 300, mode: 'page' },
+    /did not start within 300 ms/,
+  ],
+  'a page in the place of the wasm file': [
+    { workerUrl: '/every-path-a-page/worker.js' },
+    /every-path-a-page\/wamplet\.wasm could not be compiled .*is it wamplet\.wasm/,
+  ],
+  'a worker of another release': [
+    { workerUrl: '/other-release/worker.js' },
+    /other-release\/worker\.js is of another release .*npx wamplet init/,
+  ],
+  'a browser without WebAssembly': [{ workerUrl: '/old-browser/worker.js' }, /no WebAssembly here/],
+  'a configuration that is wrong': [{ config: { relams: [] } }, /relams: .*did you mean "realms"/],
   'wasm that the policy of the worker forbids': [{ workerUrl: '/forbidden/worker.js' }, /'wasm-unsafe-eval'/],
   'a worker that says nothing': [{ workerUrl: '/mute/worker.js', timeout: 300 }, /did not answer within 300 ms/],
   'a worker of something else': [{ workerUrl: '/strange/worker.js', timeout: 300 }, /did not answer within 300 ms/],
@@ -85,7 +134,7 @@ const FAILURES = {
 
 for (const [what, [options, sentence]] of Object.entries(FAILURES)) {
   test(`${what.replaceAll(' ', '_')}_rejects_with_a_sentence`, async () => {
-    assert.match(await failure(await readyTab(), options), sentence);
+    assert.match(await failure(standing, options), sentence);
   });
 }
 
@@ -93,10 +142,64 @@ test('a_worker_that_the_policy_of_the_page_forbids_rejects_with_a_sentence', asy
   assert.match(await failure(await readyTab('/shut.html')), /worker-src|could not be created/);
 });
 
+test('a_configuration_that_is_no_plain_data_rejects_with_a_sentence', async () => {
+  const page = await readyTab();
+  const message = await page.evaluate(() =>
+    tab.wamplet.sharedRouter({ config: { realms: () => [] } }).catch((error) => error.message),
+  );
+  assert.match(message, /options\.config: expected plain data/);
+});
+
+test('a_page_in_a_browser_without_WebAssembly_rejects_with_a_sentence', async () => {
+  const page = await readyTab();
+  const message = await page.evaluate(() => {
+    delete globalThis.WebAssembly;
+    return tab.wamplet.createRouter().catch((error) => error.message);
+  });
+  assert.match(message, /no WebAssembly here/);
+});
+
+test('what_type_the_wasm_file_has_does_not_matter', async () => {
+  assert.equal(await failure(await readyTab(), { workerUrl: '/wasm-as-text/worker.js' }), 'it started');
+});
+
+test('a_page_opened_as_a_file_is_told_to_be_served', async () => {
+  const page = await profile.context.newPage();
+  await page.goto(pathToFileURL(join(root, 'tests/fixtures/frame.html')).href);
+  await page.addScriptTag({ url: pathToFileURL(join(root, 'pkg/wamplet.global.js')).href });
+  const message = await page.evaluate(() => wamplet.sharedRouter().catch((error) => error.message));
+  assert.match(message, /could not be (created|loaded).*http/);
+});
+
+test('a_frame_of_opaque_origin_is_told_to_use_a_port', async () => {
+  const page = await profile.tab('/around.html');
+  const source = `<script src="${browser.site.url}/pkg/wamplet.global.js"></script><title>opaque</title>`;
+  await page.evaluate((text) => {
+    const frame = document.body.appendChild(document.createElement('iframe'));
+    frame.src = `data:text/html,${encodeURIComponent(text)}`;
+  }, source);
+  const frame = await until('the frame is there', () => page.frames().find((one) => one.parentFrame()));
+  await frame.waitForFunction(() => document.title === 'opaque');
+  const message = await frame.evaluate(() => wamplet.sharedRouter().catch((error) => error.message));
+  assert.match(message, /denies this page storage.*sandboxed frame.*createPort\(\)/);
+});
+
+test('a_frame_of_another_site_without_storage_is_told_to_use_a_port', async () => {
+  const page = await profile.tab('/around.html');
+  // Contexts of Playwright are private windows, which deny storage to frames of other sites.
+  await page.evaluate((port) => {
+    const frame = document.body.appendChild(document.createElement('iframe'));
+    frame.src = `http://localhost:${port}/tab.html`;
+  }, browser.site.port);
+  const frame = await until('the frame is there', () => page.frames().find((one) => one.url().includes('localhost')));
+  await frame.waitForFunction(() => document.title === 'ready');
+  assert.match(await failure(frame), /denies this page storage.*createPort\(\)/);
+});
+
 test('a_sandboxed_page_is_told_to_use_a_port', async () => {
   const page = await profile.tab('/sandboxed.html');
   const message = await page.evaluate(() => wamplet.sharedRouter().catch((error) => error.message));
-  assert.match(message, /sandboxed frame .*createPort\(\)/);
+  assert.match(message, /sandboxed frame.*createPort\(\)/);
 });
 
 test('wasm_that_the_policy_of_the_page_forbids_rejects_with_a_sentence', async () => {
@@ -128,7 +231,7 @@ test('Autobahn_says_unreachable_and_the_console_why', async () => {
   page.on('console', (message) => lines.push(message.text()));
   const reason = await page.evaluate(() =>
     tab
-      .join('me', { router: () => tab.wamplet.sharedRouter({ workerUrl: '/nowasm/worker.js' }), max_retries: 0 })
+      .join('me', { router: () => tab.wamplet.sharedRouter({ workerUrl: '/mislaid/worker.js' }), max_retries: 0 })
       .catch((error) => error.message),
   );
   assert.match(reason, /unreachable/);

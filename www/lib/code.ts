@@ -2,7 +2,7 @@
 //
 // Owns how it is named, and the loading. What runs when is for those who need it: `components.ts`, `deciders.ts`.
 
-import { absolute } from './wasm.ts';
+import { absolute } from './environment.ts';
 import { shown } from './wording.ts';
 
 /** name -> a function, or the address of a module whose default export is one */

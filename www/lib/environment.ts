@@ -13,10 +13,18 @@ declare const process: NodeProcess | undefined;
 export type Place = 'page' | 'worker' | 'node';
 
 export function place(): Place {
-  // Electron's pages have a `process` too, and are pages.
+  // Electron's pages have a `process` too, and are pages; so is what a test makes a page of by jsdom.
   if (typeof document !== 'undefined') return 'page';
-  if (typeof process !== 'undefined' && process.versions?.node !== undefined) return 'node';
-  return 'worker';
+  return hasNode() ? 'node' : 'worker';
+}
+
+export function hasNode(): boolean {
+  return typeof process !== 'undefined' && process.versions?.node !== undefined;
+}
+
+/** Relative to the page or worker: where a bundle put the library is nobody's business. */
+export function absolute(address: URL | string): URL {
+  return address instanceof URL ? address : new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href);
 }
 
 /** Where the engine has no `await using` yet, a symbol that nobody asks for. */

@@ -21,7 +21,8 @@
  * @param config Realms, roles and limits. Without it any realm named in a HELLO comes into being, and everybody, as
  * role `anonymous`, may do everything there.
  * @throws Rejects with an `Error` whose message names every problem of `config` and where it stands, or says why the
- * WebAssembly module could not be loaded and what to do about it; with a `TypeError` for wrong `options`.
+ * WebAssembly module could not be loaded and what to do about it; with a `TypeError` for wrong `options`. It waits for its
+ * files as long as the browser does.
  */
 export function createRouter(config?: RouterConfig, options?: RouterOptions): Promise<Router>;
 
@@ -229,8 +230,9 @@ export interface PortIdentity {
  *
  * @throws Rejects, after `timeout` milliseconds at most, with an `Error` that says why the router could not be started
  * and what to do: script or WebAssembly module not found, forbidden by a Content-Security-Policy, wrong `config`, no
- * access to a SharedWorker from here (a worker, a sandboxed frame); with a `TypeError` for wrong `options`, such as a
- * function as a component where it would have to be sent to a worker.
+ * access to a SharedWorker from here (a worker, a sandboxed frame, a page without storage), a worker of another release,
+ * no browser (a server that renders); with a `TypeError` for wrong `options`, such as a function as a component
+ * where it would have to be sent to a worker.
  */
 export function sharedRouter(options?: SharedRouterOptions): Promise<SharedRouter>;
 
@@ -252,11 +254,14 @@ export interface SharedRouterOptions {
   /** What decides where the configuration names a function, see {@link DeciderRegistry}: modules, as `components`. */
   deciders?: DeciderRegistry;
   /**
-   * The address of `worker.js`, of this origin, with `wamplet.wasm` beside it. Default: beside the library's script,
-   * which bundlers find by themselves.
+   * The address of the worker's script, of this origin: the one file that `npx wamplet init` writes, or `worker.js` with
+   * `wamplet.wasm` beside it. A text is relative to the page. Default: `worker.js` beside the library's script, which
+   * webpack and Vite find by themselves; for esbuild and Rollup name it here.
    *
-   * Bundlers put a hash into the name, so that after a deployment new tabs would start a router of their own beside the
-   * one of old tabs. Keep `worker.js` at an address that stays, and name it here, when that matters.
+   * webpack and Vite put a hash into the name, so that after a deployment new tabs would start a router of their own
+   * beside the one of old tabs. Let `init` put the worker at an address that stays, and name it here, when that matters.
+   *
+   * The same script runs the router where that is in the page.
    */
   workerUrl?: string | URL;
   /**

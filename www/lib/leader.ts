@@ -315,8 +315,8 @@ function startWorker({ name: router, workerUrl }: HostSettings): Worker {
   return new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name });
 }
 
-async function runHere({ name }: HostSettings): Promise<Running> {
-  const Station = await loadStation();
+async function runHere({ name, workerUrl }: HostSettings): Promise<Running> {
+  const Station = await loadStation(workerUrl);
   const station = new Station(name, {
     log: (level, text) => station.tell({ log: level, text }),
     onBroken: () => station.end(),

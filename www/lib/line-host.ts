@@ -135,8 +135,9 @@ export class LineHost implements SharedHost {
         } else if (isMessage(data, 'fatal')) {
           reject(new Error(String(data.fatal)));
           lost(String(data.fatal));
-        } else if (isMessage(data, 'wamplet') && isStarted) {
-          lost('the browser restarted the SharedWorker');
+        } else if (isMessage(data, 'wamplet')) {
+          if (isStarted) lost('the browser restarted the SharedWorker');
+          else if (data.wamplet !== WIRE_VERSION) reject(new Error(otherRelease(this.#settings, data.wamplet)));
         } else this.#hear(data);
       },
       onGone: () => {},
@@ -147,7 +148,11 @@ export class LineHost implements SharedHost {
       line.postMessage({ gone: true });
       closePort(line);
     };
-    line.postMessage(this.#start());
+    try {
+      line.postMessage(this.#start());
+    } catch (error) {
+      reject(new TypeError(`options.config: expected plain data, which can be sent to a worker: ${sentence(error)}`));
+    }
   }
 
   #hear(data: unknown): void {
@@ -188,4 +193,11 @@ export class LineHost implements SharedHost {
     if (this.#isClosed) this.#disconnect();
     else if (this.epoch !== before) this.#news('lost', { reason });
   }
+}
+
+function otherRelease({ workerUrl }: HostSettings, version: unknown): string {
+  return (
+    `the worker ${workerUrl ?? 'worker.js'} is of another release than this page's library (version ${version} of the ` +
+    `port protocol, not ${WIRE_VERSION}): run \`npx wamplet init\` again, or reload the page`
+  );
 }

@@ -1,9 +1,9 @@
 // A router in this page alone, behind the same handle as one that is shared.
 
 import type { PortIdentity } from './identity.ts';
-import { createRouter } from './load.ts';
+import { loadWorker } from './load.ts';
 import type { Router, RouterOptions } from './router.ts';
-import type { SharedHost } from './shared-host.ts';
+import { type SharedHost, within } from './shared-host.ts';
 import type { Inspection, TransportInfo } from './wire.ts';
 
 export class PageHost implements SharedHost {
@@ -14,8 +14,20 @@ export class PageHost implements SharedHost {
     this.#router = router;
   }
 
-  static async open(config: unknown, options: RouterOptions): Promise<PageHost> {
-    return new PageHost(await createRouter(config, options));
+  static async open(
+    workerUrl: string | URL | undefined,
+    timeout: number,
+    config: unknown,
+    options: RouterOptions,
+  ): Promise<PageHost> {
+    const opened = loadWorker(workerUrl).then(({ createRouter }) => createRouter(config, options));
+    const late = `the router did not start within ${timeout} ms: is its wasm file served? if so, raise options.timeout`;
+    try {
+      return new PageHost(await within(timeout, opened, late));
+    } catch (error) {
+      opened.then((router) => router.close()).catch(() => {});
+      throw error;
+    }
   }
 
   get epoch(): string {

@@ -55,21 +55,36 @@ function connect({ name: router, workerUrl }: HostSettings): SharedWorker {
     // Bundlers look for exactly this expression.
     return new SharedWorker(new URL('./worker.js', import.meta.url), { type: 'module', name });
   } catch (error) {
+    if (isStorageDenied()) throw new Refused(STORAGE_DENIED);
     const isElsewhere = new URL(workerUrl ?? import.meta.url, document.baseURI).origin !== location.origin;
-    const why = `the SharedWorker could not be created (${sentence(error)})`;
-    if (isElsewhere)
-      throw new Error(`${why}: for a script of another origin say with options.workerUrl where yours has it`);
-    throw new Refused(`${why}: in a sandboxed frame use a port that the page around it made with createPort()`);
+    throw new (isElsewhere ? Error : Refused)(
+      `the SharedWorker could not be created (${sentence(error)}): name a script of the page's own origin in ` +
+        'options.workerUrl (`npx wamplet init` writes one), and serve the page over http or https',
+    );
+  }
+}
+
+const STORAGE_DENIED =
+  'the browser denies this page storage, and with it a SharedWorker: allow site data for it; in a sandboxed frame, or in one ' +
+  'of another site than the page around it, use a port that this page made with createPort()';
+
+/** Then the constructor throws, or the worker ends in an error of which nothing is said. */
+function isStorageDenied(): boolean {
+  try {
+    return localStorage === undefined;
+  } catch {
+    return true;
   }
 }
 
 /** What to do about a worker's script that does not load. */
 export function unloadable({ workerUrl }: HostSettings, event: Event): string {
+  if (isStorageDenied()) return STORAGE_DENIED;
   const address = workerUrl ?? 'worker.js';
   const detail = (event as ErrorEvent).message;
   return (
     `the worker's script ${address} could not be loaded${detail ? ` (${detail})` : ''}: put worker.js and ` +
-    "wamplet.wasm beside the library's script, or say with options.workerUrl where worker.js is; " +
-    'a Content-Security-Policy must allow it in worker-src'
+    "wamplet.wasm beside the library's script, or name in options.workerUrl the file that `npx wamplet init` wrote; it " +
+    'must be served as JavaScript, and a Content-Security-Policy must allow it in worker-src'
   );
 }

@@ -47,6 +47,13 @@ export class SharedRouter extends EventTarget {
     if (!['auto', 'shared-worker', 'leader', 'page'].includes(mode)) {
       throw new TypeError(`options.mode: expected "auto", "shared-worker", "leader" or "page", found "${mode}"`);
     }
+    if (place() === 'node' && mode !== 'page') {
+      // Whoever is served would share one router on the server.
+      throw new Error(
+        'sharedRouter() is for browsers, and this is Node: when rendering on a server call it in the browser only, ' +
+          'and in tests use createRouter()',
+      );
+    }
     const router = new SharedRouter(name);
     if (place() === 'worker' && mode !== 'page') {
       throw new Error(
@@ -55,7 +62,7 @@ export class SharedRouter extends EventTarget {
       );
     }
     if (mode === 'page' || (mode === 'auto' && !hasSharedWorker() && !canLead())) {
-      router.#host = await PageHost.open(config, { name, components, deciders });
+      router.#host = await PageHost.open(workerUrl, timeout, config, { name, components, deciders });
       return router;
     }
     const settings = {

@@ -1,7 +1,8 @@
 // Loads the WebAssembly module that the router is compiled to, wherever it is run, and says plainly when that fails.
 
 import initialize, { WasmRouter } from 'wamplet-wasm';
-import { place, randomBytes, readFile, sentence } from './environment.ts';
+import { absolute, hasNode, randomBytes, readFile, sentence } from './environment.ts';
+import { ownModule } from './own-module.ts';
 
 export { WasmRouter };
 
@@ -23,6 +24,9 @@ export async function startWasmRouter(
   if (seed !== undefined && !(seed instanceof Uint8Array && seed.length === 32)) {
     throw new TypeError('options.seed: expected a Uint8Array of 32 bytes');
   }
+  if (typeof WebAssembly === 'undefined') {
+    throw new Error('there is no WebAssembly here, and the router needs it: a Lockdown Mode or a policy turns it off');
+  }
   loading ??= load(source);
   try {
     await loading;
@@ -36,35 +40,36 @@ export async function startWasmRouter(
 
 /** Begins to load the module, since a router is about to be wanted. Whoever wants it is told should that fail. */
 export function preload(): void {
+  if (typeof WebAssembly === 'undefined') return;
   loading ??= load();
   loading.catch(() => {
     loading = undefined;
   });
 }
 
-async function load(source: WasmSource = new URL('./wamplet.wasm', import.meta.url)): Promise<void> {
-  const isAddress = typeof source === 'string' || source instanceof URL;
-  const module = isAddress ? await compile(absolute(source)) : source;
-  await initialize({ module_or_path: module });
+async function load(given?: WasmSource): Promise<void> {
+  await initialize({ module_or_path: await compile(given ?? (await ownModule())) });
 }
 
-/** Relative to the page or worker: where a bundle put the library is nobody's business. */
-export function absolute(source: URL | string): URL {
-  return source instanceof URL ? source : new URL(source, globalThis.document?.baseURI ?? globalThis.location?.href);
-}
-
-async function compile(url: URL): Promise<WebAssembly.Module> {
-  if (place() === 'node' && url.protocol === 'file:') return WebAssembly.compile(await read(url));
-  const response = await download(url);
+async function compile(source: WasmSource): Promise<WebAssembly.Module> {
+  if (source instanceof WebAssembly.Module) return source;
+  let what = 'the WebAssembly module';
+  let bytes = source as BufferSource;
+  if (typeof source === 'string' || source instanceof URL) {
+    const url = absolute(source);
+    what = url.href;
+    bytes = await (hasNode() && url.protocol === 'file:' ? read(url) : download(url));
+  }
   try {
-    return await WebAssembly.compile(await response.arrayBuffer());
+    // Of bytes and not of a stream: what type the server says the file has does not matter.
+    return await WebAssembly.compile(bytes);
   } catch (error) {
     const text = sentence(error);
     const isForbidden = /unsafe-eval|Content Security Policy|blocked by CSP|disallowed by embedder/i.test(text);
     const cure = isForbidden
       ? "the Content-Security-Policy of the page or worker forbids WebAssembly: add 'wasm-unsafe-eval' to its script-src"
       : 'is the file complete, and is it wamplet.wasm?';
-    throw new Error(`${url} could not be compiled (${text}): ${cure}`);
+    throw new Error(`${what} could not be compiled (${text}): ${cure}`);
   }
 }
 
@@ -76,15 +81,14 @@ async function read(url: URL): Promise<BufferSource> {
   }
 }
 
-async function download(url: URL): Promise<Response> {
-  let found: Response;
+async function download(url: URL): Promise<BufferSource> {
   try {
-    found = await fetch(url);
+    const found = await fetch(url);
+    if (!found.ok) throw new Error(`HTTP status ${found.status}`);
+    return await found.arrayBuffer();
   } catch (error) {
     throw new Error(`${url} could not be loaded (${sentence(error)}): ${PLACE_IT}`);
   }
-  if (!found.ok) throw new Error(`${url} could not be loaded (HTTP status ${found.status}): ${PLACE_IT}`);
-  return found;
 }
 
 const PLACE_IT = "put wamplet.wasm beside the library's script, or say where it is with the option `wasm`";
