@@ -1,13 +1,14 @@
 // Installs what the project needs and this machine lacks. Safe to run again: a step that finds its thing does nothing.
 //
 //   node scripts/setup.mjs         for `npm run build` and `npm start`
-//   node scripts/setup.mjs test    the same, and for the tests a browser and Python clients
+//   node scripts/setup.mjs test    the same, and for the tests a browser, other versions of Node and Python clients
 //   node scripts/setup.mjs lint    only what the linters need
 
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { findChromium } from './chromium.mjs';
+import { findNode, installNode, nodeVersions } from './nodes.mjs';
 import { npm, root, run, Stop, script, step } from './steps.mjs';
 import {
   findPython,
@@ -36,6 +37,7 @@ await script(async () => {
   await step('wasm-bindgen', installWasmBindgen);
   if (goal === 'build') return;
   await step('browser', installBrowser);
+  await step('other Nodes', installNodes);
   await step('Python clients', installPythonClients);
 }, 'Set-up');
 
@@ -124,6 +126,21 @@ async function installBrowser(say) {
     );
   }
   return found;
+}
+
+/** The tests of what cannot be had are skipped, and say so. */
+async function installNodes(say) {
+  const outcomes = [];
+  for (const wanted of nodeVersions) {
+    if ((await findNode(wanted)).missing) {
+      say(`npm install of Node ${wanted} into target/node`);
+      const { ok, output } = await installNode(wanted);
+      if (!ok) say(`npm: ${output.split('\n').at(-1)}`);
+    }
+    const { missing } = await findNode(wanted);
+    outcomes.push(missing === undefined ? wanted.split('.')[0] : `no ${wanted}: its tests will be skipped`);
+  }
+  return outcomes.join(', ');
 }
 
 async function installPythonClients(say) {

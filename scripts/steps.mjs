@@ -51,10 +51,10 @@ export async function script(body, stepsHeading) {
  *
  * Resolves to `{ ok, output }`; with `orStop`, a failure prints the end of the output and stops with that sentence.
  */
-export function run(command, args, { env, limitSeconds, orStop } = {}) {
+export function run(command, args, { cwd = root, env, limitSeconds, orStop } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
-      cwd: root,
+      cwd,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
