@@ -26,7 +26,7 @@ impl Failure {
     pub(super) fn denial(self) -> Denial {
         let is_fault = match self.error.strip_prefix("wamp.error.") {
             Some(error) => FAULTS.contains(&error),
-            None => self.error.starts_with("wamplet."),
+            None => self.error.starts_with("wamplet.") || self.error == BUSY,
         };
         if is_fault {
             return Self::no_answer();
@@ -115,6 +115,9 @@ fn text(fields: &Dict, key: &str) -> Option<Option<String>> {
         Some(_) => None,
     }
 }
+
+/// Crossbar.io's name for an authenticator that has no time.
+const BUSY: &str = "crossbar.error.max_concurrency_reached";
 
 /// Errors of a call that went wrong, and what the client libraries make of an exception in a procedure.
 const FAULTS: [&str; 8] = [

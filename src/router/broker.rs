@@ -358,8 +358,8 @@ impl<P: Payload> Broker<P> {
     }
 
     /// How many events are retained of a topic, or of all topics of a pattern.
-    pub(crate) fn count_retained(&self, uri: &str, policy: MatchPolicy) -> usize {
-        self.retention.count(uri, policy, &self.events)
+    pub(crate) fn count_retained(&self, uri: &str, policy: MatchPolicy, now: Now) -> usize {
+        self.retention.count(uri, policy, &self.events, now.unix_ns / 1_000_000)
     }
 
     /// Forgets these.

@@ -378,6 +378,7 @@ impl<P: Payload> Router<P> {
             sessions: cx.sessions,
             random: cx.random,
             limits: cx.limits,
+            now,
         })?;
         let accepts = cx.sessions.get(key).expect("it has joined").transport.accepts();
         let payload = own_payload(&answer.values, accepts.serializer);

@@ -186,10 +186,17 @@ impl Retention {
         slots
     }
 
-    /// How many events the topic has, or all topics of the pattern.
-    pub(crate) fn count<P: Payload>(&self, uri: &str, policy: MatchPolicy, events: &KeptEvents<P>) -> usize {
+    /// How many events the topic has, or all topics of the pattern, without what has expired.
+    pub(crate) fn count<P: Payload>(
+        &self,
+        uri: &str,
+        policy: MatchPolicy,
+        events: &KeptEvents<P>,
+        now_ms: u64,
+    ) -> usize {
         let mut count = 0;
-        self.for_each_topic(uri, policy, events, &mut |slots| count += slots.len());
+        let is_there = |slot: &&usize| events.get(**slot).expires_ms > now_ms;
+        self.for_each_topic(uri, policy, events, &mut |slots| count += slots.iter().filter(is_there).count());
         count
     }
 

@@ -57,7 +57,7 @@ pub(super) fn get_events<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answe
 /// `clear(topic, {match}?)`: how many retained events are forgotten.
 pub(super) fn clear_retained<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let (topic, policy) = (call.text(0, "topic")?, call.match_policy()?);
-    let count = call.realm.broker.count_retained(topic, policy);
+    let count = call.realm.broker.count_retained(topic, policy, call.now);
     let effect = Effect::ClearRetained { topic: topic.to_owned(), policy };
     Ok(Answer { effect: Some(effect), ..Answer::one(count) })
 }

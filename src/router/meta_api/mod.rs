@@ -16,7 +16,7 @@ pub(super) mod testaments;
 
 use serde_json::Value;
 
-use super::context::Random;
+use super::context::{Now, Random};
 use super::fault::{self, Refusal};
 use super::realm::Realm;
 use super::session::{Joined, Sessions};
@@ -37,6 +37,7 @@ pub(crate) struct MetaCall<'a, P> {
     pub sessions: &'a mut Sessions,
     pub random: &'a mut Random,
     pub limits: &'a Limits,
+    pub now: Now,
 }
 
 /// Answers a call.
