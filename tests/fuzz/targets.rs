@@ -6,7 +6,7 @@
 
 #![allow(dead_code, reason = "each of the programs that this is a part of uses one target")]
 
-#[path = "../model/generate.rs"]
+#[path = "../model/generate/mod.rs"]
 mod generate;
 #[path = "../model/operation.rs"]
 mod operation;

@@ -80,3 +80,33 @@ fn who_leaves_because_its_role_is_gone_leaves_no_testament() {
         "#,
     );
 }
+
+#[test]
+fn what_has_expired_is_not_counted_among_the_retained_events_that_are_cleared() {
+    agree(
+        2,
+        r#"
+        0 opens msgpack trusted
+        0 says [1,"realm1",{"roles":{"publisher":{},"caller":{}}}]
+        0 says [16,"$next",{"retain":true,"x_retain_ms":1},"a",["$tag"]]
+        wait 1000
+        0 says [48,"$next",{},"wamplet.retention.clear",["",{"match":"wildcard"}]]
+        "#,
+    );
+}
+
+#[test]
+fn who_logs_in_is_not_told_that_the_authenticator_has_no_time() {
+    agree(
+        6,
+        r#"
+        0 opens msgpack admin
+        0 says [1,"realm1",{"roles":{"callee":{},"caller":{}}}]
+        0 says [64,"$next",{"match":"prefix","concurrency":1},""]
+        0 says [48,"$next",{},"a.c",["$tag"]]
+        3 opens json nobody
+        3 says [1,"realm1",{"roles":{"subscriber":{}},"authmethods":["ticket"],"authid":"joe"}]
+        3 says [5,"top",{}]
+        "#,
+    );
+}

@@ -5,7 +5,8 @@
 //! `reload 1`, `shut down`. The number is that of a client. In a message `"$next"` stands for the next request id of the
 //! client, `"$tag"` for a number that no other message has, and these for ids that it has at the time, each the one at
 //! a position modulo how many there are, and 777 where there is none: `"$subscription 0"`, `"$registration 0"`,
-//! `"$invocation 0"`, `"$call 0"`; `"$session 3"` is the session of client 3. So what is left of a list of operations
+//! `"$invocation 0"`, `"$call 0"`, `"$cut 0"` (a progressive call that ended too early); `"$session 3"` is the session of client 3,
+//! `"$publication 2"` a publication that anybody has heard of. So what is left of a list of operations
 //! still means something when others are taken out of it.
 
 use std::fmt;
@@ -47,13 +48,14 @@ pub enum Operation {
 pub const SERIALIZERS: [&str; 3] = ["json", "msgpack", "cbor"];
 
 /// Who may be at the other end; the names are those in operations.
-pub const IDENTITIES: [&str; 6] = ["nobody", "user", "joe", "admin", "trusted", "guest"];
+/// `poller` is nobody at a transport whose messages may overtake one another.
+pub const IDENTITIES: [&str; 7] = ["nobody", "poller", "user", "joe", "admin", "trusted", "guest"];
 
 /// What the driver says of a client with this name.
 pub fn identity(name: &str) -> Option<Identity> {
     let identity = |authrole| Identity { realm: None, authid: None, authrole, authextra: None };
     match name {
-        "nobody" => None,
+        "nobody" | "poller" => None,
         "user" => Some(identity("user")),
         "joe" => Some(Identity { authid: Some("joe"), ..identity("user") }),
         "admin" => Some(Identity {

@@ -1,5 +1,6 @@
 //! One sequence of operations, done to the router and to the model, with every message of both compared.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
@@ -16,6 +17,9 @@ use super::settings::Settings;
 /// Where router and model do not agree, in words.
 pub type Difference = String;
 
+/// How often each kind of message was heard.
+pub type Reached = BTreeMap<String, u64>;
+
 pub const CLIENTS: usize = 6;
 
 pub struct Run {
@@ -27,15 +31,13 @@ pub struct Run {
     pub clients: [Option<usize>; CLIENTS],
     /// By transport.
     keys: Vec<(SessionKey, Serializer)>,
-    /// Ids of publications, by the numbers that the model gives them.
-    publications: Vec<(String, u64)>,
     /// The tickets of questions to functions, by the numbers that the model gives them.
     asked: Vec<(u64, Ticket)>,
     steps: u64,
     /// What was said and heard, where somebody wants to know.
     transcript: Option<String>,
-    /// How often each kind of message was heard, by its code: says what a run reached.
-    pub reached: Vec<u64>,
+    /// How often each kind of message was heard: says what a run reached.
+    pub reached: Reached,
 }
 
 impl Run {
@@ -49,11 +51,10 @@ impl Run {
             model: Model::new(settings, now.mono_ms),
             clients: [None; CLIENTS],
             keys: Vec::new(),
-            publications: Vec::new(),
             asked: Vec::new(),
             steps: 0,
             transcript: is_told.then(String::new),
-            reached: vec![0; 512],
+            reached: Reached::default(),
         }
     }
 
@@ -104,7 +105,8 @@ impl Run {
                 let values = answer.as_array().map(|args| Values::args(args.iter().cloned()));
                 let failure = || Failure::new("a.failure", "the function failed");
                 self.router.handle_answer(ticket, values.ok_or_else(failure), self.now, &mut self.outbox);
-                self.compare(|model| model.answered(number, answer.as_array().map(|_| answer.clone())))
+                let answer = answer.as_array().map(|_| answer.clone());
+                self.compare(|model| model.answered(number, answer.ok_or_else(|| "a.failure".into())))
             }
             Operation::ShutDown => {
                 self.router.handle_shutdown(self.now, &mut self.outbox);
@@ -136,7 +138,7 @@ impl Run {
             let mut sessions: Vec<Value> = (0..self.keys.len())
                 .filter_map(|at| self.model.joined(at))
                 .filter(|session| session.realm == realm.name)
-                .map(|session| session.details.clone())
+                .map(|session| Value::clone(&session.details))
                 .collect();
             sessions.sort_by_key(|details| details["session"].as_u64());
             let mut subscriptions: Vec<&router::Subscription> = realm.subscriptions.iter().collect();
@@ -204,6 +206,7 @@ impl Run {
             protocol: format!("wamp.2.{serializer}"),
             peer: "model".into(),
             serializer: spoken,
+            is_unordered: name == "poller",
             identity: identity.as_ref().map(|identity| Identity {
                 realm: identity.realm.map(str::to_owned),
                 authid: identity.authid.map(str::to_owned),
@@ -215,7 +218,7 @@ impl Run {
             ..Transport::default()
         };
         let opened = self.router.handle_open(transport, self.now);
-        if self.model.open(serializer, identity) != opened.is_ok() {
+        if self.model.open(serializer, identity, name == "poller") != opened.is_ok() {
             return Err(format!("a transport is let in, or not: {opened:?}"));
         }
         if let Ok(key) = opened {
@@ -279,6 +282,10 @@ impl Run {
             let other = self.clients.get(position).copied().flatten();
             return other.and_then(|other| self.model.joined(other)).map_or(NONE, |session| session.id);
         }
+        if kind == "publication" {
+            let ids = &self.model.known_ids;
+            return if ids.is_empty() { NONE } else { ids[position % ids.len()].1 };
+        }
         let Some(session) = self.model.joined(at) else { return 1 };
         let last_request = session.last_request;
         let realm = self.model.realm_of(at);
@@ -293,7 +300,8 @@ impl Run {
                 realm.registrations.iter().filter(|held| held.has(at)).map(|held| held.id).collect()
             }
             "invocation" => {
-                realm.calls.iter().filter(|call| call.callee == at).map(|call| call.invocation).collect()
+                let deliveries = realm.calls.iter().filter_map(|call| call.delivery.as_ref());
+                deliveries.filter(|it| it.callee == at).map(|it| it.invocation).collect()
             }
             "call" => realm
                 .calls
@@ -301,6 +309,7 @@ impl Run {
                 .filter(|call| call.caller == Caller::Session(at))
                 .map(|call| call.request)
                 .collect(),
+            "cut" => self.model.session(at).cut_short.clone(),
             _ => panic!("no such name: {name}"),
         };
         if ids.is_empty() { NONE } else { ids[position % ids.len()] }
@@ -321,10 +330,8 @@ impl Run {
                         .map_err(|error| format!("what {key} gets is not well-formed: {error}"))?;
                     let message: Value =
                         serde_json::from_slice(&text).map_err(|error| format!("no JSON: {error}"))?;
-                    if let Some(count) =
-                        message[0].as_u64().and_then(|code| self.reached.get_mut(code as usize))
-                    {
-                        *count += 1;
+                    for kind in kinds_of(&message) {
+                        *self.reached.entry(kind).or_default() += 1;
                     }
                     if message[0] == 6 {
                         told_to_go.push(at);
@@ -346,9 +353,9 @@ impl Run {
             }
         }
         let known = self.model.questions.iter().map(|question| question.number).max();
-        self.model.begin(&heard, told_to_go);
+        self.model.begin(heard, told_to_go);
         step(&mut self.model);
-        let expected = self.model.take_expected();
+        let (heard, expected) = self.model.end();
         self.compare_questions(known)?;
         for at in closed {
             self.clients.iter_mut().filter(|client| **client == Some(at)).for_each(|client| *client = None);
@@ -401,11 +408,11 @@ impl Run {
             (Value::String(found), Value::String(text)) if text == TEXT => !found.is_empty(),
             (_, Value::String(text)) if text.starts_with("<publication ") => {
                 let Some(id) = found.as_u64().filter(|id| (1..=1 << 53).contains(id)) else { return false };
-                if let Some((_, known)) = self.publications.iter().find(|(name, _)| name == text) {
+                if let Some((_, known)) = self.model.known_ids.iter().find(|(name, _)| name == text) {
                     return *known == id;
                 }
-                let is_new = self.publications.iter().all(|(_, known)| *known != id);
-                self.publications.push((text.clone(), id));
+                let is_new = self.model.known_ids.iter().all(|(_, known)| *known != id);
+                self.model.known_ids.push((text.clone(), id));
                 is_new
             }
             (Value::Array(found), Value::Object(expected)) => {
@@ -426,6 +433,26 @@ impl Run {
             _ => found == expected,
         }
     }
+}
+
+/// The code of a message; with it the error, and each entry of its details that says more.
+fn kinds_of(message: &Value) -> Vec<String> {
+    let code = &message[0];
+    let (details, error) = match code.as_u64() {
+        Some(3 | 6) => (&Value::Null, &message[2]),
+        Some(8) => (&Value::Null, &message[4]),
+        Some(35 | 67) => (&message[2], &Value::Null),
+        Some(36 | 68) => (&message[3], &Value::Null),
+        Some(50 | 69) => (&message[2], &Value::Null),
+        _ => (&Value::Null, &Value::Null),
+    };
+    let mut kinds = vec![code.to_string()];
+    if message[3][0][0]["timestamp"].is_string() {
+        kinds.push("50 of a history".into());
+    }
+    kinds.extend(details.as_object().into_iter().flatten().map(|(key, _)| format!("{code} {key}")));
+    kinds.extend(error.as_str().map(|error| format!("{code} {error}")));
+    kinds
 }
 
 /// Which of the subscriptions of one session gets its EVENT of a publication first is nowhere said.

@@ -86,6 +86,7 @@ fn is_dictionary(value: &Value, message: &str) -> bool {
             ("exclude_me", "bool"),
             ("disclose_me", "bool"),
             ("retain", "bool"),
+            ("x_retain_ms", "positive"),
             ("eligible", "ids"),
             ("eligible_authid", "texts"),
             ("eligible_authrole", "texts"),

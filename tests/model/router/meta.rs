@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::pubsub::AUDIENCE;
+use super::broker::AUDIENCE;
 use super::{Fault, Model, Session, Testament, grammar, in_any_order, uri};
 
 const INVALID_ARGUMENT: Fault = Fault::Refused("wamp.error.invalid_argument");
@@ -19,6 +19,16 @@ impl Model {
         if !is_served {
             return Err(NO_SUCH_PROCEDURE);
         }
+        match procedure {
+            "wamplet.retention.clear" => return self.clear_retained_of(at, message),
+            "wamplet.authorization.purge" => return self.purge(at, message),
+            "wamp.subscription.get_events" => {
+                let events = self.history(at, message)?;
+                return self.answer_meta(at, message, events);
+            }
+            _ if !uri::is_reserved(procedure) => return Err(NO_SUCH_PROCEDURE),
+            _ => {}
+        }
         let mut components = procedure.splitn(3, '.').skip(1);
         let (kind, name) = (components.next().unwrap_or_default(), components.next().unwrap_or_default());
         match kind {
@@ -33,6 +43,25 @@ impl Model {
         Ok(())
     }
 
+    fn clear_retained_of(&mut self, at: usize, message: &Value) -> Result<(), Fault> {
+        let (topic, policy) = (text(message, 0, "topic")?, match_policy(message)?);
+        let realm = self.session(at).realm.clone();
+        let count = self.clear_retained(&realm, topic, policy);
+        self.answer_meta(at, message, count.into())
+    }
+
+    /// What authorizers have decided about the sessions of an authid, or about all, is forgotten; and what they are still
+    /// asked will be.
+    fn purge(&mut self, at: usize, message: &Value) -> Result<(), Fault> {
+        let authid = match argument(message, 0, "authid") {
+            Value::Null => None,
+            _ => Some(text(message, 0, "authid")?),
+        };
+        let realm = self.session(at).realm.clone();
+        let count = self.forget_decisions(&realm, authid);
+        self.answer_meta(at, message, count.into())
+    }
+
     fn call_session_meta(&mut self, at: usize, name: &str, message: &Value) -> Result<(), Fault> {
         let realm = self.session(at).realm.clone();
         let sessions = self.sessions(&realm);
@@ -41,7 +70,7 @@ impl Model {
             "list" => json!(self.filtered(&sessions, message)?),
             "get" => {
                 let found = self.find_session(at, message, 0, "session")?;
-                self.session(found).details.clone()
+                Value::clone(&self.session(found).details)
             }
             "kill" => {
                 let victim = self.find_session(at, message, 0, "session")?;
@@ -101,19 +130,7 @@ impl Model {
             }
             "lookup" => {
                 let wanted = text(message, 0, uri_name)?;
-                let policy = match argument(message, 1, "options") {
-                    Value::Null => "exact",
-                    Value::Object(options) => match options.get("match") {
-                        None | Some(Value::Null) => "exact",
-                        Some(Value::String(policy))
-                            if ["exact", "prefix", "wildcard"].contains(&&**policy) =>
-                        {
-                            policy
-                        }
-                        Some(_) => return Err(INVALID_ARGUMENT),
-                    },
-                    _ => return Err(INVALID_ARGUMENT),
-                };
+                let policy = match_policy(message)?;
                 let found = held.iter().find(|held| held.uri == wanted && held.policy == policy);
                 found.map_or(Value::Null, |held| held.id.into())
             }
@@ -164,23 +181,21 @@ impl Model {
     /// [advanced/rpc_registration_revocation, advanced/pubsub_subscription_revocation]
     fn revoke(&mut self, kind: &str, id: u64, at: usize, reason: Option<Value>) {
         let session = self.session(at).clone();
-        let mut details = json!({ kind: id });
-        if let Some(reason) = reason {
-            details["reason"] = reason;
+        if kind == "registration" {
+            self.take_registration(id, at, reason.as_ref());
+            self.announce_end(&session, kind, id);
+            return;
         }
-        let (code, is_understood, is_told) = if kind == "registration" {
-            let is_understood = self.has_feature(at, "callee", "registration_revocation");
-            self.realm_of(at).take_callee(at, Some(id));
-            (67, is_understood, true)
-        } else {
-            let is_understood = self.has_feature(at, "subscriber", "subscription_revocation");
-            let realm = self.realm_of(at);
-            let is_told = realm.subscriptions.iter().any(|held| held.id == id && held.is_told());
-            realm.take_subscriber(at, Some(id));
-            (35, is_understood, is_told)
-        };
+        let is_understood = self.has_feature(at, "subscriber", "subscription_revocation");
+        let realm = self.realm_of(at);
+        let is_told = realm.subscriptions.iter().any(|held| held.id == id && held.is_told());
+        realm.take_subscriber(at, Some(id));
         if is_understood {
-            self.send(at, json!([code, 0, details]));
+            let mut details = json!({ "subscription": id });
+            if let Some(reason) = reason {
+                details["reason"] = reason;
+            }
+            self.send(at, json!([35, 0, details]));
         }
         if is_told {
             self.announce_end(&session, kind, id);
@@ -201,15 +216,20 @@ impl Model {
 
     /// A session, which may have left, holds something no longer.
     pub(super) fn announce_end(&mut self, session: &Session, kind: &str, id: u64) {
-        let values = json!([session.id, id]);
-        let left = if kind == "registration" { "on_unregister" } else { "on_unsubscribe" };
-        self.announce(&session.realm, &format!("wamp.{kind}.{left}"), &values);
         let realm = self.realm(&session.realm);
         let is_there = match kind {
             "registration" => realm.registrations.iter().any(|held| held.id == id),
             _ => realm.subscriptions.iter().any(|held| held.id == id),
         };
-        if !is_there {
+        self.announce_departure(session, kind, id, !is_there);
+    }
+
+    /// The same, told whether it went with the session.
+    pub(super) fn announce_departure(&mut self, session: &Session, kind: &str, id: u64, is_gone: bool) {
+        let values = json!([session.id, id]);
+        let left = if kind == "registration" { "on_unregister" } else { "on_unsubscribe" };
+        self.announce(&session.realm, &format!("wamp.{kind}.{left}"), &values);
+        if is_gone {
             self.announce(&session.realm, &format!("wamp.{kind}.on_delete"), &values);
         }
     }
@@ -287,13 +307,12 @@ impl Model {
         if lists.map(Vec::len).sum::<usize>() > self.settings.limits.audience {
             return Err(Fault::Refused("wamplet.error.limit_exceeded"));
         }
-        let decision = match self.testament_verdict {
-            Some(is_disclosed) => Some(is_disclosed),
-            None => {
-                self.authorize_session(self.session(at), topic, "exact", "publish")?;
-                None
-            }
+        let (decision, session) = (self.testament_verdict, self.session(at));
+        let grant = match decision {
+            Some(grant) => grant,
+            None => self.authorize_session(session, topic, "exact", "publish")?,
         };
+        grant.check(&options)?;
         if !self.takes_payload(at, "publisher", &options) {
             return Err(Fault::Refused("wamp.error.feature_not_supported"));
         }
@@ -395,6 +414,16 @@ pub fn wanted_testament(message: &Value) -> Option<String> {
     let is_wanted = message[0] == 48 && message[3] == "wamp.session.add_testament";
     let topic = is_wanted.then(|| argument(message, 0, "topic").as_str())?;
     topic.map(str::to_owned)
+}
+
+/// `match` of the options that a topic or procedure may come with.
+fn match_policy(message: &Value) -> Result<&str, Fault> {
+    let options = argument(message, 1, "options");
+    match &options["match"] {
+        Value::Null if options.is_null() || options.is_object() => Ok("exact"),
+        Value::String(policy) if ["exact", "prefix", "wildcard"].contains(&&**policy) => Ok(policy),
+        _ => Err(INVALID_ARGUMENT),
+    }
 }
 
 fn id(message: &Value, position: usize, name: &str) -> Result<u64, Fault> {

@@ -6,19 +6,31 @@
 //! sessions and generated authids from the WELCOMEs that the router sent in the same step, the callee under the policy
 //! `random` from its INVOCATION, who leaves first at a shutdown; [`publication`] and [`TEXT`] stand for what only has to fit.
 
+mod authorization;
+mod broker;
+mod calls;
 pub mod grammar;
-mod guard;
+mod handshake;
+mod kept;
 mod meta;
-mod pubsub;
-mod rpc;
+mod permissions;
+mod registrations;
+mod requests;
 mod uri;
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-pub use self::guard::Question;
-use self::guard::{Decision, Task};
+pub use self::authorization::Question;
+use self::authorization::{Decision, Task, Waiting};
+pub use self::calls::{Call, Caller};
+use self::handshake::Pending;
+pub use self::kept::Kept;
+use self::permissions::Grant;
+pub use self::registrations::Registration;
+use self::requests::{is_request, passthru, with_payload};
 use super::settings::{RealmSettings, Settings};
 
 /// In an expectation: any text but the empty one.
@@ -41,6 +53,25 @@ pub fn in_any_order(mut ids: Vec<u64>) -> Value {
 /// The key of [`in_any_order`].
 pub const ANY_ORDER: &str = "<in any order>";
 
+/// Whether arguments are those that were expected.
+fn fits(found: &Value, expected: &Value) -> bool {
+    match (found, expected) {
+        (_, Value::String(text)) if text == ANY => true,
+        (Value::String(found), Value::String(text)) if text == TEXT => !found.is_empty(),
+        (Value::Array(found), Value::Array(expected)) => {
+            found.len() == expected.len()
+                && found.iter().zip(expected).all(|(found, expected)| fits(found, expected))
+        }
+        (Value::Object(found), Value::Object(expected)) => {
+            found.len() == expected.len()
+                && expected
+                    .iter()
+                    .all(|(key, expected)| found.get(key).is_some_and(|found| fits(found, expected)))
+        }
+        _ => found == expected,
+    }
+}
+
 /// What one transport got in a step, in order. Closing it is a text: `closed: Normal`.
 pub type Heard = Vec<Value>;
 
@@ -56,6 +87,9 @@ pub struct Model {
     pub realms: Vec<Realm>,
     timers: u64,
     publications: u64,
+    /// Ids of publications, by the names that [`publication`] gives them.
+    pub known_ids: Vec<(String, u64)>,
+    last_call: u64,
     is_shut_down: bool,
     /// What was asked and is not answered.
     pub questions: Vec<Question>,
@@ -65,9 +99,9 @@ pub struct Model {
     /// What authorizers let the router remember.
     decisions: Vec<Decision>,
     /// About the request that is being carried out, where an authorizer decides.
-    verdict: Option<Result<bool, &'static str>>,
-    /// Whether the testament that this request adds discloses its publisher, as an authorizer says that allows it.
-    testament_verdict: Option<bool>,
+    verdict: Option<Result<Grant, &'static str>>,
+    /// About the testament that this request adds, where an authorizer allows it.
+    testament_verdict: Option<Grant>,
     /// What the router did in this step, by transport.
     heard: Vec<Heard>,
     /// Whom the router told to go in this step, in its order.
@@ -88,12 +122,15 @@ pub struct Identity {
 pub struct Transport {
     pub serializer: &'static str,
     pub identity: Option<Identity>,
+    /// Messages may come in another order than they were sent in.
+    pub is_unordered: bool,
     pub state: State,
 }
 
 pub enum State {
     /// Awaits HELLO.
     Open(Deadline),
+    Authenticating(Deadline, Box<Pending>),
     Joined(Box<Session>),
     /// Was sent GOODBYE, and has not answered.
     Closing(Deadline),
@@ -107,20 +144,22 @@ pub struct Session {
     pub authid: String,
     pub authrole: String,
     /// What the session meta API says of it.
-    pub details: Value,
+    pub details: Rc<Value>,
     /// As HELLO announced them.
-    roles: Value,
+    pub roles: Rc<Value>,
     /// The last request id; none where the first was not 1, and the client counts in its own way.
     pub last_request: Option<u64>,
     /// INVOCATIONs that it was sent.
     pub invocations: u64,
     testaments: Vec<Testament>,
+    /// Progressive calls that ended before their last piece came, where the client counts in its own way.
+    pub cut_short: Vec<u64>,
     /// Requests that wait for the authorizer, the first of which it is asked about.
-    waiting: Vec<Value>,
+    waiting: Vec<Waiting>,
     /// The number of the question.
     asking: Option<u64>,
-    /// The first of them adds a testament, and may: whether that discloses. What is asked about now is the testament.
-    passed: Option<bool>,
+    /// The first of them adds a testament, and may: how. What is asked about now is the testament.
+    passed: Option<Grant>,
     /// When a GOODBYE, the last that waits, waits no longer.
     leaving: Option<Deadline>,
 }
@@ -132,8 +171,8 @@ struct Testament {
     publication: Value,
     /// As if the session sent it.
     publish: Value,
-    /// Of an authorizer that allowed it: whether it discloses.
-    decision: Option<bool>,
+    /// Of an authorizer that allowed it.
+    decision: Option<Grant>,
 }
 
 /// What is there while somebody has joined, or because it is configured.
@@ -144,6 +183,7 @@ pub struct Realm {
     pub subscriptions: Vec<Subscription>,
     pub registrations: Vec<Registration>,
     pub calls: Vec<Call>,
+    pub kept: Vec<Kept>,
     last_subscription: u64,
     last_registration: u64,
 }
@@ -155,49 +195,8 @@ pub struct Subscription {
     pub created: String,
     /// Transports.
     pub subscribers: Vec<usize>,
-}
-
-pub struct Registration {
-    pub id: u64,
-    pub uri: String,
-    pub policy: String,
-    pub invoke: String,
-    pub created: String,
-    /// In the order of registration.
-    pub callees: Vec<Callee>,
-    /// How many callees there ever were.
-    ever: u64,
-    /// The number of the callee that was called last.
-    last_called: u64,
-}
-
-#[derive(Clone)]
-pub struct Callee {
-    pub transport: usize,
-    /// The how manieth of its registration.
-    number: u64,
-    discloses_caller: bool,
-    forwards_timeout: bool,
-}
-
-/// Who waits for the end of a call.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Caller {
-    Session(usize),
-    /// The router itself, with the number of its question.
-    Router(u64),
-}
-
-/// A call under way.
-pub struct Call {
-    pub caller: Caller,
-    pub request: u64,
-    pub callee: usize,
-    pub invocation: u64,
-    receives_progress: bool,
-    is_interrupted: bool,
-    timeout_ms: u64,
-    deadline: Option<Deadline>,
+    /// How many events the router keeps, where it subscribes itself.
+    pub history: Option<usize>,
 }
 
 /// Why a request is not carried out.
@@ -208,7 +207,7 @@ pub enum Fault {
 
 impl Model {
     pub fn new(settings: Settings, now_ms: u64) -> Self {
-        let realms = settings.realms.iter().map(|realm| Realm::new(realm.name, false)).collect();
+        let realms = settings.realms.iter().map(|realm| Realm::new(realm.name, realm, false)).collect();
         Self {
             settings,
             now_ms,
@@ -216,6 +215,8 @@ impl Model {
             realms,
             timers: 0,
             publications: 0,
+            known_ids: Vec::new(),
+            last_call: 0,
             is_shut_down: false,
             questions: Vec::new(),
             last_question: 0,
@@ -229,24 +230,24 @@ impl Model {
         }
     }
 
-    /// Begins a step, in which the router did this; answers afterwards are in [`expected`](Self::take_expected).
-    pub fn begin(&mut self, heard: &[Heard], told_to_go: Vec<usize>) {
-        self.heard = heard.to_vec();
+    /// Begins a step, in which the router did this; what it should have done says [`end`](Self::end).
+    pub fn begin(&mut self, heard: Vec<Heard>, told_to_go: Vec<usize>) {
+        self.heard = heard;
         self.told_to_go = told_to_go;
         self.expected = vec![Vec::new(); self.transports.len()];
     }
 
-    /// What each transport must have got in this step.
-    pub fn take_expected(&mut self) -> Vec<Heard> {
+    /// What each transport got in this step, and what it must have got.
+    pub fn end(&mut self) -> (Vec<Heard>, Vec<Heard>) {
         self.do_tasks();
-        std::mem::take(&mut self.expected)
+        (std::mem::take(&mut self.heard), std::mem::take(&mut self.expected))
     }
 
     /// A new transport, unless nobody is let in any more.
-    pub fn open(&mut self, serializer: &'static str, identity: Option<Identity>) -> bool {
+    pub fn open(&mut self, serializer: &'static str, identity: Option<Identity>, is_unordered: bool) -> bool {
         if !self.is_shut_down {
             let state = self.open_state();
-            self.transports.push(Transport { serializer, identity, state });
+            self.transports.push(Transport { serializer, identity, is_unordered, state });
         }
         !self.is_shut_down
     }
@@ -272,6 +273,8 @@ impl Model {
                 }
                 _ => Err(Fault::Violation),
             },
+            State::Authenticating(..) if is_well_formed => self.go_on_with_handshake(at, code, message),
+            State::Authenticating(..) => Err(Fault::Violation),
             State::Joined(_) if is_well_formed => self.arrive(at, code, message),
             State::Joined(_) => Err(Fault::Violation),
         };
@@ -289,6 +292,9 @@ impl Model {
                 self.close(at, "ProtocolViolation");
             }
             Err(Fault::Refused(error)) if is_request(code) => {
+                if code == 48 && message[2]["progress"] == true {
+                    self.note_cut_short(at, message[1].as_u64().expect("an id"));
+                }
                 // [basic/publish_subscribe] nobody waits for the answer to an unacknowledged PUBLISH.
                 if code != 16 || message[2]["acknowledge"] == true {
                     self.send(at, json!([8, code, message[1], {}, error, [TEXT]]));
@@ -304,7 +310,16 @@ impl Model {
     /// A transport is lost.
     pub fn lose(&mut self, at: usize) {
         self.leave(at, true);
+        self.forget(at);
+    }
+
+    /// Nobody need say who it is.
+    fn forget(&mut self, at: usize) {
+        let asked = self.asked_about_handshake(at);
         self.transports[at].state = State::Gone;
+        if let Some(number) = asked {
+            self.withdraw(number);
+        }
     }
 
     /// When something will happen by itself.
@@ -320,9 +335,9 @@ impl Model {
         {
             match what {
                 Due::Transport(at) => self.close(at, "Timeout"),
-                Due::Call { realm, call } => self.time_out(realm, call),
-                Due::Question(number) => self.answered(number, None),
+                Due::Call(number) => self.time_out(number),
                 Due::Leave(at) => self.leave_at_last(at),
+                Due::Question(number) => self.answered(number, Err("wamp.error.timeout".into())),
             }
             self.do_tasks();
         }
@@ -337,7 +352,7 @@ impl Model {
         for at in order {
             match self.transports[at].state {
                 State::Joined(_) => self.say_goodbye(at, "wamp.close.system_shutdown", json!({}), false),
-                State::Open(_) => self.close(at, "Normal"),
+                State::Open(_) | State::Authenticating(..) => self.close(at, "Normal"),
                 _ => {}
             }
         }
@@ -354,7 +369,10 @@ impl Model {
             realm.is_transient = true;
             if let Some(configured) = self.configured(&name) {
                 let is_transient = self.settings.any_realm;
-                self.realm(&name).is_transient = is_transient;
+                let realm = self.realm(&name);
+                realm.is_transient = is_transient;
+                realm.keep_histories(&configured);
+                self.date_histories(&name);
                 self.decisions.retain(|decision| decision.realm != name);
                 let (mut staying, mut leaving) = (Vec::new(), Vec::new());
                 for (_, at) in sessions {
@@ -376,7 +394,7 @@ impl Model {
         }
         for realm in &self.settings.realms {
             if self.realms.iter().all(|known| known.name != realm.name) {
-                self.realms.push(Realm::new(realm.name, false));
+                self.realms.push(Realm::new(realm.name, realm, false));
             }
         }
     }
@@ -424,9 +442,9 @@ impl Model {
     }
 
     /// What is configured for a realm of this name.
-    fn configured(&self, name: &str) -> Option<RealmSettings> {
+    fn configured(&self, name: &str) -> Option<Rc<RealmSettings>> {
         if self.settings.any_realm {
-            return Some(RealmSettings::open());
+            return Some(RealmSettings::open().into());
         }
         self.settings.realms.iter().find(|realm| realm.name == name).cloned()
     }
@@ -437,7 +455,7 @@ impl Model {
 
     fn close(&mut self, at: usize, close: &str) {
         self.send(at, format!("closed: {close}").into());
-        self.transports[at].state = State::Gone;
+        self.forget(at);
     }
 
     fn timer(&mut self, ms: u64) -> Deadline {
@@ -452,247 +470,19 @@ impl Model {
     fn first_timer(&self) -> Option<(Deadline, Due)> {
         let transports =
             self.transports.iter().enumerate().filter_map(|(at, transport)| match transport.state {
-                State::Open(deadline) | State::Closing(deadline) => Some((deadline, Due::Transport(at))),
+                State::Open(deadline) | State::Closing(deadline) | State::Authenticating(deadline, _) => {
+                    Some((deadline, Due::Transport(at)))
+                }
                 _ => None,
             });
-        let calls = self.realms.iter().enumerate().flat_map(|(realm, known)| {
-            let calls = known.calls.iter().enumerate();
-            calls.filter_map(move |(call, known)| Some((known.deadline?, Due::Call { realm, call })))
-        });
+        let calls = self.realms.iter().flat_map(|realm| &realm.calls);
+        let calls = calls.filter_map(|call| Some((call.deadline?, Due::Call(call.number()))));
         let questions = self.questions.iter();
         let questions =
             questions.filter_map(|question| Some((question.deadline?, Due::Question(question.number))));
         let leaving =
             (0..self.transports.len()).filter_map(|at| Some((self.joined(at)?.leaving?, Due::Leave(at))));
         transports.chain(leaving).chain(calls).chain(questions).min_by_key(|(deadline, _)| *deadline)
-    }
-
-    /// [basic/sessions] HELLO is answered with WELCOME or ABORT.
-    fn hello(&mut self, at: usize, message: &Value) -> Result<(), Fault> {
-        let roles = &message[2]["roles"];
-        let is_role = |role: &Value| {
-            let features = &role["features"];
-            role.is_object() && (features.is_null() || features.is_object())
-        };
-        let known = ["publisher", "subscriber", "caller", "callee"];
-        let Some(announced) = roles.as_object() else { return Err(Fault::Violation) };
-        if !announced.values().all(is_role) || !known.iter().any(|role| announced.contains_key(*role)) {
-            return Err(Fault::Violation);
-        }
-        let identity = self.transports[at].identity.clone();
-        let fixed = identity.as_ref().and_then(|identity| identity.realm);
-        let name = message[1].as_str().or(fixed).ok_or(Fault::Refused("wamp.error.no_such_realm"))?;
-        if name.len() > self.settings.limits.uri_length || !uri::is_valid(name, "exact", false) {
-            return Err(Fault::Refused("wamp.error.invalid_uri"));
-        }
-        // Who has an identity need not authenticate; nobody else can but as anonymous.
-        let methods = &message[2]["authmethods"];
-        let offers = match methods {
-            Value::Null => true,
-            Value::Array(methods) => methods.is_empty() || methods.iter().any(|method| method == "anonymous"),
-            _ => false,
-        };
-        if identity.is_none() && !offers {
-            return Err(Fault::Refused("wamp.error.no_matching_auth_method"));
-        }
-        let configured = self.configured(name).ok_or(Fault::Refused("wamp.error.no_such_realm"))?;
-        if fixed.is_some_and(|fixed| fixed != name) {
-            return Err(Fault::Refused("wamp.error.not_authorized"));
-        }
-        let is_new = self.realms.iter().all(|realm| realm.name != name);
-        if is_new && self.realms.len() >= self.settings.limits.realms {
-            return Err(Fault::Refused("wamp.error.no_such_realm"));
-        }
-        let authrole = identity.as_ref().map_or("anonymous", |identity| identity.authrole);
-        if !configured.has_role(authrole) {
-            return Err(Fault::Refused("wamp.error.no_such_role"));
-        }
-        if is_new {
-            self.realms.push(Realm::new(name, true));
-        }
-        self.join(at, name, authrole, identity.as_ref().and_then(|identity| identity.authid), &message[2]);
-        Ok(())
-    }
-
-    fn join(&mut self, at: usize, realm: &str, authrole: &str, authid: Option<&str>, hello: &Value) {
-        let welcome = self.heard[at].iter().find(|message| message[0] == 2).cloned().unwrap_or_default();
-        let id = welcome[1].as_u64().unwrap_or_default();
-        let is_free =
-            (1..=1 << 53).contains(&id) && self.sessions(realm).iter().all(|(other, _)| *other != id);
-        let authid = authid.or(welcome[2]["authid"].as_str()).unwrap_or_default().to_owned();
-        let has_identity = self.transports[at].identity.is_some();
-        let given = self.transports[at].identity.as_ref().and_then(|identity| identity.authextra.as_ref());
-        let authextra = given.or(Some(&hello["authextra"]).filter(|extra| extra.is_object())).cloned();
-        let details = json!({
-            "session": if is_free { json!(id) } else { json!("an id that no other session of the realm has") },
-            "realm": realm,
-            "authid": authid,
-            "authrole": authrole,
-            "authmethod": if has_identity { "test" } else { "anonymous" },
-            "authprovider": if has_identity { "tests" } else { "static" },
-            "authextra": authextra.unwrap_or_else(|| json!({})),
-            "transport": {
-                "type": "test",
-                "protocol": format!("wamp.2.{}", self.transports[at].serializer),
-                "peer": "model",
-                "channel_serializer": self.transports[at].serializer,
-            },
-        });
-        let mut told = details.clone();
-        let told = told.as_object_mut().expect("a dictionary");
-        let session = told.remove("session").expect("an id");
-        told.remove("transport");
-        told.insert("agent".into(), TEXT.into());
-        told.insert("roles".into(), json!({ "broker": { "features": ANY }, "dealer": { "features": ANY } }));
-        self.send(at, json!([2, session, told]));
-        self.transports[at].state = State::Joined(Box::new(Session {
-            id,
-            realm: realm.into(),
-            authid,
-            authrole: authrole.into(),
-            details: details.clone(),
-            roles: hello["roles"].clone(),
-            last_request: Some(0),
-            invocations: 0,
-            testaments: Vec::new(),
-            waiting: Vec::new(),
-            asking: None,
-            passed: None,
-            leaving: None,
-        }));
-        for topic in ["wamp.session.on_join", "wamp.metaevent.session.on_join"] {
-            self.announce(realm, topic, &json!([details]));
-        }
-    }
-
-    /// A message of a session, which may have to wait.
-    fn arrive(&mut self, at: usize, code: u64, message: &Value) -> Result<(), Fault> {
-        if is_request(code) {
-            self.check_request_id(at, message[1].as_u64().expect("an id"))?;
-        }
-        let is_canceled = code == 49 && self.cancel_waiting(at, &message[1]);
-        if is_canceled || self.is_too_late(at, code) {
-            return Ok(());
-        }
-        if self.must_wait(at, code, message) {
-            return self.wait(at, message);
-        }
-        self.request(at, code, message)
-    }
-
-    /// A message of a session.
-    fn request(&mut self, at: usize, code: u64, message: &Value) -> Result<(), Fault> {
-        match code {
-            3 => {
-                self.leave(at, true);
-                self.close(at, "Normal");
-            }
-            6 => {
-                self.send(at, json!([6, {}, "wamp.close.goodbye_and_out"]));
-                self.leave(at, true);
-            }
-            8 if message[1] != 68 => return Err(Fault::Violation),
-            8 => return self.fail(at, message),
-            16 => return self.publish_for(at, message),
-            32 => return self.subscribe(at, message),
-            34 => return self.unsubscribe(at, message),
-            48 => return self.call(at, message),
-            49 => self.cancel(at, message),
-            64 => return self.register(at, message),
-            66 => return self.unregister(at, message),
-            70 => return self.answer(at, message),
-            337 => {}
-            // A second HELLO, an AUTHENTICATE that nobody asked for.
-            _ => return Err(Fault::Violation),
-        }
-        Ok(())
-    }
-
-    /// [basic/building_blocks] requests count from 1; a client whose first id is another one counts in its own way.
-    fn check_request_id(&mut self, at: usize, request: u64) -> Result<(), Fault> {
-        let session = self.session_mut(at);
-        match session.last_request {
-            Some(last) if request == last + 1 => session.last_request = Some(request),
-            Some(0) => session.last_request = None,
-            Some(_) => return Err(Fault::Violation),
-            None => {}
-        }
-        Ok(())
-    }
-
-    fn demand_role(&self, at: usize, role: &str) -> Result<(), Fault> {
-        if self.session(at).roles.get(role).is_some() { Ok(()) } else { Err(Fault::Violation) }
-    }
-
-    fn has_feature(&self, at: usize, role: &str, feature: &str) -> bool {
-        self.joined(at).is_some_and(|session| session.roles[role]["features"][feature] == true)
-    }
-
-    /// [advanced/payload_passthru_mode] whether the role announced the form in which these options say the payload is.
-    fn takes_payload(&self, at: usize, role: &str, options: &Value) -> bool {
-        let has = |key: &str| options[key].as_str().is_some_and(|text| !text.is_empty());
-        (!has("ppt_scheme") || self.has_feature(at, role, "payload_passthru_mode"))
-            && (!has("enc_algo") || self.has_feature(at, role, "payload_transparency"))
-    }
-
-    fn demand_payload(&self, at: usize, role: &str, options: &Value) -> Result<(), Fault> {
-        if self.takes_payload(at, role, options) { Ok(()) } else { Err(Fault::Violation) }
-    }
-
-    fn check_uri(&self, at: usize, text: &str, policy: &str) -> Result<(), Fault> {
-        let configured = self.configured(&self.session(at).realm).expect("its realm is configured");
-        let is_valid = uri::is_valid(text, policy, configured.is_strict);
-        if is_valid && text.len() <= self.settings.limits.uri_length {
-            return Ok(());
-        }
-        Err(Fault::Refused("wamp.error.invalid_uri"))
-    }
-
-    /// What the role of a session says about an action; whether the session is disclosed by it.
-    fn authorize(&self, at: usize, text: &str, policy: &str, action: &str) -> Result<bool, Fault> {
-        match self.verdict {
-            Some(verdict) => verdict.map_err(Fault::Refused),
-            None => self.authorize_session(self.session(at), text, policy, action),
-        }
-    }
-
-    /// The same by the permissions of its role alone; a role that has an authorizer has none.
-    fn authorize_session(
-        &self,
-        session: &Session,
-        text: &str,
-        policy: &str,
-        action: &str,
-    ) -> Result<bool, Fault> {
-        let configured = self.configured(&session.realm).expect("its realm is configured");
-        let Some(role) = configured.roles.iter().find(|role| role.name == session.authrole) else {
-            // The one role that may do everything where nothing else is said.
-            let is_trusted = session.authrole == "trusted";
-            return if is_trusted { Ok(false) } else { Err(Fault::Refused("wamp.error.not_authorized")) };
-        };
-        // Whoever asks for a pattern asks for all that it reaches: an exact rule does not allow a pattern, nor a rule
-        // that is a wildcard a prefix.
-        let covering = |asked: &str| {
-            let rules = role.rules.iter().filter(|rule| match asked {
-                "exact" => true,
-                "prefix" => rule.policy == "prefix",
-                _ => rule.policy != "exact",
-            });
-            let matching = rules.filter(|rule| uri::matches(rule.uri, rule.policy, text));
-            matching.max_by_key(|rule| {
-                let literal = if rule.policy == "exact" { usize::MAX } else { rule.uri.len() };
-                (literal, rule.policy == "wildcard")
-            })
-        };
-        let allows = |asked| covering(asked).is_some_and(|rule| rule.allows(action));
-        if !allows("exact") || !allows(policy) {
-            return Err(Fault::Refused("wamp.error.not_authorized"));
-        }
-        Ok(covering("exact").is_some_and(|rule| match action {
-            "call" => rule.discloses_caller,
-            "publish" => rule.discloses_publisher,
-            _ => false,
-        }))
     }
 
     fn say_goodbye(&mut self, at: usize, reason: &str, details: Value, is_announced: bool) {
@@ -736,7 +526,7 @@ impl Model {
                 self.configured(&session.realm).is_some_and(|configured| configured.leaves_with_three);
             let values = if has_three { json!([id, authid, authrole]) } else { json!([id]) };
             self.announce(&session.realm, "wamp.session.on_leave", &values);
-            self.announce(&session.realm, "wamp.metaevent.session.on_leave", &json!([session.details]));
+            self.announce(&session.realm, "wamp.metaevent.session.on_leave", &json!([*session.details]));
         }
         self.drop_if_empty(&session.realm);
     }
@@ -759,33 +549,15 @@ impl Model {
 #[derive(Clone, Copy)]
 enum Due {
     Transport(usize),
-    Call { realm: usize, call: usize },
+    Call(u64),
     Question(u64),
     Leave(usize),
 }
 
 impl Realm {
-    fn new(name: &str, is_transient: bool) -> Self {
-        Self { name: name.into(), is_transient, ..Self::default() }
+    fn new(name: &str, configured: &RealmSettings, is_transient: bool) -> Self {
+        let mut realm = Self { name: name.into(), is_transient, ..Self::default() };
+        realm.keep_histories(configured);
+        realm
     }
-}
-
-/// Messages that are answered with ERROR.
-fn is_request(code: u64) -> bool {
-    matches!(code, 16 | 32 | 34 | 48 | 64 | 66)
-}
-
-/// The payload passthru attributes of options, which become those of details.
-fn passthru(options: &Value) -> Map<String, Value> {
-    let keys =
-        ["ppt_scheme", "ppt_serializer", "ppt_cipher", "ppt_keyid", "enc_algo", "enc_key", "enc_serializer"];
-    let given = keys.iter().filter_map(|key| Some(((*key).to_owned(), options.get(*key)?.clone())));
-    given.filter(|(_, value)| !value.is_null()).collect()
-}
-
-/// A message with the payload of another one, which begins at `from`.
-fn with_payload(head: Value, message: &Value, from: usize) -> Value {
-    let mut head: Vec<Value> = head.as_array().expect("a message").clone();
-    head.extend(message.as_array().expect("a message").iter().skip(from).cloned());
-    head.into()
 }

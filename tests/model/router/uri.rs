@@ -37,9 +37,27 @@ pub fn matches(pattern: &str, policy: &str, uri: &str) -> bool {
     }
 }
 
+/// Whether the router itself answers calls of this procedure, or nobody does.
+pub fn is_of_router(procedure: &str) -> bool {
+    let own = ["wamplet.authorization.purge", "wamplet.retention.clear"];
+    is_reserved(procedure) || own.contains(&procedure)
+}
+
+/// The position of the one pattern that decides about a URI: the exact one; else the longest prefix; else the wildcard
+/// with the longest portions of literal components. [advanced/rpc_pattern_based_registration]
+pub fn best<'p>(patterns: impl Iterator<Item = (&'p str, &'p str)>, uri: &str) -> Option<usize> {
+    let matching = patterns.enumerate().filter(|(_, (pattern, policy))| matches(pattern, policy, uri));
+    let best = matching.max_by_key(|(_, (pattern, policy))| match *policy {
+        "exact" => (2, 0, Vec::new()),
+        "prefix" => (1, pattern.len(), Vec::new()),
+        _ => (0, 0, portions(pattern)),
+    });
+    best.map(|(position, _)| position)
+}
+
 /// How many literal components stand before each wildcard of a pattern, from left to right: of two patterns that
-/// match a URI, the one with more of them answers. [advanced/rpc_pattern_based_registration]
-pub fn portions(pattern: &str) -> Vec<usize> {
+/// match a URI, the one with more of them answers.
+fn portions(pattern: &str) -> Vec<usize> {
     let mut portions = vec![0];
     for component in pattern.split('.') {
         if component.is_empty() {

@@ -1,30 +1,41 @@
-//! Requests that wait, in order, while the authorizer of their session thinks. [advanced/authorization]
+//! What a role may do by its authorizer: requests that wait, in order, while the authorizer of their session thinks. [advanced/authorization]
 
 use serde_json::{Value, json};
 
-use super::super::settings::Authorizer;
+use super::super::settings::{Authorizer, Disclosure};
 use super::meta::wanted_testament as wanted;
-use super::{ANY, Caller, Deadline, Fault, Model, Session, TEXT, is_request, uri};
+use super::permissions::Grant;
+use super::{ANY, Call, Caller, Deadline, Fault, Model, Session, is_request, uri};
 
 /// Something that the router asks a procedure, or a function of its driver.
 #[derive(Clone, Debug)]
 pub struct Question {
     pub number: u64,
-    /// The transport whose first waiting request it is about.
+    /// The transport whose first waiting request it is about, or whose client authenticates.
     at: usize,
     /// A function is asked; how long a procedure may take is watched like any call.
     pub function: Option<&'static str>,
     pub values: Value,
     pub(super) deadline: Option<Deadline>,
+    /// Decisions were forgotten since: so will this one be.
+    is_outdated: bool,
 }
 
 pub enum Task {
-    /// What somebody answered: positional arguments, or nothing where there is no answer.
+    /// What somebody answered: positional arguments, or an error.
     Answered {
         question: Question,
-        answer: Option<Value>,
+        answer: Result<Value, String>,
     },
     GoOn(usize),
+}
+
+/// A request that waits.
+#[derive(Clone)]
+pub struct Waiting {
+    pub message: Value,
+    /// A CALL that goes on with one that has been decided about, or waits before it.
+    is_piece: bool,
 }
 
 /// What an authorizer lets the router remember.
@@ -32,16 +43,16 @@ pub struct Decision {
     pub realm: String,
     about: Value,
     until_ms: u64,
-    verdict: Result<bool, &'static str>,
+    verdict: Result<Grant, &'static str>,
 }
 
 impl Model {
     /// Whether a message has to wait. YIELD, ERROR and ABORT never do, and GOODBYE only behind something.
-    pub(super) fn must_wait(&mut self, at: usize, code: u64, message: &Value) -> bool {
+    pub(super) fn must_wait(&mut self, at: usize, code: u64, message: &Value, is_piece: bool) -> bool {
         let is_first = self.session(at).waiting.is_empty();
         match code {
             6 => !is_first,
-            _ => is_request(code) && !(is_first && self.may_go_on(at, message)),
+            _ => is_request(code) && !(is_first && (is_piece || self.may_go_on(at, message))),
         }
     }
 
@@ -50,16 +61,18 @@ impl Model {
         self.session(at).leaving.is_some() && (code == 6 || is_request(code))
     }
 
-    /// Ends a call that waits; whether there was one.
+    /// Ends a call that waits, with its pieces; whether there was one. Pieces alone are of a call that is under way.
     pub(super) fn cancel_waiting(&mut self, at: usize, request: &Value) -> bool {
         let session = self.session_mut(at);
-        let is_of_call = |waiting: &Value| waiting[0] == 48 && waiting[1] == *request;
-        if !session.waiting.iter().any(is_of_call) {
+        let is_of_call = |waiting: &Waiting| waiting.message[0] == 48 && waiting.message[1] == *request;
+        if !session.waiting.iter().any(|waiting| is_of_call(waiting) && !waiting.is_piece) {
             return false;
         }
         let is_first = is_of_call(&session.waiting[0]);
+        let last = session.waiting.iter().rfind(|waiting| is_of_call(waiting)).cloned();
         session.waiting.retain(|waiting| !is_of_call(waiting));
-        self.send(at, json!([8, 48, request, {}, "wamp.error.canceled", [TEXT]]));
+        let call = last.expect("there is one").message;
+        self.conclude(at, 48, &call, Err(Fault::Refused("wamp.error.canceled")));
         if is_first {
             self.ask_anew(at);
         }
@@ -69,10 +82,10 @@ impl Model {
     /// A GOODBYE has waited for long enough.
     pub(super) fn leave_at_last(&mut self, at: usize) {
         let goodbye = self.session_mut(at).waiting.pop().expect("a GOODBYE waits");
-        let _ = self.request(at, 6, &goodbye);
+        let _ = self.request(at, 6, &goodbye.message);
     }
 
-    pub(super) fn wait(&mut self, at: usize, message: &Value) -> Result<(), Fault> {
+    pub(super) fn wait(&mut self, at: usize, message: &Value, is_piece: bool) -> Result<(), Fault> {
         let most = self.settings.limits.waiting_requests;
         let is_goodbye = message[0] == 6;
         if is_goodbye {
@@ -81,9 +94,15 @@ impl Model {
         }
         let session = self.session_mut(at);
         if !is_goodbye && session.waiting.len() >= most {
-            return Err(Fault::Refused("wamplet.error.limit_exceeded"));
+            if is_piece {
+                // The call cannot do without it.
+                return Err(Fault::Violation);
+            }
+            // There is no ERROR for a CANCEL.
+            let is_answered = message[0] != 49;
+            return if is_answered { Err(Fault::Refused("wamplet.error.limit_exceeded")) } else { Ok(()) };
         }
-        session.waiting.push(message.clone());
+        session.waiting.push(Waiting { message: message.clone(), is_piece });
         if session.waiting.len() == 1 {
             self.ask_authorizer(at);
         }
@@ -93,7 +112,7 @@ impl Model {
     /// The session has left: what waited is forgotten, and whoever was asked may stop thinking.
     pub(super) fn give_up_waiting(&mut self, at: usize, session: &Session) {
         if let Some(number) = session.asking {
-            self.withdraw(number, &session.realm);
+            self.withdraw(number);
         }
         self.tasks.retain(|task| !matches!(task, Task::GoOn(other) if *other == at));
     }
@@ -103,15 +122,15 @@ impl Model {
     pub(super) fn ask_anew(&mut self, at: usize) {
         let session = self.session_mut(at);
         session.passed = None;
-        let (asking, realm) = (session.asking.take(), session.realm.clone());
+        let asking = session.asking.take();
         if let Some(number) = asking {
-            self.withdraw(number, &realm);
+            self.withdraw(number);
         }
         self.tasks.push_back(Task::GoOn(at));
     }
 
     /// Takes the answer to a question; what it means is looked at when the input has had its effects.
-    pub fn answered(&mut self, number: u64, answer: Option<Value>) {
+    pub fn answered(&mut self, number: u64, answer: Result<Value, String>) {
         if let Some(position) = self.questions.iter().position(|question| question.number == number) {
             let question = self.questions.remove(position);
             self.tasks.push_back(Task::Answered { question, answer });
@@ -121,7 +140,10 @@ impl Model {
     pub(super) fn do_tasks(&mut self) {
         while let Some(task) = self.tasks.pop_front() {
             match task {
-                Task::Answered { question, answer } => self.decide(&question, answer.as_ref()),
+                Task::Answered { question, answer } => {
+                    self.authenticated(question.at, question.number, &answer);
+                    self.decide(&question, answer.as_ref().ok());
+                }
                 Task::GoOn(at) => self.go_on(at),
             }
         }
@@ -130,8 +152,8 @@ impl Model {
     fn go_on(&mut self, at: usize) {
         let Some(session) = self.joined(at) else { return };
         let first = session.waiting.first().filter(|_| session.asking.is_none());
-        let Some(message) = first.cloned() else { return };
-        if self.may_go_on(at, &message) {
+        let Some(Waiting { message, is_piece }) = first.cloned() else { return };
+        if is_piece || self.may_go_on(at, &message) {
             self.let_pass(at);
         } else {
             self.ask_authorizer(at);
@@ -141,11 +163,11 @@ impl Model {
     /// Carries out the first request that waits; then the next is looked at.
     fn let_pass(&mut self, at: usize) {
         let session = self.session_mut(at);
-        let message = session.waiting.remove(0);
         session.passed = None;
+        let Waiting { message, is_piece } = session.waiting.remove(0);
         let code = message[0].as_u64().expect("a code");
         self.tasks.push_back(Task::GoOn(at));
-        let done = self.request(at, code, &message);
+        let done = if is_piece { self.resume(at, &message) } else { self.request(at, code, &message) };
         (self.verdict, self.testament_verdict) = (None, None);
         self.conclude(at, code, &message, done);
     }
@@ -155,26 +177,29 @@ impl Model {
         let asks = |session: &&Session| session.asking == Some(question.number);
         let Some(session) = self.joined(at).filter(asks).cloned() else { return };
         self.session_mut(at).asking = None;
-        let message = &session.waiting[0];
+        let message = &session.waiting[0].message;
         let about = asked_about(&session, message);
         let (verdict, is_remembered) = match answer.and_then(|args| read(args.get(0)?)) {
             None => (Err("wamp.error.authorization_failed"), false),
             Some((false, _, cache)) => (Err("wamp.error.not_authorized"), cache),
-            Some((true, disclose, cache)) => (Ok(disclose), cache),
+            Some((true, disclose, cache)) => {
+                let disclosure = if disclose { Disclosure::Always } else { Disclosure::OnRequest };
+                (Ok(Grant { disclosure, trustlevel: None }), cache)
+            }
         };
         let cache_ms = self.authorizer(at).map_or(0, |authorizer| authorizer.cache_ms);
-        if is_remembered && cache_ms > 0 {
+        if is_remembered && cache_ms > 0 && !question.is_outdated {
             let (realm, until_ms) = (session.realm, self.now_ms + cache_ms);
             self.decisions.retain(|decision| decision.realm != realm || decision.about != about);
             self.decisions.push(Decision { realm, about, until_ms, verdict });
         }
         match (session.passed, verdict) {
-            (Some(passed), Ok(is_disclosed)) => {
+            (Some(passed), Ok(grant)) => {
                 self.verdict = Some(Ok(passed));
-                self.testament_verdict = Some(is_disclosed);
+                self.testament_verdict = Some(grant);
             }
-            (None, Ok(is_disclosed)) if wanted(message).is_some() => {
-                self.session_mut(at).passed = Some(is_disclosed);
+            (None, Ok(grant)) if wanted(message).is_some() => {
+                self.session_mut(at).passed = Some(grant);
                 self.tasks.push_back(Task::GoOn(at));
                 return;
             }
@@ -199,27 +224,28 @@ impl Model {
         };
         let is_refused = self.demand_role(at, role).is_err()
             || self.check_uri(at, text, policy).is_err()
-            || matches!(action, "publish" | "register") && uri::is_reserved(text);
+            || matches!(action, "publish" | "register") && uri::is_reserved(text)
+            || action == "register" && uri::is_of_router(text);
         if is_refused {
             return true;
         }
         let mut verdict = match session.passed {
-            Some(is_disclosed) => Ok(is_disclosed),
+            Some(grant) => Ok(grant),
             None => match self.known(at, &authorizer, &about) {
                 Some(verdict) => verdict,
                 None => return false,
             },
         };
-        if let (Ok(is_disclosed), Some(topic)) = (verdict, wanted(message))
+        if let (Ok(grant), Some(topic)) = (verdict, wanted(message))
             && self.check_uri(at, &topic, "exact").is_ok()
             && !uri::is_reserved(&topic)
         {
             match self.known(at, &authorizer, &about_testament(&session, &topic)) {
                 None => {
-                    self.session_mut(at).passed = Some(is_disclosed);
+                    self.session_mut(at).passed = Some(grant);
                     return false;
                 }
-                Some(Ok(is_disclosed)) => self.testament_verdict = Some(is_disclosed),
+                Some(Ok(grant)) => self.testament_verdict = Some(grant),
                 // A call that may not do what it is for is refused like any other.
                 Some(refused) => verdict = refused,
             }
@@ -234,12 +260,12 @@ impl Model {
         at: usize,
         authorizer: &Authorizer,
         about: &Value,
-    ) -> Option<Result<bool, &'static str>> {
+    ) -> Option<Result<Grant, &'static str>> {
         let realm = self.realm_of(at);
         let found = realm.best_registration(authorizer.name).filter(|_| !authorizer.is_function);
         if found.is_some_and(|found| realm.registrations[found].has(at)) {
             // It would have to answer a question about itself.
-            return Some(Ok(false));
+            return Some(Ok(Grant::default()));
         }
         let name = self.session(at).realm.clone();
         let known = self.decisions.iter().find(|decision| {
@@ -248,50 +274,80 @@ impl Model {
         known.map(|decision| decision.verdict)
     }
 
-    fn authorizer(&self, at: usize) -> Option<Authorizer> {
+    pub(super) fn authorizer(&self, at: usize) -> Option<Authorizer> {
         self.authorizer_of(self.session(at))
     }
 
     pub(super) fn authorizer_of(&self, session: &Session) -> Option<Authorizer> {
         let configured = self.configured(&session.realm)?;
-        configured.roles.into_iter().find(|role| role.name == session.authrole)?.authorizer
+        configured.roles.iter().find(|role| role.name == session.authrole)?.authorizer.clone()
     }
 
     fn ask_authorizer(&mut self, at: usize) {
         let session = self.session(at).clone();
         let authorizer = self.authorizer(at).expect("who waits has an authorizer");
-        let message = &session.waiting[0];
+        let message = &session.waiting[0].message;
         let about = asked_about(&session, message);
         // The options of the request are not compared.
-        let values = json!([session.details, about[4], about[2], ANY]);
-        self.last_question += 1;
-        let number = self.last_question;
+        let values = json!([*session.details, about[4], about[2], ANY]);
+        let number = self.next_question();
         self.session_mut(at).asking = Some(number);
+        let who = if authorizer.is_function { Ok(authorizer.name) } else { Err(authorizer.name) };
+        self.ask(number, at, who, Some(session.realm), values);
+    }
+
+    pub(super) fn next_question(&mut self) -> u64 {
+        self.last_question += 1;
+        self.last_question
+    }
+
+    /// Asks a function, or a procedure of a realm.
+    pub(super) fn ask(
+        &mut self,
+        number: u64,
+        at: usize,
+        who: Result<&'static str, &'static str>,
+        realm: Option<String>,
+        values: Value,
+    ) {
         let timeout = self.settings.limits.answer_timeout_ms;
-        let function = authorizer.is_function.then_some(authorizer.name);
+        let function = who.ok();
         let deadline = function.map(|_| self.timer(timeout));
-        self.questions.push(Question { number, at, function, values: values.clone(), deadline });
-        if function.is_none() {
-            match self.realm(&session.realm).best_registration(authorizer.name) {
-                None => self.answered(number, None),
-                Some(found) => {
-                    let call = json!([48, 0, { "timeout": timeout }, authorizer.name, values]);
-                    if self.invoke(&session.realm, found, Caller::Router(number), 0, false, &call).is_err() {
-                        self.answered(number, None);
-                    }
-                }
-            }
+        let is_outdated = false;
+        self.questions.push(Question { number, at, function, values: values.clone(), deadline, is_outdated });
+        let (Err(procedure), Some(realm)) = (who, realm) else { return };
+        let Some(found) = self.realm(&realm).best_registration(procedure) else {
+            return self.answered(number, Err("wamp.error.no_such_procedure".into()));
+        };
+        let call = json!([48, 0, { "timeout": timeout }, procedure, values]);
+        let grant = Grant { disclosure: Disclosure::Never, trustlevel: None };
+        let id = self.realm(&realm).registrations[found].id;
+        if let Err(Fault::Refused(error)) = self.place(&realm, id, Caller::Router(number), 0, grant, &call) {
+            self.answered(number, Err(error.into()));
         }
     }
 
+    /// Forgets what was decided about the sessions of an authid, or about all; answers how many decisions, be they too old or not.
+    pub(super) fn forget_decisions(&mut self, realm: &str, authid: Option<&str>) -> usize {
+        let before = self.decisions.len();
+        let is_about = |decision: &Decision| authid.is_none_or(|authid| decision.about[0] == authid);
+        self.decisions.retain(|decision| decision.realm != realm || !is_about(decision));
+        let asked: Vec<usize> = self.sessions(realm).into_iter().map(|(_, at)| at).collect();
+        for question in self.questions.iter_mut().filter(|question| asked.contains(&question.at)) {
+            question.is_outdated = true;
+        }
+        before - self.decisions.len()
+    }
+
     /// Does without an answer.
-    fn withdraw(&mut self, number: u64, realm: &str) {
+    pub(super) fn withdraw(&mut self, number: u64) {
         self.questions.retain(|question| question.number != number);
-        let realm = self.realms.iter().position(|known| known.name == realm).expect("the realm is there");
-        let calls = &self.realms[realm].calls;
-        if let Some(call) = calls.iter().position(|call| call.caller == Caller::Router(number)) {
-            self.interrupt(realm, call, "killnowait");
-            self.realms[realm].calls.remove(call);
+        let asking = |call: &Call| call.caller == Caller::Router(number);
+        let Some(realm) = self.realms.iter().find(|realm| realm.calls.iter().any(asking)) else { return };
+        let (name, call) =
+            (realm.name.clone(), realm.calls.iter().find(|call| asking(call)).map(Call::number));
+        if let Some(id) = call.and_then(|call| self.abandon(call)) {
+            self.serve(&name, id);
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Fault, Model, Realm, Session, Subscription, passthru, publication, uri, with_payload};
+use super::kept::Published;
+use super::{Fault, Grant, Model, Realm, Session, Subscription, passthru, publication, uri, with_payload};
 
 impl Model {
     pub(super) fn subscribe(&mut self, at: usize, message: &Value) -> Result<(), Fault> {
@@ -12,6 +13,7 @@ impl Model {
         self.check_uri(at, topic, policy)?;
         self.authorize(at, topic, policy, "subscribe")?;
         let most = self.settings.limits.subscriptions;
+        let created = self.time_of_day();
         let realm = self.realm_of(at);
         let held = realm.subscriptions.iter().filter(|held| held.has(at)).count();
         let found = realm.subscriptions.iter_mut().find(|known| known.uri == topic && known.policy == policy);
@@ -28,16 +30,25 @@ impl Model {
                 subscription.id
             }
             None => {
-                let created = self.time_of_day();
-                let realm = self.realm_of(at);
                 realm.last_subscription += 1;
                 let id = realm.last_subscription;
                 let (uri, policy) = (topic.into(), policy.into());
-                realm.subscriptions.push(Subscription { id, uri, policy, created, subscribers: vec![at] });
+                let subscribers = vec![at];
+                realm.subscriptions.push(Subscription {
+                    id,
+                    uri,
+                    policy,
+                    created,
+                    subscribers,
+                    history: None,
+                });
                 id
             }
         };
         self.send(at, json!([33, request, id]));
+        if options["get_retained"] == true {
+            self.send_retained(at, id);
+        }
         if is_new && !uri::is_reserved(topic) {
             self.announce_beginning(at, "subscription", id, is_created);
         }
@@ -68,7 +79,8 @@ impl Model {
             return Err(Fault::Refused("wamp.error.invalid_uri"));
         }
         self.demand_payload(at, "publisher", options)?;
-        let is_disclosed = self.authorize(at, topic, "exact", "publish")? || options["disclose_me"] == true;
+        let grant = self.authorize(at, topic, "exact", "publish")?;
+        grant.check(options)?;
         let lists = AUDIENCE.iter().filter_map(|key| options[*key].as_array());
         if lists.map(Vec::len).sum::<usize>() > self.settings.limits.audience {
             return Err(Fault::Refused("wamplet.error.limit_exceeded"));
@@ -78,7 +90,7 @@ impl Model {
             self.send(at, json!([17, request, publication]));
         }
         let session = self.session(at).clone();
-        self.publish_as(at, &session, publication, is_disclosed, message);
+        self.publish_as(at, &session, publication, grant, message);
         Ok(())
     }
 
@@ -88,18 +100,19 @@ impl Model {
         at: usize,
         publisher: &Session,
         publication: Value,
-        is_disclosed: bool,
+        grant: Grant,
         message: &Value,
     ) {
         let (options, topic) = (&message[2], message[3].as_str().expect("a topic"));
         let mut details = passthru(options);
-        if is_disclosed {
+        if grant.discloses(options["disclose_me"] == true) {
             details.insert("publisher".into(), publisher.id.into());
             details.insert("publisher_authid".into(), publisher.authid.clone().into());
             details.insert("publisher_authrole".into(), publisher.authrole.clone().into());
         }
         let excluded = (options["exclude_me"] != false).then_some(at);
-        self.dispatch(&publisher.realm, topic, publication, excluded, options, &details, message);
+        let realm = &publisher.realm;
+        self.publish(realm, topic, publication, excluded, options, &details, grant.trustlevel, message);
     }
 
     /// [advanced/pubsub_testament] all that are for when the session is detached, then all for when it is destroyed;
@@ -107,16 +120,14 @@ impl Model {
     pub(super) fn publish_testaments(&mut self, at: usize, session: &Session) {
         for scope in ["detached", "destroyed"] {
             for testament in session.testaments.iter().filter(|testament| testament.scope == scope) {
-                let (options, topic) =
-                    (&testament.publish[2], testament.publish[3].as_str().expect("a topic"));
-                let decision = match self.authorizer_of(session) {
+                let topic = testament.publish[3].as_str().expect("a topic");
+                let grant = match self.authorizer_of(session) {
                     Some(_) => testament.decision,
                     None => self.authorize_session(session, topic, "exact", "publish").ok(),
                 };
-                if let Some(is_disclosed) = decision {
-                    let is_disclosed = is_disclosed || options["disclose_me"] == true;
+                if let Some(grant) = grant {
                     let publication = testament.publication.clone();
-                    self.publish_as(at, session, publication, is_disclosed, &testament.publish);
+                    self.publish_as(at, session, publication, grant, &testament.publish);
                 }
             }
         }
@@ -129,7 +140,13 @@ impl Model {
             return;
         }
         let publication = self.next_publication();
-        self.dispatch(realm, topic, publication, None, &json!({}), &Map::new(), &json!([0, 0, 0, 0, args]));
+        let message = json!([0, 0, 0, 0, args]);
+        self.publish(realm, topic, publication, None, &json!({}), &Map::new(), None, &message);
+    }
+
+    /// Whether a subscriber announced what stands in the place of a list of arguments.
+    pub(super) fn reads(&self, at: usize, options: &Value) -> bool {
+        options["enc_algo"].is_null() || self.has_feature(at, "subscriber", "payload_transparency")
     }
 
     pub(super) fn next_publication(&mut self) -> Value {
@@ -139,7 +156,7 @@ impl Model {
 
     /// One EVENT for each subscription that matches and each of its subscribers who may have it.
     #[expect(clippy::too_many_arguments, reason = "the parts of one publication, each used once")]
-    fn dispatch(
+    fn publish(
         &mut self,
         realm: &str,
         topic: &str,
@@ -147,10 +164,22 @@ impl Model {
         excluded: Option<usize>,
         options: &Value,
         details: &Map<String, Value>,
+        trustlevel: Option<u64>,
         message: &Value,
     ) {
+        let published = Published {
+            publication: &publication,
+            topic,
+            excluded: excluded.and_then(|at| self.joined(at)).map(|session| session.id),
+            options,
+            details,
+            trustlevel,
+            message,
+        };
+        self.keep(realm, &published);
         let mut events = Vec::new();
-        for subscription in &self.realm(realm).subscriptions {
+        let known = self.realms.iter().find(|known| known.name == realm).expect("the realm is there");
+        for subscription in &known.subscriptions {
             if !uri::matches(&subscription.uri, &subscription.policy, topic) {
                 continue;
             }
@@ -159,15 +188,19 @@ impl Model {
                 details.insert("topic".into(), topic.into());
             }
             for subscriber in &subscription.subscribers {
+                let mut details = details.clone();
+                if let Some(trustlevel) = trustlevel
+                    && self.has_feature(*subscriber, "subscriber", "publication_trustlevels")
+                {
+                    details.insert("trustlevel".into(), trustlevel.into());
+                }
                 let event = json!([36, subscription.id, publication, details]);
                 events.push((*subscriber, with_payload(event, message, 4)));
             }
         }
         for (subscriber, event) in events {
-            // Who did not announce it cannot read what stands in the place of a list of arguments.
-            let can_read = options["enc_algo"].is_null()
-                || self.has_feature(subscriber, "subscriber", "payload_transparency");
-            let is_wanted = can_read && is_in_audience(self.session(subscriber), options);
+            let is_wanted =
+                self.reads(subscriber, options) && is_in_audience(self.session(subscriber), options);
             if excluded != Some(subscriber) && is_wanted {
                 self.send(subscriber, event);
             }
@@ -194,7 +227,7 @@ impl Realm {
                 subscription.subscribers.retain(|subscriber| *subscriber != at);
             }
         }
-        self.subscriptions.retain(|subscription| !subscription.subscribers.is_empty());
+        self.subscriptions.retain(|known| known.history.is_some() || !known.subscribers.is_empty());
     }
 }
 
@@ -202,7 +235,7 @@ pub(super) const AUDIENCE: [&str; 6] =
     ["eligible", "eligible_authid", "eligible_authrole", "exclude", "exclude_authid", "exclude_authrole"];
 
 /// [advanced/pubsub_subscriber_blackwhite_listing] a receiver passes every list that is there.
-fn is_in_audience(session: &Session, options: &Value) -> bool {
+pub(super) fn is_in_audience(session: &Session, options: &Value) -> bool {
     AUDIENCE.iter().all(|key| {
         let Some(list) = options[*key].as_array() else { return true };
         let is_named = match key.rsplit_once('_') {
