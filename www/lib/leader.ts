@@ -90,11 +90,6 @@ export class LeaderWay implements Way {
     for (let patience = PATIENCE; ; patience *= 2) {
       const router = await this.#candidate.reach();
       if (this.#isClosed) throw new Error(CLOSED);
-      if (router.accept !== undefined) {
-        const { port1, port2 } = new MessageChannel();
-        router.accept(port1);
-        return { router, line: port2 };
-      }
       const line = await this.#candidate.call(router, patience);
       if (line !== undefined) return { router, line };
     }
@@ -164,17 +159,20 @@ class Candidate {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
-  /** A line to a router in another tab; undefined if it did not answer. */
-  async call({ epoch, gone }: Reached, patience: number): Promise<BroadcastChannel | undefined> {
+  /** A line to the router, greeted at its other end; undefined if nobody answered. */
+  async call({ epoch, gone, accept }: Reached, patience: number): Promise<Endpoint | undefined> {
     const name = `${this.#name}:${randomName()}`;
-    const line = new BroadcastChannel(name);
+    const own = accept && new MessageChannel();
+    const line = own?.port1 ?? new BroadcastChannel(name);
     const over = new AbortController();
     const isAnswered = await new Promise<boolean>((resolve) => {
       const options = { once: true, signal: over.signal };
       line.addEventListener('message', () => resolve(true), options);
       gone.addEventListener('abort', () => resolve(false), options);
       setTimeout(() => resolve(false), patience);
-      this.#lobby?.postMessage({ call: name, epoch });
+      own?.port1.start();
+      if (own === undefined) this.#lobby?.postMessage({ call: name, epoch });
+      else accept?.(own.port2);
     });
     over.abort();
     if (isAnswered) return line;
