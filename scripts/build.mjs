@@ -106,10 +106,11 @@ async function bundle() {
     await build({
       ...options,
       minify: true,
-      entryPoints: ['www/lib/index.ts', 'www/lib/worker.ts'],
+      entryPoints: ['index', 'worker', 'client', 'client-auth'].map((name) => `www/lib/${name}.ts`),
       format: 'esm',
-      // The library imports the worker's script when it is to run a router itself: most pages never load it.
-      external: ['node:*', './worker.js'],
+      // The library imports the worker's script when it is to run a router itself: most pages never load it. The client
+      // imports the library when nobody tells it of a router.
+      external: ['node:*', './worker.js', './index.js'],
     });
     await build({
       ...options,
@@ -135,9 +136,11 @@ async function bundle() {
     throw new Stop(`The library in www/lib could not be bundled:\n${error.message}`);
   }
   for (const file of ['index.js', 'worker.js', 'worker.inline.js']) keepImportAtRunTime(join(pkg, file));
-  copyFileSync(join(root, 'www/lib/index.d.ts'), join(pkg, 'index.d.ts'));
+  for (const types of ['index.d.ts', 'client.d.ts', 'client-auth.d.ts']) {
+    copyFileSync(join(root, 'www/lib', types), join(pkg, types));
+  }
   copyFileSync(join(root, 'www/init.js'), join(pkg, 'init.js'));
-  return sizes('index.js', 'worker.js', 'worker.inline.js', 'wamplet.global.js');
+  return sizes('index.js', 'worker.js', 'worker.inline.js', 'client.js', 'client-auth.js', 'wamplet.global.js');
 }
 
 /** Puts the WebAssembly module into the script, compressed. */
