@@ -3,34 +3,20 @@
 // Owns how binary data is found without looking at every value, and JSON in both forms. `tail.ts` does the same for
 // other clients, who may have buffers moved. [wamp: serialization_binary_json]
 
-import { HEAD_ELEMENTS } from './tail.ts';
-
-interface Written {
-  head: string;
-  tail: unknown;
-  size: number;
-  moved: ArrayBuffer[];
-}
-
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** For a port: head and tail, text but for binary data. */
-export function writeMessage(message: unknown[]): Written {
-  const elements = HEAD_ELEMENTS.get(message[0] as number) ?? message.length;
-  const head = JSON.stringify(message.slice(0, elements)).slice(0, -1);
-  const payload = message.slice(elements);
-  const moved: Bytes[] = [];
+/** For a port: head and tail, text but for binary data; their size, and the buffers to be moved. */
+export function writeMessage(message: unknown[], payload: unknown[]): [string, unknown, number, ArrayBuffer[]] {
+  const head = JSON.stringify(message).slice(0, -1);
+  const found: Bytes[] = [];
   // Nobody's text begins like that.
   const mark = `\0${Math.random()} `;
-  let tail: unknown = stringify(payload, (bytes) => mark + (moved.push(bytes) - 1)).slice(1, -1);
-  let size = head.length + (tail as string).length;
-  if (moved.length > 0) {
-    const revive = (_key: string, value: unknown) =>
-      typeof value === 'string' && value.startsWith(mark) ? moved[Number(value.slice(mark.length))] : value;
-    tail = JSON.parse(`[${tail}]`, revive);
-    for (const { length } of moved) size += length;
-  }
-  return { head, tail, size, moved: moved.map(({ buffer }) => buffer) };
+  const text = stringify(payload, (bytes) => mark + (found.push(bytes) - 1));
+  const reviver = (_key: string, value: unknown) =>
+    typeof value === 'string' && value.startsWith(mark) ? found[Number(value.slice(mark.length))] : value;
+  const size = found.reduce((sum, { length }) => sum + length, head.length + text.length);
+  const tail = found.length > 0 ? JSON.parse(text, reviver) : text.slice(1, -1);
+  return [head, tail, size, found.map(({ buffer }) => buffer)];
 }
 
 /** From a port. Throws where the text is not JSON. */
@@ -70,7 +56,7 @@ function revive(_key: string, value: unknown): unknown {
 function stringify(values: unknown[], write: (bytes: Bytes) => string): string {
   if (!values.some((value) => Object.values(value ?? {}).some(isBinary))) {
     const text = JSON.stringify(values);
-    if (!/\{"0":|\{\}|\{"type":"Buffer"/.test(text)) return text;
+    if (!/\{("0":|\}|"type":"Buffer")/.test(text)) return text;
   }
   return JSON.stringify(values, function (this: Record<string, unknown>, key: string, value: unknown) {
     // Not the value, for which a Buffer was asked already.
@@ -81,11 +67,11 @@ function stringify(values: unknown[], write: (bytes: Bytes) => string): string {
 
 function isBinary(value: unknown): value is ArrayBuffer | ArrayBufferView {
   // Not by `instanceof`: a buffer may come from a frame with constructors of its own.
-  return ArrayBuffer.isView(value) || /ArrayBuffer]$/.test(Object.prototype.toString.call(value));
+  return ArrayBuffer.isView(value) || /ArrayBuffer]/.test({}.toString.call(value));
 }
 
 /** A copy of what is meant: its owner may go on with it, and a view's buffer may hold more. */
 function bytesOf(value: ArrayBuffer | ArrayBufferView): Bytes {
-  const isView = ArrayBuffer.isView(value);
-  return (isView ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : new Uint8Array(value)).slice() as Bytes;
+  const { buffer = value, byteOffset, byteLength } = value as Partial<ArrayBufferView<ArrayBuffer>>;
+  return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength).slice();
 }

@@ -1,68 +1,73 @@
 // Whole WAMP messages over what carries them: a port to a router of ours, or a WebSocket to any.
 //
-// Owns the choice between the two, and binary data in JSON ("\0" + base64), which this client reads on every way. The port
-// is the business of `link.ts`; what the messages mean, of `connection.ts`. [wamp: serialization_binary_json]
+// Owns the choice between the two, and the order in which they tell what happens. What the messages mean is the business
+// of `connection.ts`; ports are in `lean.ts`, their form as JSON in `binary.ts`.
 
 import { parse, writeText } from './binary.ts';
-import { sentence } from './environment.ts';
+import { report } from './environment.ts';
 import { overPort } from './lean.ts';
 import type { RouterSource } from './source.ts';
-import { subprotocol } from './wire.ts';
+
+/** Promise continuations that run after each message: what an app awaits goes on before the next one comes. */
+const TURNS = 12;
 
 /** Where the router is. */
 export interface Way {
   router?: RouterSource;
   port?: RouterSource;
   url?: string | URL;
-  WebSocket?: typeof WebSocket;
+  WebSocket?: new (url: string | URL, protocols?: string | string[]) => WebSocket;
 }
 
 export interface ChannelHandlers {
   onOpen(): void;
   onMessage(message: unknown[]): void;
-  /** Comes once, after everything else. */
+  /** Comes once, after everything else. None of them comes from within a call of the app's. */
   onClose(reason: string): void;
 }
 
+/** Does one thing after the other. What throws costs itself only: a message that its sender garbled, for one. */
+export type Tell = (work: () => unknown) => void;
+
 export interface Channel {
   /** Throws where the message is no JSON, before anything is sent. */
-  send(message: unknown[]): void;
+  send(head: unknown[], payload: unknown[]): void;
   close(): void;
 }
 
-let standing: Promise<{ createPort(): MessagePort }> | undefined;
+/** The router of those who name none. */
+const lazyRouter = async () => (await import('./index.js')).defaultRouter();
 
-/** The router that all tabs share: fetched when first asked for, and again when that failed. */
-function defaultRouter() {
-  standing ??= import('./index.js')
-    .then(({ sharedRouter }) => sharedRouter())
-    .catch((error) => {
-      standing = undefined;
-      throw error;
+export function openChannel({ router = lazyRouter, port = router, url, WebSocket }: Way, handlers: ChannelHandlers) {
+  let told = Promise.resolve();
+  const tell = (work: () => unknown) => {
+    told = told.then(async () => {
+      try {
+        await work();
+      } catch (error) {
+        report(error);
+      }
+      for (let turn = 0; turn < TURNS; turn += 1) await undefined;
     });
-  return standing;
-}
-
-export function openChannel(way: Way, handlers: ChannelHandlers): Channel {
-  return way.url === undefined ? overPort(way.port ?? way.router ?? defaultRouter, handlers) : overSocket(way, handlers);
-}
-
-function overSocket({ url, WebSocket: Socket = globalThis.WebSocket }: Way, handlers: ChannelHandlers): Channel {
-  if (Socket === undefined) throw new TypeError('there is no WebSocket here: give one as options.WebSocket');
-  const socket = new Socket(url as string, subprotocol('json'));
-  const close = () => socket.close();
-  let problem = `the WebSocket to ${url} was closed`;
-  socket.onopen = handlers.onOpen;
-  socket.onmessage = ({ data }) => {
-    try {
-      handlers.onMessage(parse(data));
-    } catch (error) {
-      problem = sentence(error);
-      close();
-    }
   };
-  socket.onclose = ({ code, reason }) => handlers.onClose(reason || `${problem} (${code})`);
-  // Its close event follows, and that of `ws` would be thrown if nobody listened.
+  return url === undefined ? overPort(port, handlers, tell) : overSocket(url, WebSocket, handlers, tell);
+}
+
+function overSocket(
+  url: string | URL,
+  Socket: Way['WebSocket'] = globalThis.WebSocket,
+  { onOpen, onMessage, onClose }: ChannelHandlers,
+  tell: Tell,
+): Channel {
+  if (Socket === undefined) throw new TypeError('there is no WebSocket here: give one as options.WebSocket');
+  const socket = new Socket(url, 'wamp.2.json');
+  socket.onopen = () => tell(onOpen);
+  socket.onmessage = ({ data }) => tell(() => onMessage(parse(data)));
+  socket.onclose = ({ code, reason }) => tell(() => onClose(reason || `the WebSocket to ${url} was closed (${code})`));
+  // Its close event follows; that of `ws` would be thrown if nobody listened.
   socket.onerror = () => {};
-  return { send: (message) => socket.send(writeText(message)), close };
+  return {
+    send: (head, payload) => socket.send(writeText([...head, ...payload])),
+    close: () => socket.close(),
+  };
 }

@@ -1,7 +1,6 @@
-// Answers to a router's challenges: tickets, WAMP-CRA and cryptosign, by the engine's own cryptography.
+// Answers to a router's challenges: WAMP-CRA and cryptosign, by the engine's own cryptography.
 //
-// Each function makes one method of `auth`; an app that uses none of them does not bundle them. When they are asked is in
-// `connection.ts`. [wamp: advanced/authentication]
+// A file of its own, so that who needs none of them does not load them. When they are asked is in `connection.ts`. [wamp: advanced/authentication]
 
 /** Answers a CHALLENGE, given its Extra. `authextra` is what the HELLO says before that. */
 export interface AuthMethod {
@@ -9,15 +8,10 @@ export interface AuthMethod {
   authextra?(): object | PromiseLike<object>;
 }
 
-/** What AUTHENTICATE says. */
-export type Signature = string | { signature: string; extra?: object };
+/** What AUTHENTICATE says: the signature, and Extra where there is any. */
+export type Signature = string | [signature: string, extra?: object];
 
-/** What each module of this project's own calls bytes. */
 type Bytes = Uint8Array<ArrayBuffer>;
-
-export function ticket(text: string): AuthMethod {
-  return () => text;
-}
 
 export function wampcra(secret: string): AuthMethod {
   return async ({ challenge, salt, iterations = 1000, keylen = 32 }) => {

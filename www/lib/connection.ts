@@ -1,20 +1,14 @@
 // One session of the small client, from HELLO to GOODBYE: requests with their answers, invocations with theirs.
 //
 // Owns the ids of one session and all that waits in it, which fails when the session ends, however it ends. What outlives
-// it (subscriptions, registrations, coming back) is in `client.ts`; what carries the messages, in `channel.ts`.
-// [wamp: basic/sessions, basic/remote_procedure_call, advanced/rpc_*]
+// it (subscriptions, registrations, coming back) is in `client.ts`; what carries the messages, in `channel.ts`. A closure
+// and no class: names in it are as short as a minifier likes. [wamp: basic/sessions, advanced/rpc_*]
 
-import { type Channel, openChannel, type Way } from './channel.ts';
-import { sentence } from './environment.ts';
-import { ClosedError, type Kwargs, LOST, WampError } from './errors.ts';
+import { openChannel, type Way } from './channel.ts';
 import type { AuthMethod } from './client-auth.ts';
-import { Queue } from './queue.ts';
-
-/** Milliseconds for a router to let us in. */
-const PATIENCE = 20_000;
-
-/** Milliseconds for a router to answer a GOODBYE. */
-const FAREWELL = 3000;
+import { report, sentence } from './environment.ts';
+import { ClosedError, type Kwargs, LOST, WampError } from './errors.ts';
+import { createQueue, type Queue } from './queue.ts';
 
 export interface JoinOptions extends Way {
   realm?: string;
@@ -32,35 +26,39 @@ export interface Pending {
 
 export type Details = Record<string, unknown>;
 
-export type Handler = (args: unknown[], kwargs: Kwargs, details: Details) => unknown;
+// biome-ignore lint/suspicious/noExplicitAny: `client.d.ts` has the types for users
+export type Handler = (args: any, kwargs: any, details: any) => unknown;
 
-/** What a connection asks, and tells. */
+/** What one end of a connection asks the other one, and tells it. */
 export interface Owner {
   /** At WELCOME, before anything that may come with it. */
-  onJoin(connection: Connection): void;
-  handlerOf(registration: unknown): Handler | undefined;
-  onEvent(subscription: unknown, details: Details, args: unknown[], kwargs: Kwargs): void;
+  onJoin(connection: Connection, id: number, details: Details): void;
+  handlersOf(kind: number, id: unknown): Handler[];
   /** The router took a subscription or registration away; `kind` is the code of the request that gave it. */
   onRevoked(kind: number, id: unknown): void;
-  /** Once, after all that waited has failed, if the session had been joined. */
+  /** Once, after all that waited has failed, if we had joined. */
   onEnd(error: ClosedError): void;
 }
 
-export interface CallOptions extends Details {
+export interface CallOptions {
   signal?: AbortSignal;
   cancelMode?: 'skip' | 'kill' | 'killnowait';
 }
 
+export type Args = unknown[] | AsyncIterable<unknown>;
+
+/** The codes of the requests for what is held; the one that gives it back is two more. */
+export const SUBSCRIBE = 32;
+export const REGISTER = 64;
+
 /** More than one value: what a handler answers, or a call is answered with. */
 export class Result {
-  readonly args: unknown[];
-  readonly kwargs: Kwargs;
-  readonly details: Details;
+  declare readonly args: unknown[];
+  declare readonly kwargs: Kwargs;
+  declare readonly details: Details;
 
   constructor(args: unknown[] = [], kwargs: Kwargs = {}, details: Details = {}) {
-    this.args = args;
-    this.kwargs = kwargs;
-    this.details = details;
+    Object.assign(this, { args, kwargs, details });
   }
 }
 
@@ -70,281 +68,257 @@ interface Invocation {
   input: Queue<unknown[]>;
 }
 
-export class Connection {
-  id = 0;
-  details: Details = {};
-  readonly #owner: Owner;
-  readonly #auth: Record<string, AuthMethod>;
-  readonly #channel: Channel;
-  readonly #joining: Pending;
-  #requests = 0;
-  /** request -> what waits for its answer */
-  readonly #pending = new Map<unknown, Pending>();
-  /** request of an INVOCATION -> what runs for it */
-  readonly #running = new Map<unknown, Invocation>();
-  /** The latest INVOCATION's; they count up. */
-  #invoked = 0;
-  /** Why the session has ended. */
-  #end: unknown;
-  #left = () => {};
-
-  /** Resolves with WELCOME. Rejects with a WampError for ABORT, with a ClosedError where no router was reached. */
-  static async join(options: JoinOptions, owner: Owner, signal: AbortSignal | undefined): Promise<Connection> {
-    const { auth = {}, realm = null, authid } = options;
-    const authextra = { ...options.authextra };
-    for (const method of Object.values(auth)) Object.assign(authextra, await method.authextra?.());
-    const methods = Object.keys(auth);
-    const details = { roles, authmethods: methods.length > 0 ? methods : undefined, authid, authextra };
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) throw signal.reason;
-      const giveUp = () => connection.#abandon(signal?.reason);
-      const late = new ClosedError(LOST, `the router did not answer within ${PATIENCE / 1000} seconds`);
-      const timer = setTimeout(() => connection.#abandon(late), PATIENCE);
-      const settle = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', giveUp);
-      };
-      signal?.addEventListener('abort', giveUp);
-      const connection: Connection = new Connection(options, [1, realm, details], owner, {
-        answer: () => {
-          settle();
-          owner.onJoin(connection);
-          resolve(connection);
-        },
-        fail: (error) => {
-          settle();
-          reject(error);
-        },
-      });
-    });
-  }
-
-  private constructor(options: JoinOptions, hello: unknown[], owner: Owner, joining: Pending) {
-    this.#owner = owner;
-    this.#auth = options.auth ?? {};
-    this.#joining = joining;
-    this.#channel = openChannel(options, {
-      onOpen: () => this.#channel.send(hello),
-      onMessage: (message) => this.#receive(message),
-      onClose: (reason) => {
-        this.#endWith(new ClosedError(LOST, reason));
-        this.#left();
-      },
-    });
-  }
-
-  /** Sends a request that is answered; answers its id. */
-  ask([type, ...rest]: unknown[], pending?: Pending): number {
-    const request = this.#requests + 1;
-    this.#send([type, request, ...rest]);
-    // Not before: what could not be sent must not leave a gap.
-    this.#requests = request;
-    if (pending !== undefined) this.#pending.set(request, pending);
-    return request;
-  }
-
+export interface Connection {
+  /** Sends a request, or goes on with one, and answers its id. */
+  ask(type: number, rest: unknown[], pending?: Pending, payload?: unknown[], request?: number): number;
   call(
     procedure: string,
-    args: unknown[] | AsyncIterable<unknown> | undefined,
+    args: Args | undefined,
     kwargs: Kwargs | undefined,
-    { signal, cancelMode = 'killnowait', ...options }: CallOptions,
+    options: CallOptions,
     onProgress?: (part: Result) => void,
-  ): { result: Promise<Result>; cancel(reason?: unknown): void } {
-    let request: number | undefined;
-    let isDone = false;
-    let reject: (error: unknown) => void;
-    const cancel = (reason: unknown) => {
-      if (isDone) return;
-      settle();
-      if (request !== undefined) {
-        this.#pending.delete(request);
-        this.#send([49, request, { mode: cancelMode }]);
-      }
-      reject(reason);
-    };
-    const onAbort = () => cancel(signal?.reason);
-    const settle = () => {
-      isDone = true;
-      signal?.removeEventListener('abort', onAbort);
-    };
-    const result = new Promise<Result>((resolve, rejected) => {
-      reject = rejected;
-      if (signal?.aborted) throw signal.reason;
-      const read = ([, , details, args, kwargs]: unknown[]) =>
-        new Result(args as unknown[], kwargs as Kwargs, details as Details);
-      const pending: Pending = {
-        answer: (message) => {
-          settle();
-          resolve(read(message));
-        },
-        fail: (error) => {
-          settle();
-          reject(error);
-        },
-        progress: (message) => onProgress?.(read(message)),
-      };
-      /** One piece: the first is the call, the others go on with it. */
-      const send = (options: Details, args: unknown[] | undefined) => {
-        const rest = [options, procedure, ...payload(args, request === undefined ? kwargs : undefined)];
-        if (request === undefined) request = this.ask([48, ...rest], pending);
-        else this.#send([48, request, ...rest]);
-      };
-      const feed = async (input: AsyncIterable<unknown>) => {
-        for await (const part of input) {
-          if (isDone) return;
-          send({ ...options, progress: true }, [part]);
-        }
-        if (!isDone) send(options, undefined);
-      };
-      if (isAsyncIterable(args)) feed(args).catch(cancel);
-      else send(options, args);
-      signal?.addEventListener('abort', onAbort);
-    });
-    return { result, cancel };
-  }
-
+  ): { result: Promise<Result>; cancel(reason: unknown): void };
   /** Says GOODBYE; what waits fails. Resolves when the channel is closed. */
-  leave(reason: string, details: Details): Promise<void> {
-    return new Promise((resolve) => {
-      this.#send([6, details, reason]);
-      const timer = setTimeout(() => this.#channel.close(), FAREWELL);
-      this.#left = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      this.#endWith(new ClosedError(reason, 'it was closed here'));
-    });
-  }
+  leave(reason: string, message: string | undefined): Promise<void>;
+}
 
-  #send(message: unknown[]): void {
-    if (this.#end !== undefined) throw this.#end;
-    this.#channel.send(message);
-  }
+/** Resolves with WELCOME. Rejects with a WampError for ABORT, with a ClosedError where no router was reached. */
+export async function join(options: JoinOptions, owner: Owner, signal: AbortSignal | undefined): Promise<void> {
+  const { auth = {}, realm = null, authid } = options;
+  const authextra = { ...options.authextra };
+  for (const method of Object.values(auth)) Object.assign(authextra, await method.authextra?.());
+  const methods = Object.keys(auth);
 
-  #receive(message: unknown[]): void {
-    const [type, first, second, third, ...rest] = message as [number, ...unknown[]];
-    if (this.#end !== undefined) {
-      // The answer to our own GOODBYE; all else came too late.
-      if (type === 6) this.#channel.close();
-    } else if (type === 2) {
-      this.id = first as number;
-      this.details = second as Details;
-      this.#joining.answer(message);
-    } else if (type === 4) {
-      this.#answerChallenge(first as string, second as Details);
-    } else if (type === 3 || type === 6) {
-      this.#dismissed(type, first as Details, second as string);
-    } else if (type === 8) {
-      const [uri, args, kwargs] = rest as [string, unknown[]?, Kwargs?];
-      this.#take(second)?.fail(new WampError(uri, args, kwargs));
-    } else if (type === 36) {
-      const [args = [], kwargs = {}] = rest as [unknown[]?, Kwargs?];
-      this.#owner.onEvent(first, { ...(third as Details), publication: second }, args, kwargs);
-    } else if (type === 68) {
-      const [args = [], kwargs = {}] = rest as [unknown[]?, Kwargs?];
-      this.#invoke(first as number, second, third as Details, args, kwargs);
-    } else if (type === 69) {
-      interrupt(this.#running.get(first), new WampError('wamp.error.canceled', ['the call was canceled']));
-    } else if (type === 50 && (second as Details).progress === true) {
-      this.#pending.get(first)?.progress?.(message);
-    } else if (first === 0) {
-      const { subscription, registration } = second as Details;
-      this.#owner.onRevoked(type - 3, subscription ?? registration);
-    } else {
-      this.#take(first)?.answer(message);
-    }
-  }
+  /** request -> what waits for its answer; 0 is the HELLO */
+  const pending = new Map<unknown, Pending>();
+  /** request of an INVOCATION -> what runs for it */
+  const running = new Map<unknown, Invocation>();
+  let requests = 0;
+  /** The latest INVOCATION's; they count up. */
+  let invoked = 0;
+  let hasJoined = false;
+  /** Why the session has ended. */
+  let ended: unknown;
+  let onClosed = () => {};
 
-  #take(request: unknown): Pending | undefined {
-    const pending = this.#pending.get(request);
-    this.#pending.delete(request);
-    return pending;
-  }
-
-  async #answerChallenge(method: string, extra: Details): Promise<void> {
-    try {
-      const answer = this.#auth[method];
-      if (answer === undefined) throw new Error(`the router asks for ${method}, which options.auth does not have`);
-      const signed = await answer(extra, method);
-      const { signature, extra: more = {} } = typeof signed === 'string' ? { signature: signed } : signed;
-      this.#send([5, signature, more]);
-    } catch (error) {
-      if (this.#end === undefined) this.#send([3, {}, 'wamp.error.cannot_authenticate']);
-      this.#abandon(error);
-    }
-  }
-
-  /** ABORT, or GOODBYE. */
-  #dismissed(type: number, { message }: Details, reason: string): void {
-    if (type === 6) this.#send([6, {}, 'wamp.close.goodbye_and_out']);
-    const text = message === undefined ? reason : String(message);
-    this.#abandon(this.id === 0 ? new WampError(reason, [text]) : new ClosedError(reason, text));
-  }
-
-  #abandon(error: unknown): void {
-    this.#endWith(error);
-    this.#channel.close();
-  }
+  const send = (head: unknown[], payload: unknown[] = []) => {
+    if (ended !== undefined) throw ended;
+    channel.send(head, payload);
+  };
 
   /** The one place where a session ends. */
-  #endWith(error: unknown): void {
-    if (this.#end !== undefined) return;
-    this.#end = error;
-    this.#joining.fail(error);
-    for (const pending of this.#pending.values()) pending.fail(error);
-    for (const invocation of this.#running.values()) interrupt(invocation, error);
-    if (this.id !== 0) this.#owner.onEnd(error as ClosedError);
-  }
+  const end = (error: unknown) => {
+    if (ended !== undefined) return;
+    ended = error;
+    for (const { fail } of pending.values()) fail(error);
+    for (const invocation of running.values()) interrupt(invocation, error);
+    if (hasJoined) owner.onEnd(error as ClosedError);
+  };
 
-  async #invoke(request: number, registration: unknown, details: Details, args: unknown[], kwargs: Kwargs) {
-    let invocation = this.#running.get(request);
-    const isNew = invocation === undefined;
+  const abandon = (error: unknown) => {
+    end(error);
+    channel.close();
+  };
+
+  const ask: Connection['ask'] = (type, rest, waiting, payload, request = requests + 1) => {
+    send([type, request, ...rest], payload);
+    // Not before: what could not be sent must not leave a gap.
+    requests = Math.max(requests, request);
+    if (waiting !== undefined) pending.set(request, waiting);
+    return request;
+  };
+
+  const call: Connection['call'] = (
+    procedure,
+    args,
+    kwargs,
+    { signal, cancelMode = 'killnowait', ...options },
+    onProgress,
+  ) => {
+    let request: number | undefined;
+    let isDone = false;
+    let forget = () => {};
+    let fail: (error: unknown) => void;
+    const settle = () => {
+      isDone = true;
+      forget();
+    };
+    const cancel = (reason: unknown) => {
+      settle();
+      fail(reason);
+      if (pending.delete(request)) send([49, request, { mode: cancelMode }]);
+    };
+    const result = new Promise<Result>((resolve, reject) => {
+      fail = reject;
+      forget = onAbort(signal, cancel);
+      const read = ([, , details, args, kwargs]: unknown[]) =>
+        new Result(args as unknown[], kwargs as Kwargs, details as Details);
+      const waiting = {
+        answer: (message: unknown[]) => resolve(read(message)),
+        fail,
+        progress: (message: unknown[]) => onProgress?.(read(message)),
+      };
+      /** One piece: the first is the call, the others go on with it. */
+      const put = (options: Details, args?: unknown[]) => {
+        request = ask(48, [options, procedure], waiting, payload(args, kwargs), request);
+      };
+      const feed = async (pieces: AsyncIterable<unknown>) => {
+        for await (const piece of pieces) {
+          if (isDone) return;
+          put({ ...options, progress: true }, [piece]);
+        }
+        if (!isDone) put(options);
+      };
+      if (isAsyncIterable(args)) feed(args).catch(cancel);
+      else put(options, args);
+    });
+    result.then(settle, settle);
+    return { result, cancel };
+  };
+
+  const leave: Connection['leave'] = (reason, message) =>
+    new Promise((resolve) => {
+      onClosed = resolve;
+      send([6, { message }, reason]);
+      abandon(new ClosedError(reason, ['it was closed here']));
+    });
+
+  const answerChallenge = async (method: string, extra: Details) => {
+    try {
+      const answer = auth[method];
+      if (answer === undefined) throw new TypeError(`options.auth has no ${method}`);
+      const [signature, more = {}] = [await answer(extra, method)].flat();
+      send([5, signature, more]);
+    } catch (error) {
+      if (ended === undefined) send([3, {}, 'wamp.error.cannot_authenticate']);
+      abandon(error);
+    }
+  };
+
+  const invoke = async (
+    request: number,
+    registration: unknown,
+    details: Details,
+    args: unknown[] = [],
+    kwargs: Kwargs = {},
+  ) => {
+    const known = running.get(request);
     // A piece of a call that its handler has answered already.
-    if (isNew && request <= this.#invoked) return;
-    invocation ??= { controller: new AbortController(), input: new Queue() };
-    const { controller, input } = invocation;
+    if (known === undefined && request <= invoked) return;
+    const { controller, input } = known ?? { controller: new AbortController(), input: createQueue<unknown[]>() };
     input.push(args);
     if (details.progress !== true) input.end();
-    if (!isNew) return;
-    this.#invoked = request;
-    this.#running.set(request, invocation);
+    if (known !== undefined) return;
+    invoked = request;
+    running.set(request, { controller, input });
+    const { signal } = controller;
+    const answer = (options: Details, value: unknown) => {
+      const { args, kwargs } = value instanceof Result ? value : new Result(value === undefined ? [] : [value]);
+      send([70, request, options], payload(args, kwargs));
+    };
     try {
-      const handler = this.#owner.handlerOf(registration);
+      const [handler] = owner.handlersOf(REGISTER, registration);
       // It crossed our UNREGISTER; the router may find another callee.
       if (handler === undefined) throw new WampError('wamp.error.unavailable');
-      const { signal } = controller;
-      const value = await handler(args, kwargs, { ...details, signal, input });
-      const result = isAsyncIterable(value) ? await this.#yield(value, request, details, signal) : value;
-      if (this.#end === undefined) this.#send([70, request, {}, ...valuesOf(result)]);
-    } catch (error) {
-      if (this.#end === undefined) this.#sendError(request, error);
-    }
-    this.#running.delete(request);
-  }
-
-  /** Progressive results, if the caller wants them; answers the result. */
-  async #yield(values: AsyncIterable<unknown>, request: number, details: Details, signal: AbortSignal) {
-    const iterator = values[Symbol.asyncIterator]();
-    for (;;) {
-      const { done, value } = await iterator.next();
-      if (done) return value;
-      if (signal.aborted) {
-        await iterator.return?.();
-        throw signal.reason;
+      let value = await handler(args, kwargs, { ...details, signal, input });
+      if (isAsyncIterable(value)) {
+        const iterator = value[Symbol.asyncIterator]();
+        for (;;) {
+          const next = await iterator.next();
+          value = next.value;
+          if (next.done) break;
+          if (signal.aborted) {
+            await iterator.return?.();
+            throw signal.reason;
+          }
+          if (details.receive_progress === true) answer({ progress: true }, value);
+        }
       }
-      if (details.receive_progress === true) this.#send([70, request, { progress: true }, ...valuesOf(value)]);
+      answer({}, value);
+    } catch (error) {
+      if (ended === undefined) fail(request, error);
     }
-  }
+    running.delete(request);
+  };
 
-  #sendError(request: number, error: unknown): void {
+  const fail = (request: number, error: unknown) => {
     const known = error instanceof WampError ? error : new WampError('wamp.error.runtime_error', [sentence(error)]);
-    const { uri, args, kwargs } = known;
+    const head = [8, 68, request, {}, known.uri];
     try {
-      this.#send([8, 68, request, {}, uri, ...payload(args, kwargs)]);
+      send(head, payload(known.args, known.kwargs));
     } catch (unsendable) {
-      this.#send([8, 68, request, {}, uri, [sentence(unsendable)]]);
+      send(head, [[sentence(unsendable)]]);
     }
-  }
+  };
+
+  const take = (request: unknown) => {
+    const waiting = pending.get(request);
+    pending.delete(request);
+    return waiting;
+  };
+
+  // biome-ignore lint/suspicious/noExplicitAny: a router's messages have the types that the specification says
+  const receive = (message: any[]) => {
+    const [type, first, second, third, ...rest] = message;
+    // What comes too late.
+    if (ended !== undefined) return;
+    if (type === 2) {
+      hasJoined = true;
+      owner.onJoin({ ask, call, leave }, first, second);
+      take(0)?.answer(message);
+    } else if (type === 4) {
+      answerChallenge(first, second);
+    } else if (type === 3 || type === 6) {
+      if (type === 6) send([6, {}, 'wamp.close.goodbye_and_out']);
+      const { message = second } = first;
+      abandon(new (hasJoined ? ClosedError : WampError)(second, [message]));
+    } else if (type === 8) {
+      const [uri, args, kwargs] = rest;
+      take(second)?.fail(new WampError(uri, args, kwargs));
+    } else if (type === 36) {
+      const [args = [], kwargs = {}] = rest;
+      for (const handler of owner.handlersOf(SUBSCRIBE, first)) {
+        try {
+          handler(args, kwargs, { ...third, publication: second });
+        } catch (error) {
+          report(error);
+        }
+      }
+    } else if (type === 68) {
+      invoke(first, second, third, ...rest);
+    } else if (type === 69) {
+      interrupt(running.get(first), new WampError('wamp.error.canceled'));
+    } else if (type === 50 && second.progress === true) {
+      pending.get(first)?.progress?.(message);
+    } else if (first === 0) {
+      owner.onRevoked(type - 3, second.subscription ?? second.registration);
+    } else {
+      take(first)?.answer(message);
+    }
+  };
+
+  const forget = onAbort(signal, abandon);
+  const welcomed = new Promise((answer, fail) => pending.set(0, { answer, fail }));
+  const channel = openChannel(options, {
+    onOpen() {
+      const authmethods = methods.length > 0 ? methods : undefined;
+      send([1, realm, { roles, authmethods, authid, authextra }]);
+    },
+    onMessage: receive,
+    onClose(reason) {
+      end(new ClosedError(LOST, [reason]));
+      onClosed();
+    },
+  });
+  await welcomed.finally(forget);
+}
+
+/** Throws if the signal is aborted, and calls back when it is; answers how to stop listening. */
+export function onAbort(signal: AbortSignal | undefined, aborted: (reason: unknown) => void): () => void {
+  if (signal?.aborted) throw signal.reason;
+  const listener = () => aborted(signal?.reason);
+  signal?.addEventListener('abort', listener);
+  return () => signal?.removeEventListener('abort', listener);
 }
 
 function interrupt(invocation: Invocation | undefined, error: unknown): void {
@@ -356,11 +330,6 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   return typeof (value as AsyncIterable<unknown> | undefined)?.[Symbol.asyncIterator] === 'function';
 }
 
-function valuesOf(value: unknown): unknown[] {
-  if (value instanceof Result) return payload(value.args, value.kwargs);
-  return value === undefined ? [] : [[value]];
-}
-
 /** Args and Kwargs as they end a message. Throws a TypeError where they are none: a router would end the session. */
 export function payload(args: readonly unknown[] = [], kwargs: Kwargs = {}): unknown[] {
   if (!Array.isArray(args)) throw new TypeError('expected an array of arguments');
@@ -368,15 +337,18 @@ export function payload(args: readonly unknown[] = [], kwargs: Kwargs = {}): unk
   return args.length > 0 ? [args] : [];
 }
 
-function features(names: string): { features: Record<string, true> } {
+function role(names: string): object {
   return { features: Object.fromEntries(names.split(' ').map((name) => [name, true])) };
 }
 
-const common = 'caller_identification call_canceling progressive_call_results progressive_call_invocations ';
+const calls = role(
+  'caller_identification call_canceling progressive_call_results progressive_call_invocations ' +
+    'pattern_based_registration shared_registration registration_revocation',
+);
+const events = role(
+  'publisher_identification publisher_exclusion subscriber_blackwhite_listing ' +
+    'pattern_based_subscription subscription_revocation',
+);
 
-const roles = {
-  publisher: features('publisher_identification publisher_exclusion subscriber_blackwhite_listing'),
-  subscriber: features('publisher_identification pattern_based_subscription subscription_revocation'),
-  caller: features(`${common}call_timeout`),
-  callee: features(`${common}pattern_based_registration shared_registration registration_revocation`),
-};
+/** Both ends of calls, and of events, announce the same: what does not concern one is not looked at. */
+const roles = { caller: calls, callee: calls, publisher: events, subscriber: events };

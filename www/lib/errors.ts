@@ -8,22 +8,17 @@ export type Kwargs = Record<string, unknown>;
 export const LOST = 'wamplet.error.connection_lost';
 
 export class WampError extends Error {
-  readonly uri: string;
-  readonly args: readonly unknown[];
-  readonly kwargs: Kwargs;
+  override name = 'WampError';
+  declare readonly uri: string;
+  declare readonly args: readonly unknown[];
+  declare readonly kwargs: Kwargs;
 
   constructor(uri: string, args: readonly unknown[] = [], kwargs: Kwargs = {}) {
     super(typeof args[0] === 'string' ? args[0] : uri);
-    this.name = 'WampError';
-    this.uri = uri;
-    this.args = args;
-    this.kwargs = kwargs;
+    Object.assign(this, { uri, args, kwargs });
   }
 }
 
 export class ClosedError extends WampError {
-  constructor(uri: string, reason: string) {
-    super(uri, [`the session ended: ${reason}`]);
-    this.name = 'ClosedError';
-  }
+  override name = 'ClosedError';
 }

@@ -236,6 +236,11 @@ export interface PortIdentity {
  */
 export function sharedRouter(options?: SharedRouterOptions): Promise<SharedRouter>;
 
+/**
+ * The router of clients that name none: `sharedRouter()`, opened once for the whole page, and again when that failed.
+ */
+export function defaultRouter(): Promise<SharedRouter>;
+
 /** Which router, and how it starts. */
 export interface SharedRouterOptions {
   /**

@@ -8,6 +8,6 @@
 export { autobahnTransport } from './autobahn.ts';
 export { installWebSocket } from './intercept.ts';
 export { createRouter } from './load.ts';
-export { sharedRouter } from './shared.ts';
+export { defaultRouter, sharedRouter } from './shared.ts';
 export { transfer } from './tail.ts';
 export { WampletWebSocket, webSocketClass } from './websocket.ts';

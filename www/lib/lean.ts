@@ -4,162 +4,168 @@
 // router's end, is in `wire.ts`; what the messages are made of, in `binary.ts`.
 
 import { readMessage, writeMessage } from './binary.ts';
-import type { Channel, ChannelHandlers } from './channel.ts';
-import { type Endpoint, isEndpoint } from './endpoint.ts';
-import { report, sentence } from './environment.ts';
-import { ownLock, whenReleased } from './liveness.ts';
+import type { Channel, ChannelHandlers, Tell } from './channel.ts';
+import { sentence } from './environment.ts';
 import type { PortMaker, RouterSource } from './source.ts';
 import { BATCH_SIZE, WIRE_VERSION } from './wire.ts';
 
 /** Milliseconds for the router to answer a Hello or a Close. */
 const PATIENCE = 3000;
 
-/** Promise continuations that run after each message: what an app awaits goes on before the next one comes. */
-const TURNS = 12;
+/** Milliseconds for a fresh lock, which is granted at once. */
+const LOCK_PATIENCE = 1000;
 
-export function overPort(source: RouterSource, { onOpen, onMessage, onClose }: ChannelHandlers): Channel {
-  let port: Endpoint | undefined;
+/** They tell when a page, worker or router has died; see `liveness.ts`. Node's know one process only. */
+function locks(): LockManager | undefined {
+  return globalThis.isSecureContext ? navigator.locks : undefined;
+}
+
+let own: Promise<string | undefined> | undefined;
+
+/** The name of the lock that this page or worker holds until it dies. */
+function ownLock(): Promise<string | undefined> | undefined {
+  own ??= locks() && new Promise((resolve) => {
+    const name = `wamp:${crypto.randomUUID().replaceAll('-', '').slice(16)}`;
+    const held = () => {
+      resolve(name);
+      return new Promise(() => {});
+    };
+    // A lock manager that refuses, or does not answer, must not keep anybody from connecting.
+    const without = () => resolve(undefined);
+    setTimeout(without, LOCK_PATIENCE);
+    locks()?.request(name, held).catch(without);
+  });
+  return own;
+}
+
+const GONE = 'the router is gone';
+const HERE = 'it was closed here';
+const LEFT = 'the page was left';
+
+/** What a router says that is no batch. */
+interface Said {
+  wamplet?: number;
+  open?: string;
+  lock?: string;
+  reason?: string;
+  fatal?: string;
+}
+
+export function overPort(
+  source: RouterSource,
+  { onOpen, onMessage, onClose }: ChannelHandlers,
+  tell: Tell,
+): Channel {
+  const life = new AbortController();
+  const { signal } = life;
+  let port: MessagePort;
   let isOwned = false;
   let isGreeted = false;
   let isOpen = false;
-  let isOver = false;
-  let isDelivering = false;
+  /** Batches that are not told yet: what is sent meanwhile leaves together. */
+  let delivering = 0;
   let batch: unknown[] = [];
   let moved: ArrayBuffer[] = [];
   let size = 0;
-  let undo = () => {};
   let timer: ReturnType<typeof setTimeout>;
-  /** What has come is handed out one by one, the end last, and never from within a call of the app's. */
-  let told = Promise.resolve();
-
-  const tell = (work: () => unknown) => {
-    told = told.then(work as () => void).catch(report);
-  };
 
   const flush = () => {
-    if (batch.length > 0) port?.postMessage(batch, moved);
+    if (batch.length > 0) port.postMessage(batch, moved);
     batch = [];
     moved = [];
     size = 0;
   };
 
-  const hangUp = () => {
-    isOver = true;
-    isOpen = false;
-    clearTimeout(timer);
-    undo();
-    if (isOwned) {
-      port?.postMessage({ gone: true });
-      (port as MessagePort).close();
-    }
-  };
-
   const end = (reason: string) => {
-    if (isOver) return;
-    hangUp();
+    if (signal.aborted) return;
+    life.abort();
+    clearTimeout(timer);
+    isOpen = false;
+    if (isOwned) {
+      port.postMessage({ gone: true });
+      port.close();
+    }
     tell(() => onClose(reason));
   };
 
-  const endWithin = (reason: string) => {
-    clearTimeout(timer);
-    timer = setTimeout(() => end(reason), PATIENCE);
+  const endSoon = (reason: string) => {
+    timer = setTimeout(end, PATIENCE, reason);
   };
 
-  const say = (close: number, reason: string) => {
+  const sayClose = (close: number, reason: string) => {
     flush();
     isOpen = false;
-    port?.postMessage({ close, reason, wasClean: true });
+    port.postMessage({ close, reason, wasClean: true });
   };
 
   /** A page in the back/forward cache answers nothing, so its session ends now; a callee would swallow calls. */
   const onPageHide = () => {
-    say(1001, 'the page was left');
-    hangUp();
-    addEventListener('pageshow', () => tell(() => onClose('the page was left, and came back')), { once: true });
+    sayClose(1001, LEFT);
+    const back = new Promise((resolve) => addEventListener('pageshow', resolve, { once: true }));
+    tell(() => back);
+    end(LEFT);
   };
 
-  const deliver = async (messages: string[]) => {
-    isDelivering = true;
-    for (let index = 0; isOpen && index < messages.length; index += 2) {
-      try {
-        onMessage(readMessage(messages[index] as string, messages[index + 1]));
-      } catch (error) {
-        // Garbled by its sender: it costs this one message.
-        report(error);
-      }
-      for (let turn = 0; turn < TURNS; turn += 1) await undefined;
-    }
-    isDelivering = false;
-    flush();
-  };
-
-  const onPortMessage = ({ data }: { data: unknown }) => {
-    const said = (data ?? {}) as { wamplet?: number; open?: string; lock?: string; reason?: string; fatal?: string };
+  const hear = ({ data }: { data: unknown }) => {
+    const { wamplet, open, lock, reason, fatal } = (data ?? {}) as Said;
     if (Array.isArray(data)) {
-      tell(() => deliver(data));
-    } else if (said.wamplet !== undefined) {
+      delivering += 1;
+      for (let index = 0; index < data.length; index += 2) {
+        tell(() => onMessage(readMessage(data[index], data[index + 1])));
+      }
+      tell(() => {
+        delivering -= 1;
+        flush();
+      });
+    } else if (wamplet !== undefined) {
       // A browser may start a SharedWorker anew and hand it the same ports.
-      if (isGreeted) end('the router was restarted');
-      if (said.wamplet !== WIRE_VERSION) end('the router is of another version of wamplet than the client');
+      if (isGreeted) end(GONE);
+      if (wamplet !== WIRE_VERSION) end('the router is of another version of wamplet');
       isGreeted = true;
-    } else if (said.open !== undefined) {
+    } else if (open !== undefined) {
       clearTimeout(timer);
       isGreeted = true;
       isOpen = true;
-      const stop = undo;
-      const forget = said.lock === undefined ? () => {} : whenReleased(said.lock, () => end('the router is gone'));
-      undo = () => {
-        stop();
-        forget();
-      };
+      if (lock) locks()?.request(lock, { signal }, () => end(GONE)).catch(() => {});
       tell(onOpen);
     } else {
-      end(said.reason ?? said.fatal ?? 'the router sent what could not be read');
+      end(reason ?? fatal ?? GONE);
     }
   };
 
   const connect = async () => {
-    const isFunction = typeof source === 'function';
-    const found = await (isFunction ? source() : source);
+    const given = await source;
+    const found = await (typeof given === 'function' ? given() : given);
     const lock = await ownLock();
-    if (isOver) return;
-    const made = (found as PortMaker).createPort?.();
-    isOwned = isFunction || made !== undefined;
-    port = made ?? (found as Endpoint);
-    if (!isEndpoint(port)) throw new TypeError('expected a router or a MessagePort');
-    const lost = () => end('the port to the router was closed');
-    const on: [EventTarget, string, (event: never) => void][] = [
-      [port as MessagePort, 'message', onPortMessage],
-      [port as MessagePort, 'close', lost],
-      [globalThis as unknown as EventTarget, 'pagehide', onPageHide],
-    ];
-    for (const [target, type, listener] of on) target.addEventListener?.(type, listener as () => void);
-    undo = () => {
-      for (const [target, type, listener] of on) target.removeEventListener?.(type, listener as () => void);
-    };
+    if (signal.aborted) return;
+    port = (found as PortMaker).createPort?.() ?? (found as MessagePort);
+    port.addEventListener('message', hear, { signal });
+    port.addEventListener('close', () => end(GONE), { signal });
+    // A port that was handed over stays open for the next connection.
+    isOwned = port !== given;
+    globalThis.addEventListener?.('pagehide', onPageHide, { signal });
     port.start?.();
     port.postMessage({ hello: WIRE_VERSION, lock, serializer: 'json', transport: {} });
-    endWithin('the router did not answer: is it still there, and the port attached to it?');
+    endSoon('the router did not answer');
   };
 
   connect().catch((error) => end(sentence(error)));
 
   return {
-    send(message) {
-      const written = writeMessage(message);
+    send(message, payload) {
+      const [head, tail, length, buffers] = writeMessage(message, payload);
       if (!isOpen) return;
-      if (size + written.size > BATCH_SIZE) flush();
-      if (batch.length === 0 && !isDelivering) queueMicrotask(flush);
-      batch.push(written.head, written.tail);
-      moved.push(...written.moved);
-      size += written.size;
+      if (size + length > BATCH_SIZE) flush();
+      if (batch.length + delivering === 0) queueMicrotask(flush);
+      batch.push(head, tail);
+      moved.push(...buffers);
+      size += length;
     },
     close() {
-      if (!isOpen) end('it was closed before it was open');
-      else {
-        say(1000, '');
-        endWithin('it was closed here');
-      }
+      if (isOpen) {
+        sayClose(1000, '');
+        endSoon(HERE);
+      } else end(HERE);
     },
   };
 }

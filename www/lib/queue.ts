@@ -2,32 +2,35 @@
 //
 // Owns nothing but their order. There is no pressure back: WAMP has none, so what is not taken waits in memory.
 
-export class Queue<Value> {
-  readonly #values: Value[] = [];
-  #isOver = false;
-  #error: unknown;
-  #wake = () => {};
-
-  push(value: Value): void {
-    this.#values.push(value);
-    this.#wake();
-  }
-
+export interface Queue<Value> extends AsyncIterable<Value> {
+  push(value: Value): void;
   /** What came before is still handed out. */
-  end(error?: unknown): void {
-    this.#isOver = true;
-    this.#error = error;
-    this.#wake();
-  }
+  end(error?: unknown): void;
+}
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Value, void, undefined> {
-    for (;;) {
-      while (this.#values.length > 0) yield this.#values.shift() as Value;
-      if (this.#error !== undefined) throw this.#error;
-      if (this.#isOver) return;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-  }
+export function createQueue<Value>(): Queue<Value> {
+  const values: Value[] = [];
+  let ended: unknown[] | undefined;
+  let wake = () => {};
+  return {
+    push(value) {
+      values.push(value);
+      wake();
+    },
+    end(...error) {
+      ended = error;
+      wake();
+    },
+    async *[Symbol.asyncIterator]() {
+      for (;;) {
+        if (values.length > 0) yield values.shift() as Value;
+        else if (ended === undefined) {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        } else if (ended.length > 0) throw ended[0];
+        else return;
+      }
+    },
+  };
 }
