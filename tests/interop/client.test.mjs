@@ -14,12 +14,8 @@ const config = {
   workers: [
     {
       type: 'router',
-      realms: [
-        { name: 'realm1', roles: ['anonymous', 'user'].map((name) => ({ name, permissions: [everything] })) },
-      ],
-      transports: [
-        { type: 'web', endpoint, paths: { ws: { type: 'websocket' }, login: { type: 'websocket', auth } } },
-      ],
+      realms: [{ name: 'realm1', roles: ['anonymous', 'user'].map((name) => ({ name, permissions: [everything] })) }],
+      transports: [{ type: 'web', endpoint, paths: { ws: { type: 'websocket' }, login: { type: 'websocket', auth } } }],
     },
   ],
 };

@@ -10,7 +10,10 @@ const everything = { uri: '', match: 'prefix', allow: { call: true } };
 let router;
 
 before(async () => {
-  router = await createRouter({ realms: [{ name: 'realm1', roles: [{ name: 'user', permissions: [everything] }] }], auth });
+  router = await createRouter({
+    realms: [{ name: 'realm1', roles: [{ name: 'user', permissions: [everything] }] }],
+    auth,
+  });
 });
 after(() => router.close());
 

@@ -39,7 +39,10 @@ export interface ConnectOptions {
   /** A WebSocket to any WAMP router, instead. JSON is spoken. */
   url?: string | URL;
   /** The class for that. Default the global one, which Node has since version 22. */
-  WebSocket?: new (url: string | URL, protocols?: string | string[]) => WebSocket;
+  WebSocket?: new (
+    url: string | URL,
+    protocols?: string | string[],
+  ) => WebSocket;
   authid?: string;
   /** What else the HELLO says for authentication. */
   authextra?: object;
@@ -94,6 +97,8 @@ export interface Procedures {}
 // biome-ignore lint/suspicious/noEmptyInterface: users add to it
 export interface Topics {}
 
+/** What only the app knows. */
+// biome-ignore lint/suspicious/noExplicitAny: that is the type of it
 type Anything = any;
 
 /** The arguments of a procedure. */
@@ -119,8 +124,11 @@ export type EventOf<Topic extends string> = Topic extends keyof Topics
 
 export type Kwargs = Record<string, unknown>;
 
+/** As it is, but not guessed from what the result is assigned to. */
+type Given<Value> = [Value][Value extends unknown ? 0 : never];
+
 /** One of the user's choice, or else what is known of the procedure. */
-type Chosen<Value, Procedure extends string> = [Value] extends [never] ? ResultOf<Procedure> : Value;
+type Chosen<Value, Procedure extends string> = [Value] extends [never] ? ResultOf<Procedure> : Given<Value>;
 
 /**
  * A session in a realm. Its methods may be called unbound.

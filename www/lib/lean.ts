@@ -24,17 +24,19 @@ let own: Promise<string | undefined> | undefined;
 
 /** The name of the lock that this page or worker holds until it dies. */
 function ownLock(): Promise<string | undefined> | undefined {
-  own ??= locks() && new Promise((resolve) => {
-    const name = `wamp:${crypto.randomUUID().replaceAll('-', '').slice(16)}`;
-    const held = () => {
-      resolve(name);
-      return new Promise(() => {});
-    };
-    // A lock manager that refuses, or does not answer, must not keep anybody from connecting.
-    const without = () => resolve(undefined);
-    setTimeout(without, LOCK_PATIENCE);
-    locks()?.request(name, held).catch(without);
-  });
+  own ??=
+    locks() &&
+    new Promise((resolve) => {
+      const name = `wamp:${crypto.randomUUID().replaceAll('-', '').slice(16)}`;
+      const held = () => {
+        resolve(name);
+        return new Promise(() => {});
+      };
+      // A lock manager that refuses, or does not answer, must not keep anybody from connecting.
+      const without = () => resolve(undefined);
+      setTimeout(without, LOCK_PATIENCE);
+      locks()?.request(name, held).catch(without);
+    });
   return own;
 }
 
@@ -51,11 +53,7 @@ interface Said {
   fatal?: string;
 }
 
-export function overPort(
-  source: RouterSource,
-  { onOpen, onMessage, onClose }: ChannelHandlers,
-  tell: Tell,
-): Channel {
+export function overPort(source: RouterSource, { onOpen, onMessage, onClose }: ChannelHandlers, tell: Tell): Channel {
   const life = new AbortController();
   const { signal } = life;
   let port: MessagePort;
@@ -126,7 +124,10 @@ export function overPort(
       clearTimeout(timer);
       isGreeted = true;
       isOpen = true;
-      if (lock) locks()?.request(lock, { signal }, () => end(GONE)).catch(() => {});
+      if (lock)
+        locks()
+          ?.request(lock, { signal }, () => end(GONE))
+          .catch(() => {});
       tell(onOpen);
     } else {
       end(reason ?? fatal ?? GONE);
