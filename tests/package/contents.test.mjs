@@ -25,6 +25,10 @@ test('the_package_holds_exactly_what_ships', () => {
     'LICENSE-MIT',
     'README.md',
     'package.json',
+    'pkg/client-auth.d.ts',
+    'pkg/client-auth.js',
+    'pkg/client.d.ts',
+    'pkg/client.js',
     'pkg/index.d.ts',
     'pkg/index.js',
     'pkg/init.js',
@@ -54,6 +58,15 @@ test('the_classic_script_and_the_program_that_writes_the_worker_stay_small', () 
   assert.ok(program <= 4 * 1024, `init.js: ${program} bytes`);
 });
 
+test('the_small_client_stays_within_5_KB_gzipped_with_all_that_it_needs', () => {
+  const size = gzippedSize(join(root, 'pkg/client.js'));
+  assert.ok(size <= 5 * 1024, `${size} bytes`);
+  // What nobody names is fetched when it is asked for, and is the library.
+  const client = readFileSync(join(root, 'pkg/client.js'), 'utf8');
+  assert.doesNotMatch(client, /\bfrom\s*"|\bimport\s*"/);
+  assert.deepEqual(client.match(/import\([^)]*\)/g), ['import("./index.js")']);
+});
+
 test('package_json_leads_every_kind_of_consumer_to_its_files', async () => {
   const { ok, output } = await run(...npmTool('publint/src/cli.js', '--strict', join(folder, packed.filename)));
   assert.ok(ok, output);
@@ -61,14 +74,16 @@ test('package_json_leads_every_kind_of_consumer_to_its_files', async () => {
 
 test('type_checkers_find_the_declarations', async () => {
   const tarball = join(folder, packed.filename);
-  // Only "." is imported as code; the other entries are files that a page, a worker or a bundler loads.
-  const args = [tarball, '--profile', 'esm-only', '--entrypoints', '.', '--format', 'ascii', '--no-emoji'];
+  // These are imported as code; the other entries are files that a page, a worker or a bundler loads.
+  const entries = ['--entrypoints', '.', './client', './client/auth'];
+  const args = [tarball, '--profile', 'esm-only', ...entries, '--format', 'ascii', '--no-emoji'];
   const { ok, output } = await run(...npmTool('@arethetypeswrong/cli/dist/index.js', ...args));
   assert.ok(ok, output);
 });
 
 test('no_file_names_a_folder_of_the_machine_it_was_built_on', () => {
-  for (const file of ['index.js', 'init.js', 'worker.js', 'worker.inline.js', 'wamplet.global.js', 'wamplet.wasm']) {
+  const scripts = ['index.js', 'client.js', 'client-auth.js', 'init.js', 'worker.js', 'worker.inline.js'];
+  for (const file of [...scripts, 'wamplet.global.js', 'wamplet.wasm']) {
     const content = readFileSync(join(root, 'pkg', file), 'latin1');
     const path = /[\w/.-]*\/(home|root|Users)\/[\w/.-]*/.exec(content)?.[0];
     assert.equal(path, undefined, `pkg/${file}`);

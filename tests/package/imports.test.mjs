@@ -14,6 +14,8 @@ test('importing_the_package_where_there_is_no_browser_does_nothing', async () =>
     }
     const before = new Set(Object.getOwnPropertyNames(globalThis));
     await import('wamplet');
+    await import('wamplet/client');
+    await import('wamplet/client/auth');
     const added = Object.getOwnPropertyNames(globalThis).filter((name) => !before.has(name));
     if (added.length > 0) throw new Error('the import defined ' + added.join(', '));`;
   const { ok, output } = await run(process.execPath, ['--input-type=module', '--eval', program], { limitSeconds: 20 });
