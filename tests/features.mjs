@@ -817,4 +817,38 @@ export const features = {
     ],
     ['Functions of the program for authentication and authorization', '-', 'yes', 'yes', 'Rust', 'deciders'],
   ],
+  'A client of our own, `wamplet/client`': [
+    [
+      'Calls, events, registrations, progressive calls both ways',
+      '-',
+      'no',
+      'yes',
+      'over WebSocket',
+      'client::two_tabs_call_and_publish_over_the_router_of_all_tabs',
+    ],
+    [
+      'Everything that waits ends with its session',
+      '-',
+      'no',
+      'yes',
+      'over WebSocket',
+      'client_reconnects::all_that_waits_rejects_when_a_server_goes_without_a_word',
+    ],
+    [
+      'Reconnection, with subscriptions and registrations',
+      '-',
+      'no',
+      'yes',
+      'over WebSocket',
+      'client_connections::a_lost_session_comes_back_with_what_it_held',
+    ],
+    [
+      'Logins by ticket, WAMP-CRA and cryptosign',
+      '-',
+      'no',
+      'yes',
+      'over WebSocket',
+      'client::logins_are_computed_by_the_browser',
+    ],
+  ],
 };

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ClosedError, connect } from 'wamplet/client';
-import { WebSocket as Ws, WebSocketServer } from 'ws';
+import { WebSocketServer, WebSocket as Ws } from 'ws';
 import { freePort } from '../fixtures/free-port.mjs';
 import { inbox, within } from '../fixtures/wait.mjs';
 import { everything, startRouter } from './router.mjs';

@@ -137,7 +137,9 @@ test('what_one_task_asks_leaves_in_one_message_and_its_answers_come_in_one', asy
   await callee.register('com.example.echo', async ([value]) => value);
   way.posted.length = 0;
   other.posted.length = 0;
-  const answers = await Promise.all(Array.from({ length: 100 }, (_, index) => session.call('com.example.echo', [index])));
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, (_, index) => session.call('com.example.echo', [index])),
+  );
   assert.deepEqual(
     answers,
     Array.from({ length: 100 }, (_, index) => index),

@@ -98,7 +98,10 @@ test('two_tabs_call_and_publish_over_the_router_of_all_tabs', async () => {
     const error = await session.call('com.example.none').catch((error) => error);
     await session.publish('com.example.news', ['hi'], { more: true });
     return {
-      sums: await Promise.all([session.call('com.example.add', [2, 3]), session.call('com.example.add', [2, 3], { c: 4 })]),
+      sums: await Promise.all([
+        session.call('com.example.add', [2, 3]),
+        session.call('com.example.add', [2, 3], { c: 4 }),
+      ]),
       parts: [...parts, await stream.result],
       bytes: [bytes.constructor.name, ...bytes],
       error: [error instanceof WampError, error.uri],
@@ -147,7 +150,8 @@ test('a_sandboxed_frame_joins_over_the_port_of_its_page_with_the_small_client_al
     await join();
     const { defaultRouter } = await import('/pkg/index.js');
     const router = await defaultRouter();
-    const heard = () => new Promise((resolve) => addEventListener('message', ({ data }) => resolve(data), { once: true }));
+    const heard = () =>
+      new Promise((resolve) => addEventListener('message', ({ data }) => resolve(data), { once: true }));
     const ready = heard();
     const frame = document.createElement('iframe');
     frame.sandbox = 'allow-scripts';
@@ -182,9 +186,7 @@ test('a_dedicated_worker_joins_over_a_port_and_leaves_when_it_is_terminated', as
   });
   assert.deepEqual(bytes, [3, 2, 1]);
   await page.evaluate(() => worker.terminate());
-  await until('the worker has left', () =>
-    page.evaluate(async () => (await session.call('wamp.session.count')) === 1),
-  );
+  await until('the worker has left', () => page.evaluate(async () => (await session.call('wamp.session.count')) === 1));
 });
 
 test('a_router_that_dies_ends_all_calls_and_sessions_come_back_to_the_next_one', async () => {

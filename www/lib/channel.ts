@@ -8,8 +8,8 @@ import { report } from './environment.ts';
 import { overPort } from './lean.ts';
 import type { RouterSource } from './source.ts';
 
-/** Promise continuations that run after each message: what an app awaits goes on before the next one comes. */
-const TURNS = 12;
+/** Promise continuations that run before each message: what an app awaits goes on before the next one comes. */
+const TURNS = 8;
 
 /** Where the router is. */
 export interface Way {
@@ -39,16 +39,18 @@ export interface Channel {
 const lazyRouter = async () => (await import('./index.js')).defaultRouter();
 
 export function openChannel({ router = lazyRouter, port = router, url, WebSocket }: Way, handlers: ChannelHandlers) {
-  let told = Promise.resolve();
-  const tell = (work: () => unknown) => {
-    told = told.then(async () => {
+  const works: (() => unknown)[] = [];
+  const tell = async (work: () => unknown) => {
+    if (works.push(work) > 1) return;
+    while (works.length > 0) {
+      for (let turn = 0; turn < TURNS; turn += 1) await undefined;
       try {
-        await work();
+        await works[0]?.();
       } catch (error) {
         report(error);
       }
-      for (let turn = 0; turn < TURNS; turn += 1) await undefined;
-    });
+      works.shift();
+    }
   };
   return url === undefined ? overPort(port, handlers, tell) : overSocket(url, WebSocket, handlers, tell);
 }
@@ -59,7 +61,7 @@ function overSocket(
   { onOpen, onMessage, onClose }: ChannelHandlers,
   tell: Tell,
 ): Channel {
-  if (Socket === undefined) throw new TypeError('there is no WebSocket here: give one as options.WebSocket');
+  if (Socket === undefined) throw new TypeError('no WebSocket here: give one in options');
   const socket = new Socket(url, 'wamp.2.json');
   socket.onopen = () => tell(onOpen);
   socket.onmessage = ({ data }) => tell(() => onMessage(parse(data)));

@@ -63,9 +63,9 @@ export class Result {
 }
 
 interface Invocation {
-  controller: AbortController;
   /** The pieces of a progressive call, for its handler. */
   input: Queue<unknown[]>;
+  stop(error: unknown): void;
 }
 
 export interface Connection {
@@ -111,7 +111,7 @@ export async function join(options: JoinOptions, owner: Owner, signal: AbortSign
     if (ended !== undefined) return;
     ended = error;
     for (const { fail } of pending.values()) fail(error);
-    for (const invocation of running.values()) interrupt(invocation, error);
+    for (const { stop } of running.values()) stop(error);
     if (hasJoined) owner.onEnd(error as ClosedError);
   };
 
@@ -205,13 +205,29 @@ export async function join(options: JoinOptions, owner: Owner, signal: AbortSign
     const known = running.get(request);
     // A piece of a call that its handler has answered already.
     if (known === undefined && request <= invoked) return;
-    const { controller, input } = known ?? { controller: new AbortController(), input: createQueue<unknown[]>() };
+    const input = known?.input ?? createQueue<unknown[]>();
     input.push(args);
     if (details.progress !== true) input.end();
     if (known !== undefined) return;
     invoked = request;
-    running.set(request, { controller, input });
-    const { signal } = controller;
+    let controller: AbortController | undefined;
+    let stopped: unknown;
+    const stop = (error: unknown) => {
+      stopped = error;
+      controller?.abort(error);
+      input.end(error);
+    };
+    running.set(request, { input, stop });
+    const given = {
+      ...details,
+      input,
+      // Made when it is asked for: engines take longer for a signal than for all the rest of a call.
+      get signal() {
+        controller ??= new AbortController();
+        if (stopped !== undefined) controller.abort(stopped);
+        return controller.signal;
+      },
+    };
     const answer = (options: Details, value: unknown) => {
       const { args, kwargs } = value instanceof Result ? value : new Result(value === undefined ? [] : [value]);
       send([70, request, options], payload(args, kwargs));
@@ -220,16 +236,16 @@ export async function join(options: JoinOptions, owner: Owner, signal: AbortSign
       const [handler] = owner.handlersOf(REGISTER, registration);
       // It crossed our UNREGISTER; the router may find another callee.
       if (handler === undefined) throw new WampError('wamp.error.unavailable');
-      let value = await handler(args, kwargs, { ...details, signal, input });
+      let value = await handler(args, kwargs, given);
       if (isAsyncIterable(value)) {
         const iterator = value[Symbol.asyncIterator]();
         for (;;) {
           const next = await iterator.next();
           value = next.value;
           if (next.done) break;
-          if (signal.aborted) {
+          if (stopped !== undefined) {
             await iterator.return?.();
-            throw signal.reason;
+            throw stopped;
           }
           if (details.receive_progress === true) answer({ progress: true }, value);
         }
@@ -287,7 +303,7 @@ export async function join(options: JoinOptions, owner: Owner, signal: AbortSign
     } else if (type === 68) {
       invoke(first, second, third, ...rest);
     } else if (type === 69) {
-      interrupt(running.get(first), new WampError('wamp.error.canceled'));
+      running.get(first)?.stop(new WampError('wamp.error.canceled'));
     } else if (type === 50 && second.progress === true) {
       pending.get(first)?.progress?.(message);
     } else if (first === 0) {
@@ -319,11 +335,6 @@ export function onAbort(signal: AbortSignal | undefined, aborted: (reason: unkno
   const listener = () => aborted(signal?.reason);
   signal?.addEventListener('abort', listener);
   return () => signal?.removeEventListener('abort', listener);
-}
-
-function interrupt(invocation: Invocation | undefined, error: unknown): void {
-  invocation?.controller.abort(error);
-  invocation?.input.end(error);
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

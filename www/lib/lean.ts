@@ -118,7 +118,7 @@ export function overPort(source: RouterSource, { onOpen, onMessage, onClose }: C
     } else if (wamplet !== undefined) {
       // A browser may start a SharedWorker anew and hand it the same ports.
       if (isGreeted) end(GONE);
-      if (wamplet !== WIRE_VERSION) end('the router is of another version of wamplet');
+      if (wamplet !== WIRE_VERSION) end('the router is another version of wamplet');
       isGreeted = true;
     } else if (open !== undefined) {
       clearTimeout(timer);
