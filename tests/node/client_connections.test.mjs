@@ -315,6 +315,17 @@ test('a_session_that_is_closed_while_it_is_away_stays_away', async () => {
   await assert.rejects(session.call('com.example.any'), ClosedError);
 });
 
+test('a_message_that_is_too_long_ends_its_session_with_a_sentence', async () => {
+  const small = await createRouter({ limits: { message_length: 10_000 } });
+  const { session, told } = await comingBack({ chosen: () => small });
+  await assert.rejects(session.call('com.example.any', ['x'.repeat(20_000)]), { message: /takes at most 10000/ });
+  assert.equal((await told.next())[0], 'close');
+  assert.equal((await told.next())[0], 'open');
+  assert.equal(await session.call('wamp.session.count'), 1);
+  await session.close();
+  await small.close();
+});
+
 test('a_handler_of_a_lost_session_answers_nobody', async () => {
   const { session, ways, told } = await comingBack();
   const other = await connect({ realm: 'realm1', router });

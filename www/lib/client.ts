@@ -215,7 +215,10 @@ export async function connect(options: ConnectOptions = {}): Promise<Session> {
           entry.handlers.set(holding, handler);
           resolve(holding);
         };
-        ask(entry, options, done, reject);
+        ask(entry, options, done, (error) => {
+          forget();
+          reject(error);
+        });
       });
 
   const close: Session['close'] = (reason = 'wamp.close.normal', message) => {

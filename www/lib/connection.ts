@@ -239,15 +239,16 @@ export async function join(options: JoinOptions, owner: Owner, signal: AbortSign
       let value = await handler(args, kwargs, given);
       if (isAsyncIterable(value)) {
         const iterator = value[Symbol.asyncIterator]();
-        for (;;) {
-          const next = await iterator.next();
-          value = next.value;
-          if (next.done) break;
-          if (stopped !== undefined) {
-            await iterator.return?.();
-            throw stopped;
+        try {
+          for (;;) {
+            const next = await iterator.next();
+            value = next.value;
+            if (next.done) break;
+            if (stopped !== undefined) throw stopped;
+            if (details.receive_progress === true) answer({ progress: true }, value);
           }
-          if (details.receive_progress === true) answer({ progress: true }, value);
+        } finally {
+          await iterator.return?.();
         }
       }
       answer({}, value);

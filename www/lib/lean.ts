@@ -58,7 +58,6 @@ export function overPort(source: RouterSource, { onOpen, onMessage, onClose }: C
   const { signal } = life;
   let port: MessagePort;
   let isOwned = false;
-  let isGreeted = false;
   let isOpen = false;
   /** Batches that are not told yet: what is sent meanwhile leaves together. */
   let delivering = 0;
@@ -117,12 +116,10 @@ export function overPort(source: RouterSource, { onOpen, onMessage, onClose }: C
       });
     } else if (wamplet !== undefined) {
       // A browser may start a SharedWorker anew and hand it the same ports.
-      if (isGreeted) end(GONE);
+      if (isOpen) end(GONE);
       if (wamplet !== WIRE_VERSION) end('the router is another version of wamplet');
-      isGreeted = true;
     } else if (open !== undefined) {
       clearTimeout(timer);
-      isGreeted = true;
       isOpen = true;
       if (lock)
         locks()
