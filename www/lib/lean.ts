@@ -9,8 +9,8 @@ import { sentence } from './environment.ts';
 import type { PortMaker, RouterSource } from './source.ts';
 import { BATCH_SIZE, WIRE_VERSION } from './wire.ts';
 
-/** Milliseconds for the router to answer a Hello or a Close. */
-const PATIENCE = 3000;
+/** Milliseconds for the router to answer a Hello or a Close: its worker may only be starting, on a busy phone. */
+const PATIENCE = 10_000;
 
 /** Milliseconds for a fresh lock, which is granted at once. */
 const LOCK_PATIENCE = 1000;
