@@ -155,6 +155,25 @@ test('what_one_task_asks_leaves_in_one_message_and_its_answers_come_in_one', asy
   other.port.close();
 });
 
+test('calls_that_are_in_flight_together_travel_together', async () => {
+  const way = breakablePort();
+  const other = breakablePort();
+  const session = await connect({ realm: 'realm1', port: way.port });
+  const callee = await connect({ realm: 'realm1', port: other.port });
+  await callee.register('com.example.echo', async ([value]) => value);
+  way.posted.length = 0;
+  other.posted.length = 0;
+  let asked = 0;
+  const ask = async () => {
+    for (; asked < 320; await session.call('com.example.echo', [asked])) asked += 1;
+  };
+  await Promise.all(Array.from({ length: 32 }, ask));
+  assert.deepEqual([way.posted.length, other.posted.length], [10, 10]);
+  await Promise.all([session.close(), callee.close()]);
+  way.port.close();
+  other.port.close();
+});
+
 test('bytes_leave_as_bytes_and_text_as_text', async () => {
   const way = breakablePort();
   const session = await connect({ realm: 'realm1', port: way.port });
