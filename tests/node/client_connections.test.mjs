@@ -102,7 +102,10 @@ test('connecting_rejects_with_a_sentence_where_there_is_no_router', async () => 
     [{ router: () => undefined }, /undefined/],
     [{ router: () => 'a text' }, /not a function/],
     [{ port: port1 }, /did not answer/],
-    [{ url: 'ws://127.0.0.1:1/ws', WebSocket: undefined }, globalThis.WebSocket ? /was closed/ : /no WebSocket here/],
+    [
+      { url: 'ws://127.0.0.1:1/ws', WebSocket: undefined },
+      globalThis.WebSocket ? /was closed/ : /expected options.WebSocket/,
+    ],
   ];
   for (const [way, message] of ways) {
     await assert.rejects(within('connecting rejects', connect({ realm: 'realm1', ...way })), { message });

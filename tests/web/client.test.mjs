@@ -1,8 +1,8 @@
 // The small client in tabs, frames and workers of a real browser.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { openBrowser } from '../fixtures/browser.mjs';
+import { after, before } from 'node:test';
+import { inEachMode, openBrowser } from '../fixtures/browser.mjs';
 import { until, within } from '../fixtures/wait.mjs';
 
 const tab = `<!doctype html><title>tab</title><script type="module">
@@ -59,10 +59,13 @@ before(async () => {
   browser = await openBrowser(pages, { ignoreDefaultArgs: ['--disable-back-forward-cache'] });
 });
 after(() => browser.close());
-beforeEach(async () => {
-  profile = await browser.profile();
-});
-afterEach(() => profile.context.close());
+
+const test = inEachMode(
+  () => browser,
+  (given) => {
+    profile = given;
+  },
+);
 
 async function openTab() {
   const page = await profile.tab('/client.html');
@@ -74,7 +77,7 @@ async function openTab() {
 async function twoTabs(options) {
   const pages = [await openTab(), await openTab()];
   const ids = [];
-  // One after the other: Chromium runs the SharedWorker in the process of the first.
+  // One after the other: the router runs in the first, or in its process.
   for (const page of pages) ids.push(await page.evaluate((given) => join(given), options));
   return { one: pages[0], two: pages[1], ids };
 }
@@ -199,7 +202,7 @@ test('a_router_that_dies_ends_all_calls_and_sessions_come_back_to_the_next_one',
   });
   const call = one.evaluate(() => session.call('com.example.wait', [true]).catch(({ name, uri }) => [name, uri]));
   await until('the invocation arrives', () => two.evaluate(() => seen.length > 0));
-  await browser.endSharedWorker();
+  await browser.endRouter();
   assert.deepEqual(await within('the call ends', call), ['ClosedError', 'wamplet.error.connection_lost']);
   for (const page of [one, two]) {
     await until('the session is back', () => page.evaluate(() => told.some(([type]) => type === 'open')));
@@ -210,6 +213,35 @@ test('a_router_that_dies_ends_all_calls_and_sessions_come_back_to_the_next_one',
   assert.equal(list.length, 2);
   assert.ok(ids.every((id) => !list.includes(id)));
 });
+
+test('sessions_come_back_when_the_tab_that_leads_is_closed', async () => {
+  const tabs = [await openTab(), await openTab(), await openTab()];
+  for (const page of tabs) {
+    const mode = await page.evaluate(async () => {
+      const { sharedRouter } = await import('/pkg/index.js');
+      const router = await sharedRouter();
+      await join({ router, reconnect: true });
+      return router.mode;
+    });
+    assert.equal(mode, 'leader');
+  }
+  const [leader, two, three] = tabs;
+  await two.evaluate(() =>
+    session.register('com.example.wait', ([forever]) => {
+      seen.push('called');
+      return forever ? new Promise(() => {}) : 'answered';
+    }),
+  );
+  const call = three.evaluate(() => session.call('com.example.wait', [true]).catch(({ name, uri }) => [name, uri]));
+  await until('the invocation arrives', () => two.evaluate(() => seen.length > 0));
+  await leader.close();
+  assert.deepEqual(await within('the call ends', call), ['ClosedError', 'wamplet.error.connection_lost']);
+  for (const page of [two, three]) {
+    await until('the session is back', () => page.evaluate(() => told.some(([type]) => type === 'open')));
+  }
+  assert.equal(await three.evaluate(() => session.call('com.example.wait', [false])), 'answered');
+  assert.equal(await three.evaluate(() => session.call('wamp.session.count')), 2);
+}, ['leader']);
 
 test('a_page_in_the_back_forward_cache_has_left_and_joins_again_when_it_comes_back', async () => {
   const { one, two, ids } = await twoTabs({ reconnect: true });
@@ -253,10 +285,9 @@ test('logins_are_computed_by_the_browser', async () => {
   ]);
 });
 
-test('one_router_serves_those_who_name_none_in_a_page_without_a_SharedWorker', async () => {
+test('one_router_serves_all_those_who_name_none', async () => {
   const page = await openTab();
   const count = await page.evaluate(async () => {
-    delete window.SharedWorker;
     const { webSocketClass } = await import('/pkg/index.js');
     await join();
     const socket = new (webSocketClass())('ws://wamplet.test/', 'wamp.2.json');

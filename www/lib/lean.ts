@@ -121,10 +121,12 @@ export function overPort(source: RouterSource, { onOpen, onMessage, onClose }: C
     } else if (open !== undefined) {
       clearTimeout(timer);
       isOpen = true;
-      if (lock)
+      const held = { mode: 'shared', signal } as const;
+      if (lock !== undefined) {
         locks()
-          ?.request(lock, { signal }, () => end(GONE))
+          ?.request(lock, held, () => end(GONE))
           .catch(() => {});
+      }
       tell(onOpen);
     } else {
       end(reason ?? fatal ?? GONE);
