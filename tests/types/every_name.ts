@@ -18,6 +18,7 @@ import {
   type ComponentRegistry,
   createRouter,
   type DeciderRegistry,
+  defaultRouter,
   type Endpoint,
   type FunctionConfig,
   type Inspection,
@@ -82,8 +83,11 @@ export async function routers(port: MessagePort, identity: PortIdentity): Promis
   const asked: Promise<Inspection> = shared.inspect();
   const given: MessagePort = shared.createPort();
   const events: keyof SharedRouterEvents = 'split';
+  const same: Promise<SharedRouter> = defaultRouter();
+  // @ts-expect-error It is the one that has no options.
+  defaultRouter({ name: 'lab' });
   shared.addEventListener(events, (event) => event.preventDefault());
-  console.log(asked, given);
+  console.log(asked, given, same);
   // @ts-expect-error A port is not attached to a handle.
   shared.attach(port);
   // @ts-expect-error There is no such event.
