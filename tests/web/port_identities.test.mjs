@@ -48,6 +48,7 @@ async function giveFrame(identity) {
     const port = router.createPort({}, fixed);
     frame.contentWindow.postMessage({ port }, '*', [port]);
   }, identity);
+  await until('the frame is greeted', () => page.evaluate(() => heard.length > 0));
 }
 
 /** Says something as the frame, and answers what it hears next. */
@@ -96,7 +97,6 @@ for (const [what, words] of Object.entries(TRIES)) {
   for (const when of ['before_it_joins', 'after_it_joined']) {
     test(`a_frame_that_tries_to_${what.replaceAll(' ', '_')}_${when}_gets_nothing_by_it`, async () => {
       await giveFrame(widget);
-      await until('the frame is greeted', () => page.evaluate(() => heard.length === 1));
       if (when === 'after_it_joined') await join();
       const answer = await say(words);
       if (answer.open === undefined) {
@@ -143,7 +143,6 @@ test('a_lock_of_the_app_is_none_that_a_frame_can_have_asked_for', async () => {
   await page.evaluate(() => {
     navigator.locks.request('of the app', () => new Promise(() => {}));
   });
-  await until('the frame is greeted', () => page.evaluate(() => heard.length === 1));
   await say({ ...HELLO, lock: 'of the app' });
   const { pending } = await page.evaluate(() => navigator.locks.query());
   assert.ok(pending.every(({ name }) => name !== 'of the app'));
