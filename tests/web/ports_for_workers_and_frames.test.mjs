@@ -3,15 +3,31 @@
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { eventOf, inEachMode, openBrowser } from '../fixtures/browser.mjs';
+import { startSite } from '../fixtures/site.mjs';
 import { within } from '../fixtures/wait.mjs';
+
+const permissions = [
+  { uri: '', match: 'prefix', allow: { call: true, register: true, publish: true, subscribe: true } },
+];
+const config = { realms: [{ name: 'realm1', roles: ['anonymous', 'widget'].map((name) => ({ name, permissions })) }] };
 
 let browser;
 let profile;
+/** Another server. By another port it is another origin of the same site; by another name, another site. */
+let elsewhere;
+const ORIGINS = {
+  another_origin: () => elsewhere.url,
+  another_site: () => `http://localhost:${elsewhere.port}`,
+};
 
 before(async () => {
   browser = await openBrowser();
+  elsewhere = await startSite({ '/worker-frame.html': { file: 'tests/fixtures/worker-frame.html' } });
 });
-after(() => browser.close());
+after(async () => {
+  await browser.close();
+  await elsewhere.close();
+});
 
 const test = inEachMode(
   () => browser,
@@ -23,12 +39,16 @@ const test = inEachMode(
 /** A tab with a router, the session `me` on it that follows who leaves, and `router` as a global. */
 async function tabWith(mode) {
   const page = await profile.tab();
-  await page.evaluate(async (wanted) => {
-    const { createRouter, sharedRouter } = tab.wamplet;
-    globalThis.router = wanted === 'shared' ? await sharedRouter() : await createRouter();
-    await tab.join('me', { router });
-    await tab.follow('me', 'wamp.session.on_leave');
-  }, mode);
+  await page.evaluate(
+    async (wanted) => {
+      const { createRouter, sharedRouter } = tab.wamplet;
+      globalThis.router =
+        wanted.mode === 'shared' ? await sharedRouter({ config: wanted.config }) : await createRouter(wanted.config);
+      await tab.join('me', { router });
+      await tab.follow('me', 'wamp.session.on_leave');
+    },
+    { mode, config },
+  );
   return page;
 }
 
@@ -42,19 +62,23 @@ async function startWorker(page) {
   });
 }
 
-async function startFrame(page) {
-  return page.evaluate(async () => {
-    globalThis.frame = document.createElement('iframe');
-    frame.sandbox = 'allow-scripts';
-    frame.src = '/frame.html';
-    const loaded = new Promise((resolve) => frame.addEventListener('load', resolve));
-    document.body.append(frame);
-    await loaded;
-    const joined = new Promise((resolve) => addEventListener('message', ({ data }) => resolve(data), { once: true }));
-    const port = router.createPort({ frame: 'sandboxed' });
-    frame.contentWindow.postMessage({ port }, '*', [port]);
-    return joined;
-  });
+/** What the frame says when it has joined. */
+async function startFrame(page, address = '/frame.html', sandbox = 'allow-scripts', identity = undefined) {
+  return page.evaluate(
+    async ([src, flags, fixed]) => {
+      globalThis.frame = document.createElement('iframe');
+      if (flags !== null) frame.sandbox = flags;
+      frame.src = src;
+      const loaded = new Promise((resolve) => frame.addEventListener('load', resolve));
+      document.body.append(frame);
+      await loaded;
+      const joined = new Promise((resolve) => addEventListener('message', ({ data }) => resolve(data), { once: true }));
+      const port = router.createPort({ frame: 'of a test' }, fixed);
+      frame.contentWindow.postMessage({ port }, '*', [port]);
+      return joined;
+    },
+    [address, sandbox, identity],
+  );
 }
 
 for (const mode of ['shared', 'page']) {
@@ -82,6 +106,35 @@ for (const mode of ['shared', 'page']) {
     await page.evaluate(() => frame.remove());
     assert.deepEqual(await eventOf(page, 'me', 'wamp.session.on_leave'), [joined]);
   });
+
+  for (const [where, origin] of Object.entries(ORIGINS)) {
+    test(`a_frame_of_${where}_joins_the_router_of_its_${mode}_as_whom_the_page_says`, async () => {
+      const page = await tabWith(mode);
+      const widget = { realm: 'realm1', authrole: 'widget', authid: 'left' };
+      const { joined, origin: found } = await startFrame(page, `${origin()}/frame.html`, null, widget);
+      assert.equal(found, origin());
+      // Longer than it takes to see that the lock of the other one is free.
+      for (let round = 0; round < 20; round += 1) {
+        assert.equal(await page.evaluate(() => tab.sessions.me.session.call('com.example.frame', ['hi'])), 'hi!');
+      }
+      const { authrole, authid, authmethod } = await page.evaluate(
+        (id) => tab.sessions.me.session.call('wamp.session.get', [id]),
+        joined,
+      );
+      assert.deepEqual([authrole, authid, authmethod], ['widget', 'left', 'port']);
+
+      await page.evaluate(() => frame.remove());
+      assert.deepEqual(await eventOf(page, 'me', 'wamp.session.on_leave'), [joined]);
+    });
+
+    test(`a_worker_of_a_frame_of_${where}_joins_the_router_of_its_${mode}`, async () => {
+      const page = await tabWith(mode);
+      await startFrame(page, `${origin()}/worker-frame.html`, null, { realm: 'realm1', authrole: 'widget' });
+      for (let round = 0; round < 20; round += 1) {
+        assert.equal(await page.evaluate(() => tab.sessions.me.session.call('com.example.worker', [21])), 42);
+      }
+    });
+  }
 }
 
 test('sessions_of_a_closed_tab_leave_with_its_workers_and_frames', async () => {

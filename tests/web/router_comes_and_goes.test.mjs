@@ -126,7 +126,7 @@ for (const [what, options] of Object.entries(SPLITS)) {
         });
       });
     }, options);
-    assert.match(reason, /another router named "default"/);
+    assert.match(reason, /two routers named "default"/);
   };
   test(`a_second_router_${what.replaceAll(' ', '_')}_is_reported_to_its_tabs`, split, ['shared-worker']);
 }

@@ -225,8 +225,8 @@ export interface PortIdentity {
  * for all; when it goes, another one takes over, with a new router. Where tabs cannot find each other either (no Web
  * Locks, as on plain http), the router runs in this page, for this page alone. `mode` says which it is.
  *
- * The router ends with the last tab; what sessions had registered and subscribed goes with them. Events that realms keep
- * in a database are there again with the next one.
+ * The router ends with the last tab, or a while later with `extendedLifetime`; what sessions had registered and subscribed
+ * goes with them. Events that realms keep in a database are there again with the next one.
  *
  * @throws Rejects, after `timeout` milliseconds at most, with an `Error` that says why the router could not be started
  * and what to do: script or WebAssembly module not found, forbidden by a Content-Security-Policy, wrong `config`, no
@@ -263,12 +263,20 @@ export interface SharedRouterOptions {
    * `wamplet.wasm` beside it. A text is relative to the page. Default: `worker.js` beside the library's script, which
    * webpack and Vite find by themselves; for esbuild and Rollup name it here.
    *
-   * webpack and Vite put a hash into the name, so that after a deployment new tabs would start a router of their own
-   * beside the one of old tabs. Let `init` put the worker at an address that stays, and name it here, when that matters.
+   * webpack and Vite put a hash into the name, so that after a deployment new tabs start a router of their own beside the
+   * one of old tabs, which the event `split` tells both. Let `init` put the worker at an address that stays, and name it
+   * here, when that matters.
    *
    * The same script runs the router where that is in the page.
    */
   workerUrl?: string | URL;
+  /**
+   * Whether the SharedWorker outlives the last tab for a while, some 10 seconds at least, so that a lone tab that is reloaded
+   * or goes to the next page finds the same router again: its `epoch`, its components, the events that realms of its
+   * configuration retain. Sessions end with their page all the same. The first tab decides; another one that differs is told
+   * so. Chromium 148 and later; elsewhere the router ends with the last tab. Default false.
+   */
+  extendedLifetime?: boolean;
   /**
    * Milliseconds for the worker to start and answer. Default 10 000. Raise it for very slow networks, and for realms that
    * keep very many events in a database.
@@ -305,7 +313,8 @@ export interface SharedRouter extends EventTarget {
   /**
    * * `lost`: the router was restarted or is gone, and with it all sessions. This handle has already reached the new
    *   one, and clients reconnect as after a broken connection.
-   * * `split`: there is a second router of the same name in this browser, whose tabs cannot be reached from here.
+   * * `split`: there are two routers of this name in this browser, of two builds or releases, and the tabs of one do not
+   *   reach those of the other. The tabs of both are told, also those that come later; `reason` says what to do.
    * * `log`: the router has something to say.
    *
    * `split` and `log` are printed on the console unless a listener calls `preventDefault()`.

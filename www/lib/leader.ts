@@ -131,11 +131,6 @@ class Candidate {
     this.#settings = settings;
     this.#name = versioned(settings.name);
     watchPage({ onPageHide: () => this.#putAway(), onPageShow: () => this.#comeBack() });
-    document.addEventListener('freeze', () => {
-      this.#isAway = true;
-      this.#standing?.abort();
-    });
-    document.addEventListener('resume', () => this.#comeBack());
   }
 
   enter(): void {

@@ -8,6 +8,7 @@ import { randomName, sentence } from './environment.ts';
 import { type Identity, identityOfPort, type PortIdentity } from './identity.ts';
 import { ownLock, watchPage, whenReleased } from './liveness.ts';
 import { type HostSettings, type News, type SharedHost, Superseded, type Way, within } from './shared-host.ts';
+import { otherRelease } from './shared-worker.ts';
 import { type Inspection, isMessage, type LogLevel, type Start, type TransportInfo, WIRE_VERSION } from './wire.ts';
 
 /** Milliseconds before another attempt to reach a router that was lost: the first, which doubles, and the most. */
@@ -103,8 +104,10 @@ export class LineHost implements SharedHost {
         });
       } catch (error) {
         this.#disconnect();
-        if (error instanceof Superseded && !isLate) return attempt();
-        throw error;
+        if (!(error instanceof Superseded) || isLate) throw error;
+        const epoch = await attempt();
+        if (error.message !== '') this.#warn(error.message);
+        return epoch;
       }
     };
     try {
@@ -136,8 +139,8 @@ export class LineHost implements SharedHost {
           reject(new Error(String(data.fatal)));
           lost(String(data.fatal));
         } else if (isMessage(data, 'wamplet')) {
-          if (isStarted) lost('the browser restarted the SharedWorker');
-          else if (data.wamplet !== WIRE_VERSION) reject(new Error(otherRelease(this.#settings, data.wamplet)));
+          if (data.wamplet !== WIRE_VERSION) reject(new Error(otherRelease(this.#settings, data.wamplet)));
+          lost('the browser restarted the SharedWorker');
         } else this.#hear(data);
       },
       onGone: () => {},
@@ -153,6 +156,10 @@ export class LineHost implements SharedHost {
     } catch (error) {
       reject(new TypeError(`options.config: expected plain data, which can be sent to a worker: ${sentence(error)}`));
     }
+  }
+
+  #warn(text: string): void {
+    this.#hear({ log: 'warn', text });
   }
 
   #hear(data: unknown): void {
@@ -185,7 +192,7 @@ export class LineHost implements SharedHost {
         this.epoch = await this.#call();
         break;
       } catch (error) {
-        console.warn(`wamplet: ${reason}, and the router could not be reached again: ${sentence(error)}`);
+        this.#warn(`${reason}, and the router could not be reached again: ${sentence(error)}`);
         await new Promise((resolve) => setTimeout(resolve, delay));
       }
     }
@@ -193,11 +200,4 @@ export class LineHost implements SharedHost {
     if (this.#isClosed) this.#disconnect();
     else if (this.epoch !== before) this.#news('lost', { reason });
   }
-}
-
-function otherRelease({ workerUrl }: HostSettings, version: unknown): string {
-  return (
-    `the worker ${workerUrl ?? 'worker.js'} is of another release than this page's library (version ${version} of the ` +
-    `port protocol, not ${WIRE_VERSION}): run \`npx wamplet init\` again, or reload the page`
-  );
 }

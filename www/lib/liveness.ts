@@ -11,9 +11,14 @@ const LOCK_PATIENCE = 1000;
 
 let own: Promise<string | undefined> | undefined;
 
+/** A name for a lock that nobody else has, and that says whose it is: each origin has locks of its own. */
+export function newLock(): string {
+  return `wamp:${randomName()}@${globalThis.origin}`;
+}
+
 /** The name of the lock that this page or worker holds until it dies; undefined where there are no locks. */
 export function ownLock(): Promise<string | undefined> {
-  own ??= acquire(`wamp:${randomName()}`);
+  own ??= acquire(newLock());
   return own;
 }
 
@@ -22,8 +27,13 @@ export function hasLocks(): boolean {
   return lockManager() !== undefined;
 }
 
-/** Calls back when the holder of a lock is gone; answers how to stop waiting. */
+/**
+ * Calls back when the holder of a lock is gone; answers how to stop waiting. A lock of another origin, as a frame may have,
+ * would look free here, and is not waited for.
+ */
 export function whenReleased(name: string, released: () => void): () => void {
+  const origin = name.split('@')[1] ?? globalThis.origin;
+  if (origin !== globalThis.origin) return () => {};
   const waiting = new AbortController();
   const { signal } = waiting;
   lockManager()
@@ -97,7 +107,7 @@ export async function takeTurn(name: string, signal: AbortSignal, work: () => Pr
 
 /** What wants to know that the page is put away, and that it came back. */
 export interface PageWatcher {
-  /** The page is being left; it may come back out of the back/forward cache, or never. */
+  /** The page is left or frozen: it runs no more until it comes back, out of the back/forward cache perhaps, or never. */
   onPageHide(): void;
   /** The page came back. */
   onPageShow(): void;
@@ -105,6 +115,7 @@ export interface PageWatcher {
 
 const watchers = /* @__PURE__ */ new Set<PageWatcher>();
 let listening = false;
+let isAway = false;
 
 /** Watches the page's life, where there is a page; answers how to stop. */
 export function watchPage(watcher: PageWatcher): () => void {
@@ -112,13 +123,18 @@ export function watchPage(watcher: PageWatcher): () => void {
   if (!listening && place() === 'page') {
     listening = true;
     // Never `unload` or `beforeunload`: they keep a page out of the back/forward cache.
-    globalThis.addEventListener?.('pagehide', () => {
-      for (const { onPageHide } of [...watchers]) onPageHide();
-    });
-    globalThis.addEventListener?.('pageshow', (event) => {
-      if (!(event as PageTransitionEvent).persisted) return;
-      for (const { onPageShow } of [...watchers]) onPageShow();
-    });
+    for (const type of ['pagehide', 'freeze', 'resume', 'pageshow']) {
+      // A page in that cache may be frozen as well: it leaves once and comes back once.
+      const isLeaving = type === 'pagehide' || type === 'freeze';
+      const changed = ({ target }: Event) => {
+        // Apps have events of these names, too.
+        if (target !== document || isAway === isLeaving) return;
+        isAway = isLeaving;
+        for (const watcher of [...watchers]) watcher[isLeaving ? 'onPageHide' : 'onPageShow']();
+      };
+      // All of them are the document's, which it is the window's to hear first.
+      globalThis.addEventListener?.(type, changed, true);
+    }
   }
   return () => watchers.delete(watcher);
 }

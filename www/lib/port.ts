@@ -31,7 +31,7 @@ const MAX_WAITING = 64;
 const MAX_INFO = 4096;
 
 /** What the locks of clients are called. Any other name may be the app's own, and asking for it would be in its way. */
-const LOCK = /^wamp:[0-9a-f]{16}$/;
+const LOCK = /^wamp:[0-9a-f]{16}@/;
 
 /** What the maker of a port says about it. */
 export interface PortOptions {

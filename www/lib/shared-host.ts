@@ -25,11 +25,13 @@ export interface HostSettings {
   components: Record<string, string> | undefined;
   deciders: Record<string, string> | undefined;
   workerUrl: string | URL | undefined;
+  /** Whether a SharedWorker is to outlive its last tab for a while, as a reload takes. */
+  extendedLifetime: boolean;
   /** Milliseconds for the worker to load and start its router. */
   timeout: number;
 }
 
-/** The router went before it had answered: the next one may be there already. */
+/** The router went before it had answered, or is another one: the next try may do. The message is for the app's log. */
 export class Superseded extends Error {}
 
 /** How a page reaches a router that runs somewhere else. */

@@ -4,8 +4,15 @@
 // straight to the worker. What is spoken over a line is in `line-host.ts`, the worker's end in `worker.ts`.
 
 import { sentence } from './environment.ts';
-import type { HostSettings, Way } from './shared-host.ts';
-import { type Start, versioned } from './wire.ts';
+import { type HostSettings, Superseded, type Way } from './shared-host.ts';
+import { type Start, versioned, WIRE_VERSION } from './wire.ts';
+
+declare global {
+  interface WorkerOptions {
+    /** Chromium 148; others ignore it. */
+    extendedLifetime?: boolean;
+  }
+}
 
 /** The browser allows no SharedWorker here; another host may do. */
 export class Refused extends Error {}
@@ -14,16 +21,32 @@ export class SharedWorkerWay implements Way {
   readonly mode = 'shared-worker';
   readonly gone = 'the SharedWorker is gone';
   readonly #settings: HostSettings;
+  /** Of the worker that runs, as far as we know. */
+  #extendedLifetime: boolean;
+  #isSecondTry = false;
 
   constructor(settings: HostSettings) {
     this.#settings = settings;
+    this.#extendedLifetime = settings.extendedLifetime;
   }
 
   async dial(fail: (error: Error) => void): Promise<MessagePort> {
-    const worker = connect(this.#settings);
-    // The script could not be loaded or does not parse; what goes wrong later does not come here.
-    worker.addEventListener('error', (event) => fail(new Error(unloadable(this.#settings, event))), { once: true });
+    const worker = connect(this.#settings, this.#extendedLifetime);
+    // What goes wrong after the start of the worker does not come here.
+    worker.addEventListener('error', (event) => fail(this.#failure(event)), { once: true });
     return worker.port;
+  }
+
+  /**
+   * Either the script could not be loaded, or does not parse; or the worker that runs has another lifetime, and browsers
+   * let nobody in who asks for another one. As with the configuration, the first tab has decided.
+   */
+  #failure(event: Event): Error {
+    const wanted = this.#extendedLifetime;
+    this.#extendedLifetime = !wanted;
+    this.#isSecondTry = !this.#isSecondTry;
+    if (!this.#isSecondTry) return new Error(unloadable(this.#settings, event));
+    return new Superseded(`a tab asked for options.extendedLifetime ${wanted}: the ${!wanted} of the first tab stays`);
   }
 
   /**
@@ -32,7 +55,7 @@ export class SharedWorkerWay implements Way {
    */
   admit(start: Start): MessagePort {
     const { port1, port2 } = new MessageChannel();
-    connect(this.#settings).port.postMessage({ ...start, port: port1 }, [port1]);
+    connect(this.#settings, this.#extendedLifetime).port.postMessage({ ...start, port: port1 }, [port1]);
     return port2;
   }
 
@@ -48,13 +71,16 @@ export class SharedWorkerWay implements Way {
 }
 
 /** Connects to the SharedWorker, which the browser starts if it does not run yet. */
-function connect({ name: router, workerUrl }: HostSettings): SharedWorker {
+function connect(settings: HostSettings, extendedLifetime: boolean): SharedWorker {
+  const { name: router, workerUrl } = settings;
   const name = versioned(router);
   try {
-    if (workerUrl !== undefined) return new SharedWorker(workerUrl, { type: 'module', name });
+    if (workerUrl !== undefined) return new SharedWorker(workerUrl, { type: 'module', name, extendedLifetime });
     // Bundlers look for exactly this expression.
-    return new SharedWorker(new URL('./worker.js', import.meta.url), { type: 'module', name });
+    return new SharedWorker(new URL('./worker.js', import.meta.url), { type: 'module', name, extendedLifetime });
   } catch (error) {
+    // It may be the longer life alone that is not allowed here.
+    if (extendedLifetime) return connect(settings, false);
     if (isStorageDenied()) throw new Refused(STORAGE_DENIED);
     const isElsewhere = new URL(workerUrl ?? import.meta.url, document.baseURI).origin !== location.origin;
     throw new (isElsewhere ? Error : Refused)(
@@ -75,6 +101,14 @@ function isStorageDenied(): boolean {
   } catch {
     return true;
   }
+}
+
+/** What to do about a worker that is not of the page's release. */
+export function otherRelease({ workerUrl }: HostSettings, version: unknown): string {
+  return (
+    `${workerUrl ?? 'worker.js'} speaks version ${version} of the port protocol, this page version ${WIRE_VERSION}: deploy ` +
+    'both from the same release of wamplet (run `npx wamplet init` again), let no cache keep the old one, and reload this tab'
+  );
 }
 
 /** What to do about a worker's script that does not load. */

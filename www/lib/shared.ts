@@ -14,6 +14,7 @@ import { PageHost } from './page-host.ts';
 import type { HostSettings, News, SharedHost } from './shared-host.ts';
 import { Refused, SharedWorkerWay } from './shared-worker.ts';
 import type { Inspection, TransportInfo } from './wire.ts';
+import { shown } from './wording.ts';
 
 export interface SharedRouterOptions {
   name?: string;
@@ -21,6 +22,7 @@ export interface SharedRouterOptions {
   components?: ComponentRegistry;
   deciders?: DeciderRegistry;
   workerUrl?: string | URL;
+  extendedLifetime?: boolean;
   timeout?: number;
   mode?: 'auto' | SharedHost['mode'];
 }
@@ -41,6 +43,7 @@ export class SharedRouter extends EventTarget {
   /** Not part of the public face: `sharedRouter` is how to get one. */
   static async open(options: SharedRouterOptions): Promise<SharedRouter> {
     const { name = 'default', config, components, deciders, workerUrl, timeout = PATIENCE, mode = 'auto' } = options;
+    const { extendedLifetime = false } = options;
     if (!/^[\w.-]{1,64}$/.test(name)) {
       throw new TypeError(`options.name: expected 1 to 64 letters, digits, ".", "_" or "-", found "${name}"`);
     }
@@ -53,6 +56,9 @@ export class SharedRouter extends EventTarget {
         'sharedRouter() is for browsers, and this is Node: when rendering on a server call it in the browser only, ' +
           'and in tests use createRouter()',
       );
+    }
+    if (typeof extendedLifetime !== 'boolean') {
+      throw new TypeError(`options.extendedLifetime: expected true or false, found ${shown(extendedLifetime)}`);
     }
     const router = new SharedRouter(name);
     if (place() === 'worker' && mode !== 'page') {
@@ -71,6 +77,7 @@ export class SharedRouter extends EventTarget {
       components: addresses('components', components),
       deciders: addresses('deciders', deciders),
       workerUrl,
+      extendedLifetime,
       timeout,
     };
     const news: News = (type, detail) => router.dispatchEvent(new CustomEvent(type, { detail, cancelable: true }));

@@ -7,13 +7,13 @@
 import { readComponents, startComponents } from './components.ts';
 import { Deciders } from './deciders.ts';
 import { type Endpoint, listen } from './endpoint.ts';
-import { randomName, sentence } from './environment.ts';
+import { sentence } from './environment.ts';
 import { Host, type HostOptions } from './host.ts';
 import { Line } from './line.ts';
-import { hasLocks, holdLock, takeLock } from './liveness.ts';
+import { hasLocks, holdLock, newLock, takeLock, whenReleased } from './liveness.ts';
 import { Store } from './store.ts';
 import { startWasmRouter } from './wasm.ts';
-import { type Call, isMessage, type Leads, type Start, versioned } from './wire.ts';
+import { type Call, isMessage, type Leads, type Split, type Start, versioned } from './wire.ts';
 
 /** Milliseconds for the router of a page that is just being left to go; after that, another one is really there. */
 const SPLIT_PATIENCE = 1000;
@@ -33,10 +33,14 @@ export class Station {
   /** To the pages that watch, and those that are still to say what they want. */
   readonly #lines = new Set<Line>();
   /** The lock that is held while the router lives; there is one more for each name of a router. */
-  readonly #lock = `wamp:${randomName()}`;
+  readonly #lock = newLock();
   readonly #locked: Promise<(() => void) | undefined>;
   #settings: Settings | undefined;
   #running: Promise<void> | undefined;
+  /** What routers of this name tell each other; pages of other builds, releases or modes have one of their own. */
+  readonly #others: BroadcastChannel;
+  /** Says that there are two routers of this name, as long as there are. */
+  #split: string | undefined;
   #isLeader = false;
   #isOver = false;
   #endLeading = () => {};
@@ -47,6 +51,20 @@ export class Station {
     this.#name = name;
     this.#host = new Host(options);
     this.#locked = takeLock(this.#lock, LOCK_PATIENCE);
+    this.#others = new BroadcastChannel(`wamp:${name}:router`);
+    listen(this.#others, {
+      onMessage: (news) => {
+        if (isMessage(news, 'split')) {
+          const { split, lock } = news as unknown as Split;
+          this.#tellSplit(split);
+          whenReleased(lock, () => this.#tellSplit(undefined));
+        } else if (this.#running !== undefined && this.#lines.size === 0) {
+          // One that outlived its tabs must not keep the database from its successor.
+          this.#host.close().then(() => options.onBroken?.());
+        }
+      },
+      onGone: () => {},
+    });
   }
 
   /** Takes a line; a page has its other end. */
@@ -93,6 +111,7 @@ export class Station {
   end(): void {
     this.#isOver = true;
     this.#endLeading();
+    this.#others.close();
     this.#endComponents();
     this.#host.abandon({ code: 1006, reason: 'the leading tab was left', wasClean: false });
     for (const line of [...this.#lines]) line.end();
@@ -117,6 +136,7 @@ export class Station {
     this.#running.then(
       () => {
         if (attached === undefined) line.post({ started: this.#host.epoch, lock: this.#host.lock });
+        if (attached === undefined && this.#split !== undefined) line.post({ split: this.#split });
         if (differs) this.#host.log('warn', 'a tab asked for another configuration: the one of the first tab stays');
       },
       (error) => (attached ?? line).post({ fatal: sentence(error) }),
@@ -130,6 +150,7 @@ export class Station {
     const deciders = await Deciders.load(registry, log);
     const [router, release] = await Promise.all([startWasmRouter(config, deciders.names), this.#locked]);
     const found = readComponents(config, components, (text) => log('warn', text));
+    this.#others.postMessage({ came: this.#host.epoch });
     const alone = this.#takeName();
     // One leader at a time. Nobody finds a SharedWorker that is still ending, so a next one need not wait for it.
     if (this.#isLeader) await alone;
@@ -144,12 +165,19 @@ export class Station {
     return new Promise((resolve) => {
       this.#endName = holdLock(`wamp:${this.#name}:router`, SPLIT_PATIENCE, (held) => {
         resolve();
-        if (held) return;
+        if (held) return this.#tellSplit(undefined);
         const split =
-          `there is another router named "${this.#name}" in this browser, and its tabs are not reached from here: load ` +
-          'the worker from one address in all pages (options.workerUrl), and reload tabs of an older release';
-        this.tell({ split });
+          `there are two routers named "${this.#name}" in this browser, and neither reaches the tabs of the other; the ` +
+          `later one is ${location.href}: reload the tabs of an older release, and load the worker from one address ` +
+          '(options.workerUrl), in one options.mode, in all pages';
+        this.#others.postMessage({ split, lock: this.#lock });
+        this.#tellSplit(split);
       });
     });
+  }
+
+  #tellSplit(split: string | undefined): void {
+    this.#split = split;
+    if (split !== undefined) this.tell({ split });
   }
 }

@@ -143,6 +143,8 @@ export interface Call {
 
 export interface Split {
   split: string;
+  /** Between routers: the Web Lock of the later one. */
+  lock: string;
 }
 
 export interface Inspect {
