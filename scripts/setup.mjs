@@ -1,12 +1,12 @@
 // Installs what the project needs and this machine lacks. Safe to run again: a step that finds its thing does nothing.
 //
 //   node scripts/setup.mjs         for `npm run build` and `npm start`
-//   node scripts/setup.mjs test    the same, and for the tests a browser, other versions of Node and Python clients
+//   node scripts/setup.mjs test    the same, and for the tests browsers, other versions of Node and Python clients
 //   node scripts/setup.mjs lint    only what the linters need
 
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { findChromium } from './chromium.mjs';
 import { findNode, installNode, nodeVersions } from './nodes.mjs';
 import { npm, root, run, Stop, script, step } from './steps.mjs';
@@ -22,6 +22,7 @@ import {
   wasmBindgenVersion,
   wasmToolchain,
 } from './toolchain.mjs';
+import { engines, geckodriverVersion, missing } from './webdrivers.mjs';
 
 const goal = process.argv[2] ?? 'build';
 
@@ -38,6 +39,7 @@ await script(async () => {
   if (goal === 'build') return;
   await step('browser', installBrowser);
   await step('other Nodes', installNodes);
+  await step('WebDriver', installWebDrivers);
   await step('Python clients', installPythonClients);
 }, 'Set-up');
 
@@ -102,18 +104,20 @@ async function installWasmBindgen(say) {
   const wanted = wasmBindgenVersion();
   if (!(await wasmBindgen())) {
     say(`cargo install wasm-bindgen-cli ${wanted}: about 3 minutes on 2 cores, once`);
-    const args = ['install', 'wasm-bindgen-cli', '--version', `=${wanted}`, '--root', toolsDir];
-    // A registry mirror may lag behind the versions that the tool's own lock file names: then any that fit must do.
-    const { ok } = await run('cargo', [...args, '--locked']);
-    if (!ok) {
-      await run('cargo', args, {
-        orStop:
-          `The command wasm-bindgen ${wanted}, which writes the JavaScript side of the wasm module, could not be ` +
-          `installed: look at the lines above, and try \`cargo install wasm-bindgen-cli --version =${wanted}\`.`,
-      });
-    }
+    await cargoInstall('wasm-bindgen-cli', wanted, {
+      orStop:
+        `The command wasm-bindgen ${wanted}, which writes the JavaScript side of the wasm module, could not be ` +
+        `installed: look at the lines above, and try \`cargo install wasm-bindgen-cli --version =${wanted}\`.`,
+    });
   }
   return wanted;
+}
+
+async function cargoInstall(crate, version, options, ...more) {
+  const args = ['install', crate, '--version', `=${version}`, '--root', toolsDir, ...more];
+  // A registry mirror may lag behind the versions that the tool's own lock file names: then any that fit must do.
+  const { ok } = await run('cargo', [...args, '--locked'], { env: options.env });
+  if (!ok) await run('cargo', args, options);
 }
 
 async function installBrowser(say) {
@@ -141,6 +145,23 @@ async function installNodes(say) {
     outcomes.push(missing === undefined ? wanted.split('.')[0] : `no ${wanted}: its tests will be skipped`);
   }
   return outcomes.join(', ');
+}
+
+/** The tests that need these skip where they cannot be had, and say why; all others run. */
+async function installWebDrivers(say) {
+  if (!engines.chromium().driver) await aptInstall(say, ['chromium-driver']);
+  if (!engines.firefox().browser) await aptInstall(say, ['firefox-esr']);
+  if (engines.firefox().browser && !engines.firefox().driver) {
+    say(`cargo install geckodriver ${geckodriverVersion}: about a minute on 2 cores, once`);
+    // It only passes on commands: there is no need to optimize it, and none to debug it.
+    await cargoInstall('geckodriver', geckodriverVersion, { env: { CARGO_PROFILE_DEV_DEBUG: '0' } }, '--debug');
+  }
+  const outcomes = Object.keys(engines).map((engine) => missing(engine));
+  const skipped = outcomes.filter((reason) => reason !== false);
+  if (skipped.length > 0) return `some lifecycle tests will be skipped: ${skipped.join('; ')}`;
+  return Object.values(engines)
+    .map((engine) => basename(engine().browser))
+    .join(' and ');
 }
 
 async function installPythonClients(say) {

@@ -15,6 +15,7 @@ const kinds = {
   install: () => nodeTest('tests/install', installLimit),
   examples: () => nodeTest('examples'),
   web: () => nodeTest('tests/web'),
+  lifecycle: () => nodeTest('tests/lifecycle'),
   interop: () => nodeTest('tests/interop'),
 };
 
