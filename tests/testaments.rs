@@ -44,6 +44,24 @@ fn a_testament_is_published_however_the_session_ends() {
 }
 
 #[test]
+fn the_sessions_of_a_testament_may_be_named_by_integral_floats() {
+    for serializer in [Serializer::MsgPack, Serializer::Cbor] {
+        let mut w = Wamp::new();
+        let alice = w.join_with("realm1", serializer);
+        let [bob, carol] = w.join("realm1");
+        let topic = w.subscribe(bob, 1, "com.myapp.gone");
+        w.subscribe(carol, 1, "com.myapp.gone");
+        // As clients in JavaScript write what is above 2^32.
+        let options =
+            json!({ "exclude": [carol.session as f64], "eligible": [bob.session as f64, carol.session] });
+        add(&mut w, alice, 1, json!(["com.myapp.gone", ["alice"], {}, options]), json!({}));
+        w.lose(alice);
+        assert_eq!(event_args(&mut w, bob, topic), json!(["alice"]));
+        w.expect_silence();
+    }
+}
+
+#[test]
 fn detached_testaments_come_before_destroyed_ones_each_in_the_order_of_adding() {
     let mut w = Wamp::new();
     let [alice, bob] = w.join("realm1");

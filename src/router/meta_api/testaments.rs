@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Answer, MetaCall, argument};
 use crate::auth::authorizer::Action;
-use crate::codec::{self, Serializer};
+use crate::codec::{self, Serializer, value_as_id};
 use crate::id::PublicationId;
 use crate::message::{Dict, Message, MessageType};
 use crate::payload::{Payload, Values};
@@ -25,7 +25,16 @@ pub(super) fn add<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refu
     let scope = scope(call, 4)?;
     let topic = call.text(0, "topic")?;
     let (args, kwargs) = (list(call, 1, "args")?, dictionary(call, 2, "kwargs")?);
-    let options = dictionary(call, 3, "publish_options")?;
+    let mut options = dictionary(call, 3, "publish_options")?;
+    // An integral float is an id, but in JSON it would be none.
+    for name in ["exclude", "eligible"] {
+        let Some(Value::Array(sessions)) = options.get_mut(name) else { continue };
+        for session in sessions {
+            if let Some(id) = value_as_id(session) {
+                *session = id.into();
+            }
+        }
+    }
 
     let code = u64::from(MessageType::Publish.code());
     let mut publish = vec![code.into(), 1.into(), Value::Object(options), topic.into()];
