@@ -1,34 +1,39 @@
-// Autobahn|JS as a client of the table.
+// Autobahn|JS as a client of the table, in Node or in a page: whoever has the library hands it in.
 
-// Before Autobahn, which keeps the console that it finds.
-import '../fixtures/quiet-autobahn.mjs';
-
-import autobahn from 'autobahn';
 import { inbox, within } from '../fixtures/wait.mjs';
-import { bytesToText, PeerError, textToBytes } from './peers.mjs';
+import { authentication, authorization, bytesToText, hexToBytes, PeerError, textToBytes } from './peers.mjs';
 
-const { serializer: serializers } = autobahn;
-const SERIALIZERS = {
-  json: serializers.JSONSerializer,
-  msgpack: serializers.MsgpackSerializer,
-  cbor: serializers.CBORSerializer,
-};
 const asIs = (value) => value;
 
-export const autobahnJs = { join };
+/** How many transports this place has registered with the library. */
+let types = 0;
 
-async function join({ transport, serializer, realm, url, port, path, login }) {
-  const [outgoing, incoming] = serializer === 'json' ? [bytesToText, textToBytes] : [asIs, asIs];
-  const serializerOption = { serializers: [new SERIALIZERS[serializer]()] };
+export function autobahnJs(autobahn) {
+  return { join: (where) => join(autobahn, where) };
+}
+
+/** `where.transport` is `websocket`, `rawsocket`, or `port`, with the transport class of a port as `where.through`. */
+async function join(autobahn, { transport, serializer, realm, url, port, path, login, through }) {
+  const { serializer: serializers } = autobahn;
+  const SERIALIZERS = {
+    json: serializers.JSONSerializer,
+    msgpack: serializers.MsgpackSerializer,
+    cbor: serializers.CBORSerializer,
+  };
+  // Over a port bytes travel as they are, but come as text from a client that wrote them so.
+  const outgoing = serializer === 'json' && transport !== 'port' ? bytesToText : asIs;
+  const incoming = serializer === 'json' ? textToBytes : asIs;
   const connection = new autobahn.Connection({
     transports: [
-      transport === 'websocket'
-        ? { type: 'websocket', url, ...serializerOption }
-        : { type: 'rawsocket', host: '127.0.0.1', port, path },
+      {
+        websocket: () => ({ type: 'websocket', url, serializers: [new SERIALIZERS[serializer]()] }),
+        rawsocket: () => ({ type: 'rawsocket', host: '127.0.0.1', port, path }),
+        port: () => ({ type: registered(autobahn, through), url: 'wamplet:' }),
+      }[transport](),
     ],
     realm,
     max_retries: 0,
-    ...(login && authentication(login)),
+    ...(login && loginOptions(autobahn, login)),
     on_user_error: () => {},
   });
   let closed;
@@ -51,11 +56,19 @@ async function join({ transport, serializer, realm, url, port, path, login }) {
   const news = inbox('news of a behaviour');
   const subscriptions = new Map();
   const registrations = new Map();
+  const held = [];
   const behaviours = {
     echo: (args, kwargs) => new autobahn.Result(args, kwargs),
     fail: (args, kwargs) => {
       throw new autobahn.Error('com.example.failed', args, kwargs);
     },
+    throw: () => {
+      throw 'oops';
+    },
+    unavailable: () => {
+      throw new autobahn.Error('wamp.error.unavailable');
+    },
+    undefined: () => new autobahn.Result([undefined, { a: undefined, b: 2 }]),
     progress: ([steps], _kwargs, { progress }) => {
       for (let step = 0; step < steps; step += 1) progress([step]);
       return 'done';
@@ -63,6 +76,27 @@ async function join({ transport, serializer, realm, url, port, path, login }) {
     wait: () => {
       news.push('called');
       return new Promise(() => {});
+    },
+    hold: () => {
+      news.push('called');
+      return new Promise((resolve) => held.push(() => resolve('released')));
+    },
+    who: () => session.id,
+    identify: (_args, _kwargs, { procedure, caller, caller_authid, caller_authrole }) => ({
+      procedure,
+      caller,
+      caller_authid,
+      caller_authrole,
+    }),
+    authorize: ([, uri, action]) => {
+      news.push(`${action} ${uri}`);
+      const { allow, after } = authorization(uri);
+      return new Promise((resolve) => setTimeout(resolve, after, { allow }));
+    },
+    authenticate: ([, , details]) => {
+      const answer = authentication(details);
+      if (answer === undefined) throw new autobahn.Error('com.example.unknown', ['who are you?']);
+      return answer;
     },
   };
   const answered = (promise) =>
@@ -72,42 +106,54 @@ async function join({ transport, serializer, realm, url, port, path, login }) {
         : error;
     });
 
+  /** The library makes a bare value of a result that is one. */
+  const outcome = (result) => {
+    if (result instanceof autobahn.Result) return { args: result.args ?? [], kwargs: result.kwargs ?? {} };
+    return { args: result === null || result === undefined ? [] : [result], kwargs: {} };
+  };
+
   return {
     session: session.id,
     welcome: { realm: session.realm, ...details },
     news,
     closed: closing,
-    async call(procedure, args, kwargs, { progress = false } = {}) {
+    async call(procedure, args, kwargs, { progress = false, ...options } = {}) {
       const got = [];
-      const call = session.call(
-        procedure,
-        outgoing(args),
-        outgoing(kwargs),
-        progress ? { receive_progress: true } : {},
-      );
+      const call = session.call(procedure, outgoing(args), outgoing(kwargs), {
+        ...options,
+        ...(progress && { receive_progress: true }),
+      });
       const result = await answered(progress ? call.then(asIs, undefined, (step) => got.push(outcome(step))) : call);
       return incoming({ ...outcome(result), progress: got });
     },
     async start(procedure) {
       const call = session.call(procedure);
-      const result = answered(call);
+      const result = answered(call).then(outcome);
       result.catch(() => {});
       return { cancel: (mode) => call.cancel({ mode }), result };
     },
-    async register(procedure, behaviour, { match } = {}) {
-      registrations.set(procedure, await answered(session.register(procedure, behaviours[behaviour], { match })));
+    async register(procedure, behaviour, options = {}) {
+      const registration = await answered(session.register(procedure, behaviours[behaviour], options));
+      registrations.set(procedure, registration);
+      registration.on_unregister.then((reason) => news.push(`unregistered ${reason}`));
+      return registration.id;
     },
     unregister: (procedure) => answered(registrations.get(procedure).unregister()),
-    async subscribe(topic, { match } = {}) {
-      const events = inbox(`an event of ${topic}`);
-      const heard = (args, kwargs, details) =>
-        events.push(incoming({ topic: details.topic, args: args ?? [], kwargs: kwargs ?? {} }));
-      subscriptions.set(topic, await answered(session.subscribe(topic, heard, { match })));
-      return events;
+    release() {
+      for (const end of held.splice(0)) end();
     },
-    unsubscribe: (topic) => answered(subscriptions.get(topic).unsubscribe()),
-    async publish(topic, args, kwargs, { acknowledge = false } = {}) {
-      const publication = session.publish(topic, outgoing(args), outgoing(kwargs), { acknowledge });
+    async subscribe(topic, options = {}) {
+      const events = inbox(`an event of ${topic}`);
+      const heard = (args, kwargs, { topic, ...details }) =>
+        events.push({ ...incoming({ topic, args: args ?? [], kwargs: kwargs ?? {} }), details });
+      const subscription = await answered(session.subscribe(topic, heard, options));
+      subscriptions.set(events, subscription);
+      subscription.on_unsubscribe.then((reason) => reason && news.push(`unsubscribed ${reason}`));
+      return Object.assign(events, { subscription: subscription.id });
+    },
+    unsubscribe: (events) => answered(subscriptions.get(events).unsubscribe()),
+    async publish(topic, args, kwargs, options = {}) {
+      const publication = session.publish(topic, outgoing(args), outgoing(kwargs), options);
       return (await (publication && answered(publication)))?.id;
     },
     async leave() {
@@ -118,26 +164,27 @@ async function join({ transport, serializer, realm, url, port, path, login }) {
   };
 }
 
+/** The type under which the library knows a transport class. */
+function registered(autobahn, transport) {
+  types += 1;
+  const type = `wamplet-${types}`;
+  autobahn.transports.register(type, transport);
+  return type;
+}
+
 /** What the library wants to know in order to authenticate, and what it answers a challenge with. */
-function authentication({ method, authid, secret }) {
+function loginOptions(autobahn, { method, authid, secret, pubkey }) {
   const { auth_cra: cra, auth_cryptosign: cryptosign, nacl } = autobahn;
-  const pair = method === 'cryptosign' && nacl.sign.keyPair.fromSeed(Uint8Array.from(Buffer.from(secret, 'hex')));
   const answers = {
     ticket: () => secret,
     wampcra: ({ challenge, salt, iterations, keylen }) =>
       cra.sign(salt ? cra.derive_key(secret, salt, iterations, keylen) : secret, challenge),
-    cryptosign: (extra) => cryptosign.sign_challenge(pair, extra),
+    cryptosign: (extra) => cryptosign.sign_challenge(nacl.sign.keyPair.fromSeed(hexToBytes(secret)), extra),
   };
   return {
     authmethods: [method],
     authid,
-    authextra: pair ? { pubkey: cryptosign.public_key(pair) } : {},
+    authextra: pubkey ? { pubkey } : {},
     onchallenge: (_session, method, extra) => answers[method](extra),
   };
-}
-
-/** The library makes a bare value of a result that is one. */
-function outcome(result) {
-  if (result instanceof autobahn.Result) return { args: result.args ?? [], kwargs: result.kwargs ?? {} };
-  return { args: result === null || result === undefined ? [] : [result], kwargs: {} };
 }

@@ -1,142 +1,64 @@
-// Real clients against the real router: one table, clients by transports by serializers, each row with all the cases.
+// Real clients over sockets, against the native router.
 
 import assert from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
-import { within } from '../fixtures/wait.mjs';
-import { autobahnJs } from './autobahn-peers.mjs';
-import { cases } from './cases.mjs';
-import { startPython } from './python-peers.mjs';
-import { everything, startRouter } from './router.mjs';
-import { wampy } from './wampy-peers.mjs';
+import { test } from 'node:test';
+import autobahn from 'autobahn';
+import { freePort } from '../fixtures/free-port.mjs';
+import { inbox, within } from '../fixtures/wait.mjs';
+import { nativeConfig, nativeTransports, startNativeClients } from './hosts.mjs';
+import { startRouter } from './router.mjs';
+import { runTable } from './run-table.mjs';
+import { clients, columnsOf } from './table.mjs';
 
-const all = ['json', 'msgpack', 'cbor'];
-const batched = ['json.batched', 'msgpack.batched', 'cbor.batched'];
+const HOST = 'the native router';
 
-/**
- * `isInterrupted`: its callees understand INTERRUPT. `answersInSteps`: they announce progressive results.
- * `tellsWhyItClosed`: it passes on the reason of a GOODBYE.
- */
-const clients = {
-  'Autobahn|Python with asyncio': {
-    start: () => startPython('asyncio'),
-    isInterrupted: true,
-    answersInSteps: true,
-    tellsWhyItClosed: true,
-    speaks: { WebSocket: [...all, ...batched], 'RawSocket over TCP': all, 'RawSocket over a unix socket': all },
-  },
-  'Autobahn|Python with Twisted': {
-    start: () => startPython('twisted'),
-    isInterrupted: true,
-    answersInSteps: true,
-    tellsWhyItClosed: true,
-    speaks: { WebSocket: [...all, ...batched], 'RawSocket over TCP': all, 'RawSocket over a unix socket': all },
-  },
-  'Autobahn|JS': {
-    start: () => autobahnJs,
-    answersInSteps: true,
-    tellsWhyItClosed: true,
-    speaks: { WebSocket: all, 'RawSocket over TCP': ['json'], 'RawSocket over a unix socket': ['json'] },
-  },
-  wampy: { start: () => wampy, speaks: { WebSocket: all } },
-};
+runTable([HOST]);
 
-const rows = Object.entries(clients).flatMap(([name, client]) =>
-  Object.entries(client.speaks).flatMap(([transport, serializers]) =>
-    serializers.map((serializer) => ({ name, client, transport, serializer })),
-  ),
-);
-/** Each row has a realm of its own, where nobody else comes and goes. */
-rows.forEach((row, number) => {
-  row.realm = `row${number + 1}`;
-});
-
-const realm = (name) => ({ name, roles: [{ name: 'anonymous', permissions: [everything] }] });
-const config = {
-  version: 2,
-  controller: {},
-  workers: [
-    {
-      type: 'router',
-      realms: rows.map((row) => realm(row.realm)),
-      transports: [
-        {
-          type: 'web',
-          endpoint: { type: 'tcp', interface: '127.0.0.1', port: 0 },
-          paths: { ws: { type: 'websocket' } },
-        },
-        { type: 'rawsocket', endpoint: { type: 'tcp', interface: '127.0.0.1', port: 0 } },
-        { type: 'rawsocket', endpoint: { type: 'unix', path: 'router.sock' } },
-      ],
-    },
-  ],
-};
-
-let router;
-let transports;
-const started = {};
-
-before(async () => {
-  for (const [name, { start }] of Object.entries(clients)) started[name] = start();
-  router = await startRouter(config);
-  const [web, raw] = router.ports;
-  transports = {
-    WebSocket: { transport: 'websocket', url: `ws://127.0.0.1:${web}/ws`, port: web },
-    'RawSocket over TCP': { transport: 'rawsocket', port: raw },
-    'RawSocket over a unix socket': { transport: 'rawsocket', path: router.paths[0] },
-  };
-});
-after(async () => {
-  for (const client of Object.values(started)) await client.stop?.();
-  await router?.stop();
-});
-
-/** Who stands at the other end: another language and, for most rows, another transport and serializer. */
-const pythonPeer = { name: 'Autobahn|Python with asyncio', transport: 'WebSocket', serializer: 'cbor' };
-const javaScriptPeer = { name: 'Autobahn|JS', transport: 'WebSocket', serializer: 'json' };
-
-for (const row of rows) {
-  const { name, transport, serializer, realm } = row;
-  suite(`${name} over ${transport} in ${serializer}`, () => {
-    for (const [title, run] of Object.entries(cases)) {
-      test(title, async () => {
-        const joined = [];
-        const join = async (which) => {
-          const peer = which === 'python' ? pythonPeer : row;
-          joined.push(await joinRow({ ...peer, realm }));
-          return joined.at(-1);
-        };
-        const me = await join();
-        const other = await joinRow({ ...(name.includes('Python') ? javaScriptPeer : pythonPeer), realm });
-        joined.push(other);
-        try {
-          await run({ me, other, join, ...row, transport: transports[transport].transport });
-        } finally {
-          await Promise.allSettled(joined.map((peer) => peer.leave()));
-          await within('all have left', Promise.all(joined.map((peer) => peer.closed)));
-        }
-      });
-    }
-  });
-}
-
-test('SIGTERM_says_goodbye_to_everybody_and_the_exit_code_is_0', async () => {
-  const router = await startRouter(config);
-  const [web, raw] = router.ports;
-  const websocket = { transport: 'websocket', url: `ws://127.0.0.1:${web}/ws`, port: web };
-  const rawsocket = { transport: 'rawsocket', port: raw };
+test('SIGTERM_says_goodbye_to_everybody_and_the_exit_code_is_0', async (t) => {
+  const started = startNativeClients();
+  t.after(() => Promise.all(Object.values(started).map((client) => client.stop?.())));
+  const router = await startRouter(nativeConfig(HOST));
+  const transports = nativeTransports(router);
   const sessions = [];
-  for (const [name, client] of Object.entries(started)) {
-    const join = (transport) => client.join({ ...transport, serializer: 'json', realm: rows[0].realm });
-    sessions.push({ name, peer: await join(websocket) });
-    if (clients[name].speaks['RawSocket over TCP']) sessions.push({ name, peer: await join(rawsocket) });
+  for (const { client, transport, serializer, realm } of columnsOf(HOST)) {
+    if (serializer !== 'json') continue;
+    const peer = await started[client].join({ ...transports[transport]('static'), serializer, realm });
+    sessions.push({ client, peer });
   }
   assert.equal(await router.stop(), 0);
-  for (const { name, peer } of sessions) {
-    const { reason } = await within(`${name} is told`, peer.closed);
-    if (clients[name].tellsWhyItClosed) assert.equal(reason, 'wamp.close.system_shutdown', name);
+  for (const { client, peer } of sessions) {
+    const { reason } = await within(`${client} is told`, peer.closed);
+    if (!clients[client].cannot.tells_why_it_closed) assert.equal(reason, 'wamp.close.system_shutdown', client);
   }
 });
 
-function joinRow({ name, transport, serializer, realm }) {
-  return started[name].join({ ...transports[transport], serializer, realm });
-}
+test('Autobahn_JS_comes_back_to_a_router_that_was_killed_and_begins_anew', async () => {
+  const config = nativeConfig(HOST);
+  const [web] = config.workers[0].transports;
+  web.endpoint = { ...web.endpoint, port: await freePort() };
+  config.workers[0].transports = [web];
+  const [{ realm }] = columnsOf(HOST);
+  const first = await startRouter(config);
+  const connection = new autobahn.Connection({
+    url: `ws://127.0.0.1:${first.ports[0]}/static`,
+    realm,
+    initial_retry_delay: 0.05,
+    max_retries: -1,
+    max_retry_delay: 1,
+  });
+  const opened = inbox('Autobahn|JS joins');
+  const closed = inbox('Autobahn|JS is told');
+  connection.onopen = opened.push;
+  connection.onclose = (reason) => void closed.push(reason);
+  connection.open();
+  const before = await opened.next();
+  assert.equal(await before.call('wamp.session.count'), 1);
+  await first.crash();
+  assert.equal(await closed.next(), 'lost');
+  const second = await startRouter(config);
+  const after = await opened.next();
+  // Its requests count from 1 again, which the router would take for a violation of the session before.
+  assert.equal(await after.call('wamp.session.count'), 1);
+  connection.close();
+  assert.equal(await second.stop(), 0);
+});

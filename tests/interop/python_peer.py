@@ -2,9 +2,8 @@
 
     python python_peer.py asyncio|twisted
 
-Each line of standard input is a command, `{"id", "peer", "do", ...}`; the methods of `Peer` named `do_*` are the
-commands. Each line of standard output is an answer, `{"id", "ok"}` or `{"id", "error"}`, or the news of a peer,
-`{"peer", "news", ...}`. Bytes are written as `{"$bytes": BASE64}`.
+Each line of standard input is a command, and each line of standard output an answer or the news of a peer, as
+remote-peers.mjs has it; the methods of `Peer` named `do_*` are the commands. peers.mjs says what its procedures do.
 """
 
 import base64
@@ -37,16 +36,19 @@ else:
 from autobahn.wamp import message
 from autobahn.wamp.auth import create_authenticator
 from autobahn.wamp.exception import ApplicationError
+from autobahn.wamp.interfaces import IPayloadCodec
 from autobahn.wamp.serializer import CBORSerializer, JsonSerializer, MsgPackSerializer
 from autobahn.wamp.types import (
     CallOptions,
     CallResult,
     ComponentConfig,
+    EncodedPayload,
     PublishOptions,
     RegisterOptions,
     SubscribeOptions,
 )
 
+EVENT_DETAILS = ("publisher", "publisher_authid", "publisher_authrole", "retained", "enc_algo")
 SERIALIZERS = {"json": JsonSerializer, "msgpack": MsgPackSerializer, "cbor": CBORSerializer}
 
 
@@ -95,6 +97,21 @@ def authenticator(method, authid, secret):
     return create_authenticator(method, authid=authid, **{secrets[method]: secret})
 
 
+class Codec(IPayloadCodec):
+    """Turns what is under com.example.secret into bytes that nobody else can read."""
+
+    def encode(self, is_originating, uri, args=None, kwargs=None):
+        if not uri.startswith("com.example.secret"):
+            return None
+        text = json.dumps([uri, args, kwargs]).encode()
+        return EncodedPayload(text[::-1], "x_backwards", enc_serializer="json", enc_key="key1")
+
+    def decode(self, is_originating, uri, encoded_payload):
+        assert (encoded_payload.enc_algo, encoded_payload.enc_serializer) == ("x_backwards", "json")
+        assert encoded_payload.enc_key == "key1"
+        return json.loads(encoded_payload.payload[::-1])
+
+
 class Peer(ApplicationSession):
     """One session and the commands that it takes."""
 
@@ -104,8 +121,13 @@ class Peer(ApplicationSession):
         self.joined = txaio.create_future()
         self.calls = {}
         self.held = {}
+        self.waiting = []
+        if command.get("encrypts"):
+            self.set_payload_codec(Codec())
         self.login = command.get("login")
-        self.authenticator = self.login and authenticator(**self.login)
+        self.authenticator = self.login and authenticator(
+            self.login["method"], self.login["authid"], self.login["secret"]
+        )
 
     def news(self, what, **fields):
         tell({"peer": self.name, "news": what, **fields})
@@ -134,6 +156,7 @@ class Peer(ApplicationSession):
                 "authid": details.authid,
                 "authrole": details.authrole,
                 "authmethod": details.authmethod,
+                "authextra": details.authextra,
             },
         )
 
@@ -151,16 +174,16 @@ class Peer(ApplicationSession):
             self.news("user error", text=f"{msg}: {fail.value!r}")
 
     async def do_call(self, command):
+        options = dict(command["options"])
         progress = []
-        options = None
-        if command.get("progress"):
+        if options.pop("progress", False):
 
             def on_progress(*args, **kwargs):
                 progress.append(payload(args, kwargs))
 
-            options = CallOptions(on_progress=on_progress)
+            options["on_progress"] = on_progress
         args, kwargs = revive(command.get("args", [])), revive(command.get("kwargs", {}))
-        result = await self.call(command["procedure"], *args, options=options, **kwargs)
+        result = await self.call(command["procedure"], *args, options=CallOptions(**options), **kwargs)
         return {**outcome(result), "progress": progress}
 
     async def do_start(self, command):
@@ -179,30 +202,39 @@ class Peer(ApplicationSession):
 
     async def do_register(self, command):
         procedure = command["procedure"]
-        options = RegisterOptions(details_arg="details", match=command.get("match"))
+        options = RegisterOptions(details_arg="details", **command["options"])
         registration = await self.register(getattr(self, command["behaviour"]), procedure, options=options)
         self.held[procedure] = registration
+        return registration.id
 
     async def do_unregister(self, command):
         await self.held.pop(command["procedure"]).unregister()
 
+    async def do_release(self, command):
+        for future in self.waiting:
+            if not txaio.is_called(future):
+                txaio.resolve(future, "released")
+        self.waiting.clear()
+
     async def do_subscribe(self, command):
-        subscribed = command["topic"]
+        inbox = command["inbox"]
 
         def on_event(*args, details=None, **kwargs):
-            self.news("event", subscribed=subscribed, topic=details.topic, **payload(args, kwargs))
+            told = {name: getattr(details, name) for name in EVENT_DETAILS}
+            self.news("event", inbox=inbox, topic=details.topic, details=told, **payload(args, kwargs))
 
-        options = SubscribeOptions(details_arg="details", match=command.get("match"))
-        self.held[subscribed] = await self.subscribe(on_event, subscribed, options=options)
+        options = SubscribeOptions(details_arg="details", **command["options"])
+        self.held[inbox] = await self.subscribe(on_event, command["topic"], options=options)
+        return self.held[inbox].id
 
     async def do_unsubscribe(self, command):
-        await self.held.pop(command["topic"]).unsubscribe()
+        await self.held.pop(command["inbox"]).unsubscribe()
 
     async def do_publish(self, command):
         args, kwargs = revive(command.get("args", [])), revive(command.get("kwargs", {}))
-        options = PublishOptions(acknowledge=command["acknowledge"])
+        options = PublishOptions(**command["options"])
         publication = self.publish(command["topic"], *args, options=options, **kwargs)
-        return (await publication).id if command["acknowledge"] else None
+        return (await publication).id if options.acknowledge else None
 
     async def do_leave(self, command):
         self.leave()
@@ -214,6 +246,35 @@ class Peer(ApplicationSession):
 
     def fail(self, *args, details=None, **kwargs):
         raise ApplicationError("com.example.failed", *args, **kwargs)
+
+    def throw(self, *args, details=None):
+        raise RuntimeError("oops")
+
+    def unavailable(self, *args, details=None):
+        raise ApplicationError("wamp.error.unavailable")
+
+    def who(self, details=None):
+        return self._session_id
+
+    def identify(self, details=None):
+        names = ("procedure", "caller", "caller_authid", "caller_authrole")
+        return {name: getattr(details, name) for name in names if getattr(details, name) is not None}
+
+    async def authorize(self, session, uri, action, options, details=None):
+        self.news(f"{action} {uri}")
+        if uri.endswith("slow"):
+            await txaio.sleep(0.1)
+        return {"allow": uri.startswith("com.example.allowed")}
+
+    def authenticate(self, realm, authid, about, details=None):
+        if about["authmethod"] == "ticket" and about["ticket"] != "open sesame":
+            raise ApplicationError("com.example.unknown", "who are you?")
+        return {"role": "backend", "secret": "open sesame", "extra": {"level": 9}}
+
+    def hold(self, details=None):
+        self.news("called")
+        self.waiting.append(txaio.create_future())
+        return self.waiting[-1]
 
     def progress(self, steps, details=None):
         for step in range(steps):

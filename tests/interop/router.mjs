@@ -44,8 +44,9 @@ export function listenersOf({ workers }) {
 
 /**
  * Starts a node in a folder and waits until it listens on so many sockets. `command` may be a program that runs the router,
- * such as `make`. Resolves to `{ ports, paths, log, logged, stop }`: the TCP ports and the paths of unix sockets in the order
- * of the configuration, the lines of the log so far, a wait for a line of it, and an end that resolves to the exit code.
+ * such as `make`. Resolves to `{ ports, paths, log, logged, stop, crash }`: the TCP ports and the paths of unix sockets in the
+ * order of the configuration, the lines of the log so far, a wait for a line of it, an end that resolves to the exit code,
+ * and one that comes without a word.
  */
 export async function startNode({ command = program, args, cwd, listeners, env }) {
   if (!existsSync(program)) throw new Error(`there is no ${program}: run \`cargo build\``);
@@ -89,6 +90,10 @@ export async function startNode({ command = program, args, cwd, listeners, env }
     paths: found(/\blistening\b.*\bunix (\S+)/),
     log: log.all,
     logged: (pattern, patience) => log.next(pattern, patience),
+    crash() {
+      kill();
+      return within('the router is gone', ended);
+    },
     async stop() {
       signal('SIGTERM');
       try {
