@@ -116,7 +116,7 @@ const FAILURES = {
   ],
   'a worker of another release': [
     { workerUrl: '/other-release/worker.js' },
-    /other-release\/worker\.js speaks version .*npx wamplet init/,
+    /other-release\/worker\.js is of another release .*npx wamplet init/,
   ],
   'a browser without WebAssembly': [{ workerUrl: '/old-browser/worker.js' }, /no WebAssembly here/],
   'a configuration that is wrong': [{ config: { relams: [] } }, /relams: .*did you mean "realms"/],

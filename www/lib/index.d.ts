@@ -263,9 +263,9 @@ export interface SharedRouterOptions {
    * `wamplet.wasm` beside it. A text is relative to the page. Default: `worker.js` beside the library's script, which
    * webpack and Vite find by themselves; for esbuild and Rollup name it here.
    *
-   * webpack and Vite put a hash into the name, so that after a deployment new tabs start a router of their own beside the
-   * one of old tabs, which the event `split` tells both. Let `init` put the worker at an address that stays, and name it
-   * here, when that matters.
+   * webpack and Vite put a hash into the name, so that after a deployment new tabs start a router of their own beside the one
+   * of old tabs, which the event `split` tells both. Let `init` put the worker at an address that stays, and name it here,
+   * when that matters.
    *
    * The same script runs the router where that is in the page.
    */

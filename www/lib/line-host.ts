@@ -8,7 +8,6 @@ import { randomName, sentence } from './environment.ts';
 import { type Identity, identityOfPort, type PortIdentity } from './identity.ts';
 import { ownLock, watchPage, whenReleased } from './liveness.ts';
 import { type HostSettings, type News, type SharedHost, Superseded, type Way, within } from './shared-host.ts';
-import { otherRelease } from './shared-worker.ts';
 import { type Inspection, isMessage, type LogLevel, type Start, type TransportInfo, WIRE_VERSION } from './wire.ts';
 
 /** Milliseconds before another attempt to reach a router that was lost: the first, which doubles, and the most. */
@@ -139,8 +138,8 @@ export class LineHost implements SharedHost {
           reject(new Error(String(data.fatal)));
           lost(String(data.fatal));
         } else if (isMessage(data, 'wamplet')) {
-          if (data.wamplet !== WIRE_VERSION) reject(new Error(otherRelease(this.#settings, data.wamplet)));
-          lost('the browser restarted the SharedWorker');
+          if (isStarted) lost('the browser restarted the SharedWorker');
+          else if (data.wamplet !== WIRE_VERSION) reject(new Error(otherRelease(this.#settings, data.wamplet)));
         } else this.#hear(data);
       },
       onGone: () => {},
@@ -200,4 +199,11 @@ export class LineHost implements SharedHost {
     if (this.#isClosed) this.#disconnect();
     else if (this.epoch !== before) this.#news('lost', { reason });
   }
+}
+
+function otherRelease({ workerUrl }: HostSettings, version: unknown): string {
+  return (
+    `the worker ${workerUrl ?? 'worker.js'} is of another release than this page's library (version ${version} of the ` +
+    `port protocol, not ${WIRE_VERSION}): run \`npx wamplet init\` again, or reload the page`
+  );
 }

@@ -5,7 +5,7 @@
 
 import { sentence } from './environment.ts';
 import { type HostSettings, Superseded, type Way } from './shared-host.ts';
-import { type Start, versioned, WIRE_VERSION } from './wire.ts';
+import { type Start, versioned } from './wire.ts';
 
 declare global {
   interface WorkerOptions {
@@ -101,14 +101,6 @@ function isStorageDenied(): boolean {
   } catch {
     return true;
   }
-}
-
-/** What to do about a worker that is not of the page's release. */
-export function otherRelease({ workerUrl }: HostSettings, version: unknown): string {
-  return (
-    `${workerUrl ?? 'worker.js'} speaks version ${version} of the port protocol, this page version ${WIRE_VERSION}: deploy ` +
-    'both from the same release of wamplet (run `npx wamplet init` again), let no cache keep the old one, and reload this tab'
-  );
 }
 
 /** What to do about a worker's script that does not load. */
