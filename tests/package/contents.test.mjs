@@ -39,10 +39,10 @@ test('the_package_holds_exactly_what_ships', () => {
   ]);
 });
 
-test('wasm_and_shim_together_stay_within_190_KB_gzipped', () => {
+test('wasm_and_shim_together_stay_within_196_KB_gzipped', () => {
   const sizes = ['wamplet.wasm', 'worker.js', 'index.js'].map((file) => gzippedSize(join(root, 'pkg', file)));
   const total = sizes.reduce((sum, size) => sum + size);
-  assert.ok(total <= 190 * 1024, `${total} bytes: wasm, worker and library are ${sizes.join(' + ')}`);
+  assert.ok(total <= 196 * 1024, `${total} bytes: wasm, worker and library are ${sizes.join(' + ')}`);
 });
 
 test('the_one_file_worker_is_at_most_a_tenth_larger_than_its_two_files_gzipped', () => {
