@@ -110,3 +110,19 @@ fn who_logs_in_is_not_told_that_the_authenticator_has_no_time() {
         "#,
     );
 }
+
+#[test]
+fn a_shutdown_withdraws_what_an_authenticator_is_asked() {
+    agree(
+        6,
+        r#"
+        4 opens cbor nobody
+        2 opens msgpack joe
+        2 says [1,"realm1",{"roles":{"callee":{"features":{"call_canceling":true}}}}]
+        2 says [64,"$next",{},"b.c"]
+        4 says [1,"realm1",{"roles":{"subscriber":{}},"authmethods":["ticket"],"authid":"joe"}]
+        4 says [5,"",{}]
+        shut down
+        "#,
+    );
+}

@@ -340,6 +340,7 @@ impl Run {
                 }
                 Action::Close(close) => {
                     closed.push(at);
+                    told_to_go.push(at);
                     heard[at].push(format!("closed: {close:?}").into());
                 }
             }

@@ -104,7 +104,7 @@ pub struct Model {
     testament_verdict: Option<Grant>,
     /// What the router did in this step, by transport.
     heard: Vec<Heard>,
-    /// Whom the router told to go in this step, in its order.
+    /// Whom the router told to go in this step or closed, in its order.
     told_to_go: Vec<usize>,
     expected: Vec<Heard>,
 }
