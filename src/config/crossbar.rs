@@ -20,9 +20,16 @@ use super::ask;
 use super::auth::AuthReader;
 use super::cursor::{Cursor, Key, Object, Report, quote};
 use super::error::ConfigError;
+use super::keys::{
+    A_DAY_MS, ALLOW_KEYS, CALL_QUEUE_KEYS, DISCLOSE_KEYS, HISTORY_KEYS, HISTORY_LIMIT, LIMIT_KEYS, LIMITS,
+    MATCH_POLICIES, MAX_HISTORY, MAX_QUEUED_CALLS, MAX_RATED_SIZE, MAX_RETAINED, MAX_TRIGGER, MAX_TRUSTLEVEL,
+    NEVER, NO_CONNECTIONS, NO_CONTROLLER, NO_HOSTMONITOR, NO_MANHOLE, NO_MARKET, NO_PROXY, NO_TESTEE,
+    ON_LEAVE, OVERFLOWS, PERMISSION_KEYS, QUEUED_CALLS, REALM_KEYS, REALM_OPTION_KEYS, RETENTION_KEYS,
+    ROLE_KEYS, STATS_KEYS, STORE_KEYS, STORE_KINDS, URI_CHECKS,
+};
 use super::{
-    CallQueue, CallQueues, Config, HistoryRule, Limits, Loaded, OnLeave, Overflow, RealmConfig, Realms,
-    RetentionRule, Stats, Store, StoreKind,
+    CallQueue, CallQueues, Config, HistoryRule, Limits, Loaded, OnLeave, RealmConfig, Realms, RetentionRule,
+    Stats, Store,
 };
 use crate::auth::Methods;
 use crate::auth::authorizer::{Allow, Authorizer, Disclose, Disclosure, Permission, Role};
@@ -532,16 +539,6 @@ const MAX_PERMISSIONS: usize = 10_000;
 /// Histories, rules of retention, or queues of calls, of one realm.
 const MAX_STORED: usize = 1_000;
 
-/// Calls that wait for the callees of one registration, where a rule does not say how many may.
-pub(super) const QUEUED_CALLS: usize = 1_000;
-/// One that is canceled is looked for among all of them.
-pub(super) const MAX_QUEUED_CALLS: u64 = 100_000;
-
-pub(super) const MAX_TRUSTLEVEL: u64 = 1 << 31;
-
-/// Beside true and false: whose identity is revealed neither without being asked nor by their own wish.
-pub(super) const NEVER: &str = "never";
-
 /// The role of the router's own sessions in Crossbar.io: it may do everything.
 const TRUSTED: &str = "trusted";
 
@@ -553,11 +550,6 @@ const URI_OR_STARRED: &str =
     "a URI without white space, \"#\" and empty components (a pattern needs a \"*\", or \"match\" beside it)";
 const URI_PREFIX: &str = "a prefix without white space, \"#\" and empty components but the last";
 const URI_WILDCARD: &str = "a wildcard without white space and \"#\"";
-
-/// Rated messages, or seconds (of which this is 31 years).
-pub(super) const MAX_TRIGGER: u64 = 1_000_000_000;
-pub(super) const MAX_RATED_SIZE: u64 = 1 << 30;
-pub(super) const A_DAY_MS: u64 = 86_400_000;
 
 /// A router in a tab, or in a program that holds it.
 static IN_PROCESS: Keys = Keys {
@@ -609,152 +601,4 @@ const NO_CONTAINER: Key =
 const COMPONENTS: Key = match cfg!(target_family = "wasm") {
     true => Key::Served,
     false => Key::NotServed("the program that holds the router has to start them itself"),
-};
-
-// What neither router serves.
-pub(super) const NO_CONTROLLER: Key =
-    Key::NotServed("there is no controller: one router runs in one process");
-pub(super) const NO_PROXY: Key = Key::NotServed("proxies are not served");
-pub(super) const NO_HOSTMONITOR: Key = Key::NotServed("hosts are not monitored");
-pub(super) const NO_TESTEE: Key = Key::NotServed("testees are not served");
-pub(super) const NO_MARKET: Key = Key::NotServed("markets are not served");
-pub(super) const NO_MANHOLE: Key = Key::NotServed("there is no manhole");
-pub(super) const NO_CONNECTIONS: Key = Key::NotServed("no connections are made to databases");
-
-pub(super) const REALM_KEYS: [(&str, Key); 7] = [
-    ("name", Key::Served),
-    ("id", Key::Served),
-    ("roles", Key::Served),
-    ("options", Key::Served),
-    ("stats", Key::Served),
-    ("store", Key::Served),
-    ("inventory", Key::NotServed("payloads are not validated")),
-];
-
-pub(super) const STORE_KEYS: [(&str, Key); 6] = [
-    ("type", Key::Served),
-    ("path", Key::Served),
-    ("limit", Key::Served),
-    ("event-history", Key::Served),
-    ("event-retention", Key::Served),
-    ("call-queue", Key::Served),
-];
-
-pub(super) const STORE_KINDS: [(&str, StoreKind); 2] =
-    [("memory", StoreKind::Memory), ("database", StoreKind::Database)];
-
-pub(super) const HISTORY_KEYS: [(&str, Key); 3] =
-    [("uri", Key::Served), ("match", Key::Served), ("limit", Key::Served)];
-
-pub(super) const RETENTION_KEYS: [(&str, Key); 4] =
-    [("uri", Key::Served), ("match", Key::Served), ("limit", Key::Served), ("expires_after", Key::Served)];
-
-/// Events of a history.
-pub(super) const MAX_HISTORY: u64 = 1_000_000;
-pub(super) const HISTORY_LIMIT: usize = 1_000;
-/// Retained events of a topic.
-pub(super) const MAX_RETAINED: u64 = 1_000;
-
-pub(super) const CALL_QUEUE_KEYS: [(&str, Key); 3] =
-    [("uri", Key::Served), ("match", Key::Served), ("limit", Key::Served)];
-
-pub(super) const STATS_KEYS: [(&str, Key); 5] = [
-    ("rated_message_size", Key::Served),
-    ("trigger_after_rated_messages", Key::Served),
-    ("trigger_after_duration", Key::Served),
-    ("trigger_on_join", Key::Served),
-    ("trigger_on_leave", Key::Served),
-];
-
-pub(super) const REALM_OPTION_KEYS: [(&str, Key); 5] = [
-    ("uri_check", Key::Served),
-    ("session_on_leave", Key::Served),
-    ("enable_meta_api", Key::Served),
-    ("bridge_meta_api", Key::Served),
-    ("event_dispatching_chunk_size", Key::NotServed("has no effect: events are not dispatched in chunks")),
-];
-
-pub(super) const URI_CHECKS: [(&str, UriCheck); 2] =
-    [("loose", UriCheck::Loose), ("strict", UriCheck::Strict)];
-
-/// wamplet's own option, named after the positional arguments that it is about.
-pub(super) const ON_LEAVE: [(&str, OnLeave); 2] =
-    [("session", OnLeave::Session), ("session_authid_authrole", OnLeave::SessionAuthidAuthrole)];
-
-pub(super) const ROLE_KEYS: [(&str, Key); 5] = [
-    ("name", Key::Served),
-    ("id", Key::Served),
-    ("permissions", Key::Served),
-    ("authorizer", Key::Served),
-    // wamplet's own.
-    ("authorizer_cache_ms", Key::Served),
-];
-
-pub(super) const PERMISSION_KEYS: [(&str, Key); 11] = [
-    ("uri", Key::Served),
-    ("match", Key::Served),
-    ("allow", Key::Served),
-    ("disclose", Key::Served),
-    ("trustlevel", Key::Served),
-    ("cache", Key::Served),
-    ("validate", Key::NotServed("payloads are not validated")),
-    ("call", Key::Served),
-    ("register", Key::Served),
-    ("publish", Key::Served),
-    ("subscribe", Key::Served),
-];
-
-pub(super) const ALLOW_KEYS: [(&str, Key); 4] =
-    [("call", Key::Served), ("register", Key::Served), ("publish", Key::Served), ("subscribe", Key::Served)];
-
-pub(super) const DISCLOSE_KEYS: [(&str, Key); 2] = [("caller", Key::Served), ("publisher", Key::Served)];
-
-pub(super) const MATCH_POLICIES: [(&str, MatchPolicy); 3] =
-    [("exact", MatchPolicy::Exact), ("prefix", MatchPolicy::Prefix), ("wildcard", MatchPolicy::Wildcard)];
-
-pub(super) type SetLimit = fn(&mut Limits, u64);
-
-/// Key, maximum, and where the value goes. The maxima fit into the 32 bits of wasm.
-pub(super) const LIMITS: [(&str, u64, SetLimit); 25] = [
-    ("transports", 1_000_000, |limits, value| limits.transports = value as usize),
-    ("realms", 1_000_000, |limits, value| limits.realms = value as usize),
-    // Reading recurses once for each level, and no deeper than this.
-    ("message_depth", 512, |limits, value| limits.message_depth = value as usize),
-    ("message_length", 1 << 30, |limits, value| limits.message_length = value as usize),
-    ("hello_length", 1 << 30, |limits, value| limits.hello_length = value as usize),
-    ("audience", 1_000_000, |limits, value| limits.audience = value as usize),
-    // The index of wildcards recurses once for each component, which may be empty: twice this fits a stack of 1 MiB.
-    ("uri_length", 2_048, |limits, value| limits.uri_length = value as usize),
-    ("subscriptions", 1_000_000, |limits, value| limits.subscriptions = value as usize),
-    ("registrations", 1_000_000, |limits, value| limits.registrations = value as usize),
-    ("calls", 1_000_000, |limits, value| limits.calls = value as usize),
-    ("kept_length", 1 << 30, |limits, value| limits.kept_length = value as usize),
-    ("waiting_requests", 1_000_000, |limits, value| limits.waiting_requests = value as usize),
-    ("waiting_length", 1 << 30, |limits, value| limits.waiting_length = value as usize),
-    ("authorization_cache", 1_000_000, |limits, value| limits.authorization_cache = value as usize),
-    ("testaments", 1_000_000, |limits, value| limits.testaments = value as usize),
-    ("testament_length", 1 << 30, |limits, value| limits.testament_length = value as usize),
-    ("retained_topics", 1_000_000, |limits, value| limits.retained_topics = value as usize),
-    ("retained_length", 1 << 30, |limits, value| limits.retained_length = value as usize),
-    ("history_length", 1 << 30, |limits, value| limits.history_length = value as usize),
-    ("events_at_once", 1_000_000, |limits, value| limits.events_at_once = value as usize),
-    // A day. Whoever wants none at all does not want a limit.
-    ("answer_timeout_ms", A_DAY_MS, |limits, value| limits.answer_timeout_ms = value),
-    ("hello_timeout_ms", A_DAY_MS, |limits, value| limits.hello_timeout_ms = value),
-    ("failed_logins", 1_000_000, |limits, value| limits.failed_logins = value as usize),
-    ("goodbye_timeout_ms", A_DAY_MS, |limits, value| limits.goodbye_timeout_ms = value),
-    ("queue_length", 1 << 30, |limits, value| limits.queue_length = value as usize),
-];
-
-pub(super) const OVERFLOWS: [(&str, Overflow); 2] = [("close", Overflow::Close), ("drop", Overflow::Drop)];
-
-/// The keys of all limits.
-pub(super) const LIMIT_KEYS: [(&str, Key); LIMITS.len() + 1] = {
-    let mut keys = [("overflow", Key::Served); LIMITS.len() + 1];
-    let mut position = 0;
-    while position < LIMITS.len() {
-        keys[position].0 = LIMITS[position].0;
-        position += 1;
-    }
-    keys
 };

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::crossbar::{self, Keys};
 use super::cursor::{Cursor, Key, Report};
 use super::error::ConfigError;
+use super::keys;
 use super::node::{Address, Component, ComponentConnection, LoadedNode, Node};
 use super::node_reader::NodeReader;
 use super::processes::Host;
@@ -187,7 +188,7 @@ pub(super) static NODE: Keys = Keys {
     config: [
         ("$schema", Key::Served),
         ("version", Key::Served),
-        ("controller", crossbar::NO_CONTROLLER),
+        ("controller", keys::NO_CONTROLLER),
         ("workers", Key::Served),
         ("realms", Key::Served),
         ("limits", Key::Served),
@@ -200,20 +201,20 @@ pub(super) static NODE: Keys = Keys {
         ("router", Key::Served),
         ("container", Key::Served),
         ("guest", Key::Served),
-        ("proxy", crossbar::NO_PROXY),
-        ("hostmonitor", crossbar::NO_HOSTMONITOR),
-        ("websocket-testee", crossbar::NO_TESTEE),
-        ("xbrmm", crossbar::NO_MARKET),
+        ("proxy", keys::NO_PROXY),
+        ("hostmonitor", keys::NO_HOSTMONITOR),
+        ("websocket-testee", keys::NO_TESTEE),
+        ("xbrmm", keys::NO_MARKET),
     ],
     router: [
         ("type", Key::Served),
         ("id", Key::Served),
         ("options", Key::Served),
-        ("manhole", crossbar::NO_MANHOLE),
+        ("manhole", keys::NO_MANHOLE),
         ("realms", Key::Served),
         ("transports", Key::Served),
         ("components", Key::Served),
-        ("connections", crossbar::NO_CONNECTIONS),
+        ("connections", keys::NO_CONNECTIONS),
     ],
     has_ports: false,
 };
@@ -223,6 +224,6 @@ pub(super) const CONTAINER_KEYS: [(&str, Key); 6] = [
     ("id", Key::Served),
     ("options", Key::Served),
     ("components", Key::Served),
-    ("manhole", crossbar::NO_MANHOLE),
-    ("connections", crossbar::NO_CONNECTIONS),
+    ("manhole", keys::NO_MANHOLE),
+    ("connections", keys::NO_CONNECTIONS),
 ];

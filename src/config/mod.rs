@@ -13,6 +13,7 @@ pub mod crossbar;
 mod cursor;
 mod error;
 mod json;
+mod keys;
 #[cfg(feature = "native")]
 mod load;
 #[cfg(feature = "native")]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{any, choice, described, flag, integer, list, object, power_of_two, reference, text};
 use crate::auth::authorizer::Authorizer;
-use crate::config::crossbar::{self, LIMITS, OVERFLOWS};
+use crate::config::keys::{self, LIMITS, OVERFLOWS};
 use crate::config::{Limits, RetentionRule, Stats};
 
 pub(super) fn definitions() -> Vec<(&'static str, Value)> {
@@ -42,19 +42,16 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
                 "description": "With \"match\" as it is; without, a \"*\" says what may vary: \"com.example.*\".",
             }),
         ),
-        ("match", choice(&crossbar::MATCH_POLICIES.map(|(word, _)| word), None, "How the URI is compared.")),
+        ("match", choice(&keys::MATCH_POLICIES.map(|(word, _)| word), None, "How the URI is compared.")),
         (
             "allow",
-            described(
-                object(&crossbar::ALLOW_KEYS, &[], flags().into()),
-                "What is allowed. Default nothing.",
-            ),
+            described(object(&keys::ALLOW_KEYS, &[], flags().into()), "What is allowed. Default nothing."),
         ),
         (
             "disclose",
             described(
                 object(
-                    &crossbar::DISCLOSE_KEYS,
+                    &keys::DISCLOSE_KEYS,
                     &[],
                     vec![
                         ("caller", disclosure("Tell callees who calls.")),
@@ -69,19 +66,19 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
             json!({
                 "type": "integer",
                 "minimum": 0,
-                "maximum": crossbar::MAX_TRUSTLEVEL,
+                "maximum": keys::MAX_TRUSTLEVEL,
                 "description": "How far callees and subscribers are told to trust what comes. Default they are told nothing.",
             }),
         ),
         ("cache", flag(false, "No effect: static permissions are looked up in an index anyway.")),
     ];
     permission_fields.extend(flags());
-    let mut permission = object(&crossbar::PERMISSION_KEYS, &["uri"], permission_fields);
-    let has_flag = crossbar::ALLOW_KEYS.map(|(key, _)| json!({ "required": [key] }));
+    let mut permission = object(&keys::PERMISSION_KEYS, &["uri"], permission_fields);
+    let has_flag = keys::ALLOW_KEYS.map(|(key, _)| json!({ "required": [key] }));
     permission["not"] = json!({ "required": ["allow"], "anyOf": has_flag });
 
     let realm = object(
-        &crossbar::REALM_KEYS,
+        &keys::REALM_KEYS,
         &["name", "roles"],
         vec![
             ("name", text("The name that clients join.")),
@@ -93,13 +90,13 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
             (
                 "options",
                 object(
-                    &crossbar::REALM_OPTION_KEYS,
+                    &keys::REALM_OPTION_KEYS,
                     &[],
                     vec![
                         (
                             "uri_check",
                             choice(
-                                &crossbar::URI_CHECKS.map(|(word, _)| word),
+                                &keys::URI_CHECKS.map(|(word, _)| word),
                                 Some("loose"),
                                 "Which URIs are valid.",
                             ),
@@ -107,7 +104,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
                         (
                             "session_on_leave",
                             choice(
-                                &crossbar::ON_LEAVE.map(|(word, _)| word),
+                                &keys::ON_LEAVE.map(|(word, _)| word),
                                 Some("session"),
                                 "The arguments of the event wamp.session.on_leave.",
                             ),
@@ -122,14 +119,14 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
                 "stats",
                 described(
                     object(
-                        &crossbar::STATS_KEYS,
+                        &keys::STATS_KEYS,
                         &[],
                         vec![
                             (
                                 "rated_message_size",
                                 power_of_two(
                                     1,
-                                    crossbar::MAX_RATED_SIZE,
+                                    keys::MAX_RATED_SIZE,
                                     stats.rated_message_size.into(),
                                     "Bytes of a rated message.",
                                 ),
@@ -138,7 +135,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
                                 "trigger_after_rated_messages",
                                 integer(
                                     0,
-                                    crossbar::MAX_TRIGGER,
+                                    keys::MAX_TRIGGER,
                                     0,
                                     "Publish after so many rated messages; 0 is never.",
                                 ),
@@ -147,7 +144,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
                                 "trigger_after_duration",
                                 integer(
                                     0,
-                                    crossbar::MAX_TRIGGER,
+                                    keys::MAX_TRIGGER,
                                     0,
                                     "Publish after so many seconds; 0 is never.",
                                 ),
@@ -165,7 +162,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
         ],
     );
     let mut role = object(
-        &crossbar::ROLE_KEYS,
+        &keys::ROLE_KEYS,
         &["name"],
         vec![
             (
@@ -188,7 +185,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
                 "authorizer_cache_ms",
                 integer(
                     0,
-                    crossbar::A_DAY_MS,
+                    keys::A_DAY_MS,
                     Authorizer::CACHE_MS,
                     "Milliseconds for which a decision of the authorizer that says \"cache\" is remembered; 0 is never.",
                 ),
@@ -200,7 +197,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
     role["if"] = has("authorizer_cache_ms");
     role["then"] = has("authorizer");
     vec![
-        ("limits", described(object(&crossbar::LIMIT_KEYS, &[], limit_fields), "What a client may use up.")),
+        ("limits", described(object(&keys::LIMIT_KEYS, &[], limit_fields), "What a client may use up.")),
         ("realm", realm),
         ("store", store()),
         ("role", role),
@@ -209,7 +206,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
 }
 
 fn disclosure(words: &str) -> Value {
-    json!({ "oneOf": [{ "type": "boolean" }, { "const": crossbar::NEVER }], "default": false, "description": words })
+    json!({ "oneOf": [{ "type": "boolean" }, { "const": keys::NEVER }], "default": false, "description": words })
 }
 
 fn store() -> Value {
@@ -219,10 +216,10 @@ fn store() -> Value {
             "description": "With \"match\" as it is; without, a \"*\" says what may vary: \"com.example.*\".",
         })
     };
-    let policy = || choice(&crossbar::MATCH_POLICIES.map(|(word, _)| word), None, "How the URI is compared.");
-    let history_limit = |words| integer(1, crossbar::MAX_HISTORY, crossbar::HISTORY_LIMIT as u64, words);
+    let policy = || choice(&keys::MATCH_POLICIES.map(|(word, _)| word), None, "How the URI is compared.");
+    let history_limit = |words| integer(1, keys::MAX_HISTORY, keys::HISTORY_LIMIT as u64, words);
     let history = object(
-        &crossbar::HISTORY_KEYS,
+        &keys::HISTORY_KEYS,
         &["uri"],
         vec![
             ("uri", uri()),
@@ -231,7 +228,7 @@ fn store() -> Value {
         ],
     );
     let retention = object(
-        &crossbar::RETENTION_KEYS,
+        &keys::RETENTION_KEYS,
         &["uri"],
         vec![
             ("uri", uri()),
@@ -240,7 +237,7 @@ fn store() -> Value {
                 "limit",
                 integer(
                     0,
-                    crossbar::MAX_RETAINED,
+                    keys::MAX_RETAINED,
                     RetentionRule::LIMIT as u64,
                     "Events of a topic: one for everybody, and newer ones for some; 0 retains nothing.",
                 ),
@@ -248,14 +245,14 @@ fn store() -> Value {
             (
                 "expires_after",
                 json!({
-                    "type": "integer", "minimum": 1, "maximum": crossbar::MAX_TRIGGER,
+                    "type": "integer", "minimum": 1, "maximum": keys::MAX_TRIGGER,
                     "description": "Seconds after which an event is not retained any more. Default never.",
                 }),
             ),
         ],
     );
     let queue = object(
-        &crossbar::CALL_QUEUE_KEYS,
+        &keys::CALL_QUEUE_KEYS,
         &["uri"],
         vec![
             ("uri", uri()),
@@ -264,8 +261,8 @@ fn store() -> Value {
                 "limit",
                 integer(
                     1,
-                    crossbar::MAX_QUEUED_CALLS,
-                    crossbar::QUEUED_CALLS as u64,
+                    keys::MAX_QUEUED_CALLS,
+                    keys::QUEUED_CALLS as u64,
                     "Calls that wait for the callees of one registration.",
                 ),
             ),
@@ -275,7 +272,7 @@ fn store() -> Value {
         (
             "type",
             choice(
-                &crossbar::STORE_KINDS.map(|(word, _)| word),
+                &keys::STORE_KINDS.map(|(word, _)| word),
                 Some("memory"),
                 "Whether events are kept when the router ends.",
             ),
@@ -289,7 +286,7 @@ fn store() -> Value {
             list(queue, "Which calls wait where all callees are busy. Default none: they are refused."),
         ),
     ];
-    described(object(&crossbar::STORE_KEYS, &[], fields), "Which events are kept, and which calls wait.")
+    described(object(&keys::STORE_KEYS, &[], fields), "Which events are kept, and which calls wait.")
 }
 
 /// Key, default and description of each limit.
