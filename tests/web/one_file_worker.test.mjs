@@ -85,7 +85,7 @@ test('a_page_that_takes_another_worker_than_its_neighbours_is_told_of_the_split'
       });
     });
   });
-  assert.match(reason, /another router named "default".*options\.workerUrl/);
+  assert.match(reason, /two routers named "default".*options\.workerUrl/);
 });
 
 test('the_same_file_runs_a_router_in_the_page', async () => {

@@ -120,6 +120,7 @@ test('without_urls_the_script_only_defines_wamplet', async () => {
     'WampletWebSocket',
     'autobahnTransport',
     'createRouter',
+    'defaultRouter',
     'installWebSocket',
     'sharedRouter',
     'transfer',

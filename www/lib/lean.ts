@@ -27,7 +27,7 @@ function ownLock(): Promise<string | undefined> | undefined {
   own ??=
     locks() &&
     new Promise((resolve) => {
-      const name = `wamp:${crypto.randomUUID().replaceAll('-', '').slice(16)}`;
+      const name = `wamp:${crypto.randomUUID().replace(/-/g, '').slice(16)}@${origin}`;
       const held = () => {
         resolve(name);
         return new Promise(() => {});
@@ -117,12 +117,13 @@ export function overPort(source: RouterSource, { onOpen, onMessage, onClose }: C
     } else if (wamplet !== undefined) {
       // A browser may start a SharedWorker anew and hand it the same ports.
       if (isOpen) end(GONE);
-      if (wamplet !== WIRE_VERSION) end('the router is another version of wamplet');
+      if (wamplet !== WIRE_VERSION) end('the router is of another version');
     } else if (open !== undefined) {
       clearTimeout(timer);
       isOpen = true;
       const held = { mode: 'shared', signal } as const;
-      if (lock !== undefined) {
+      // That of another origin would look free.
+      if (lock?.endsWith(origin)) {
         locks()
           ?.request(lock, held, () => end(GONE))
           .catch(() => {});
