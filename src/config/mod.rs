@@ -321,7 +321,7 @@ pub struct Limits {
     pub events_at_once: usize,
     /// Milliseconds in which a transport must say HELLO (again, after a GOODBYE). Default 10 000, then it is closed.
     pub hello_timeout_ms: u64,
-    /// Logins that may fail at one address in a minute, or at all addresses of a /64 network of IPv6. Default 60; then
+    /// Logins that may fail at one address in a minute, or at all addresses of a /64 network of IPv6. Default 1 000; then
     /// every login from there is denied until the minute is over. Clients behind one proxy have one address. Only the
     /// native router knows addresses; clients over a unix socket have none.
     pub failed_logins: usize,
@@ -369,7 +369,7 @@ impl Default for Limits {
             history_length: 64 << 20,
             events_at_once: 1_000,
             hello_timeout_ms: 10_000,
-            failed_logins: 60,
+            failed_logins: 1_000,
             goodbye_timeout_ms: 5_000,
             queue_length: 16 << 20,
             overflow: Overflow::Close,
