@@ -1,8 +1,7 @@
 // Tabs authenticate at the router that they share.
 
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
-import { inEachMode, openBrowser } from '../fixtures/browser.mjs';
+import { inEachMode, profile } from '../fixtures/browser.mjs';
 
 const config = {
   realms: [{ name: 'realm1', roles: [{ name: 'backend', permissions: [{ uri: 'com.example.*', call: true }] }] }],
@@ -12,20 +11,7 @@ const config = {
   },
 };
 
-let browser;
-let profile;
-
-before(async () => {
-  browser = await openBrowser();
-});
-after(() => browser.close());
-
-const test = inEachMode(
-  () => browser,
-  (given) => {
-    profile = given;
-  },
-);
+const test = inEachMode();
 
 /** Joins with Autobahn|JS by a method, with a secret; answers who one is then, or why not. */
 const join = (page, method, secret) =>

@@ -1,8 +1,7 @@
 // The small client in tabs, frames and workers of a real browser.
 
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
-import { inEachMode, openBrowser } from '../fixtures/browser.mjs';
+import { browser, inEachMode, profile } from '../fixtures/browser.mjs';
 import { until, within } from '../fixtures/wait.mjs';
 
 const tab = `<!doctype html><title>tab</title><script type="module">
@@ -51,21 +50,8 @@ const pages = {
   '/other.html': { body: '<!doctype html><title>other</title>' },
 };
 
-let browser;
-let profile;
-
-before(async () => {
-  // Playwright turns the back/forward cache off, which users have.
-  browser = await openBrowser(pages, { ignoreDefaultArgs: ['--disable-back-forward-cache'] });
-});
-after(() => browser.close());
-
-const test = inEachMode(
-  () => browser,
-  (given) => {
-    profile = given;
-  },
-);
+// Playwright turns the back/forward cache off, which users have.
+const test = inEachMode(pages, { ignoreDefaultArgs: ['--disable-back-forward-cache'] });
 
 async function openTab() {
   const page = await profile.tab('/client.html');

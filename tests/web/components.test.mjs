@@ -3,9 +3,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before } from 'node:test';
 import { root } from '../../scripts/steps.mjs';
-import { eventOf, inEachMode, openBrowser } from '../fixtures/browser.mjs';
+import { eventOf, inEachMode, mode, profile } from '../fixtures/browser.mjs';
 import { until } from '../fixtures/wait.mjs';
 
 /** The session monitor of the documentation of Crossbar.io. */
@@ -14,24 +13,10 @@ const config = JSON.parse(readFileSync(join(root, 'tests/configs/good/session-mo
 config.workers[0].realms[0].roles[1].permissions.push({ uri: 'com.example.seen', publish: true });
 config.workers[0].components[0].extra = { topic: 'com.example.seen' };
 
-let browser;
-let profile;
-let mode;
-
-before(async () => {
-  browser = await openBrowser({
-    '/monitor.js': { file: 'tests/fixtures/monitor.js' },
-    '/broken.js': { body: 'export const notTheDefault = 1;' },
-  });
+const test = inEachMode({
+  '/monitor.js': { file: 'tests/fixtures/monitor.js' },
+  '/broken.js': { body: 'export const notTheDefault = 1;' },
 });
-after(() => browser.close());
-
-const test = inEachMode(
-  () => browser,
-  (...given) => {
-    [profile, mode] = given;
-  },
-);
 
 /** A tab whose session `me` has joined the shared router, which has the monitor for a component. */
 async function tabWithMonitor() {

@@ -1,27 +1,12 @@
 // Functions that decide, in a browser: modules in a worker, functions in a page.
 
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
-import { inEachMode, openBrowser } from '../fixtures/browser.mjs';
+import { inEachMode, mode, profile } from '../fixtures/browser.mjs';
 
 const authorizer = { type: 'function', create: 'open' };
 const config = { realms: [{ name: 'realm1', roles: [{ name: 'anonymous', authorizer }] }] };
 
-let browser;
-let profile;
-let mode;
-
-before(async () => {
-  browser = await openBrowser({ '/decider.js': { file: 'tests/fixtures/decider.mjs' } });
-});
-after(() => browser.close());
-
-const test = inEachMode(
-  () => browser,
-  (...given) => {
-    [profile, mode] = given;
-  },
-);
+const test = inEachMode({ '/decider.js': { file: 'tests/fixtures/decider.mjs' } });
 
 /** What becomes of a subscription to each topic. */
 const subscribe = (page, ...topics) =>

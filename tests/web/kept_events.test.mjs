@@ -1,8 +1,7 @@
 // Events that a realm keeps in a database are there again when the last tab was closed or reloaded.
 
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
-import { inEachMode, openBrowser } from '../fixtures/browser.mjs';
+import { inEachMode, profile } from '../fixtures/browser.mjs';
 import { until } from '../fixtures/wait.mjs';
 
 const permissions = [
@@ -14,20 +13,7 @@ const config = { realms: [{ name: 'realm1', roles: [{ name: 'anonymous', permiss
 /** For its publisher, too. */
 const KEPT = { retain: true, exclude_me: false };
 
-let browser;
-let profile;
-
-before(async () => {
-  browser = await openBrowser();
-});
-after(() => browser.close());
-
-const test = inEachMode(
-  () => browser,
-  (given) => {
-    profile = given;
-  },
-);
+const test = inEachMode();
 
 /** A tab that has not joined, with what its console says in `said`. */
 async function plainTab() {

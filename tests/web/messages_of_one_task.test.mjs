@@ -1,8 +1,7 @@
 // A hop between tabs costs the same for one message as for fifty: what a task sends must leave in one postMessage.
 
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
-import { inEachMode, openBrowser } from '../fixtures/browser.mjs';
+import { browser, inEachMode, mode, profile } from '../fixtures/browser.mjs';
 
 const CALLS = 320;
 const IN_FLIGHT = 32;
@@ -30,21 +29,7 @@ const page = `<!doctype html><title>counting</title><script src="/autobahn.min.j
   connection.open();
 </script>`;
 
-let browser;
-let profile;
-let mode;
-
-before(async () => {
-  browser = await openBrowser({ '/counting.html': { body: page } });
-});
-after(() => browser.close());
-
-const test = inEachMode(
-  () => browser,
-  (...given) => {
-    [profile, mode] = given;
-  },
-);
+const test = inEachMode({ '/counting.html': { body: page } });
 
 async function open(role) {
   const tab = await profile.context.newPage();

@@ -1,8 +1,7 @@
 // A sandboxed frame with a port of the shared router is who its page says, and reaches nothing but the router's realms.
 
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
-import { inEachMode, openBrowser } from '../fixtures/browser.mjs';
+import { browser, inEachMode, profile } from '../fixtures/browser.mjs';
 import { until } from '../fixtures/wait.mjs';
 
 const permissions = [
@@ -12,17 +11,12 @@ const config = { realms: [{ name: 'realm1', roles: ['anonymous', 'widget'].map((
 const HELLO = { hello: 1, serializer: 'json', transport: {} };
 const JOIN = ['[1,"realm1",{"roles":{"caller":{}},"authid":"admin","authrole":"trusted"}', ''];
 
-let browser;
 let page;
 
-before(async () => {
-  browser = await openBrowser({ '/hostile-frame.html': { file: 'tests/fixtures/hostile-frame.html' } });
-});
-after(() => browser.close());
-
 const test = inEachMode(
-  () => browser,
-  async (profile) => {
+  { '/hostile-frame.html': { file: 'tests/fixtures/hostile-frame.html' } },
+  undefined,
+  async () => {
     page = await profile.tab();
     await page.evaluate(async (given) => {
       globalThis.router = await tab.wamplet.sharedRouter({ config: given });

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
-import { eventOf, inEachMode, openBrowser } from '../fixtures/browser.mjs';
+import { eventOf, inEachMode, profile } from '../fixtures/browser.mjs';
 import { startSite } from '../fixtures/site.mjs';
 import { within } from '../fixtures/wait.mjs';
 
@@ -11,8 +11,6 @@ const permissions = [
 ];
 const config = { realms: [{ name: 'realm1', roles: ['anonymous', 'widget'].map((name) => ({ name, permissions })) }] };
 
-let browser;
-let profile;
 /** Another server. By another port it is another origin of the same site; by another name, another site. */
 let elsewhere;
 const ORIGINS = {
@@ -21,20 +19,13 @@ const ORIGINS = {
 };
 
 before(async () => {
-  browser = await openBrowser();
   elsewhere = await startSite({ '/worker-frame.html': { file: 'tests/fixtures/worker-frame.html' } });
 });
 after(async () => {
-  await browser.close();
   await elsewhere.close();
 });
 
-const test = inEachMode(
-  () => browser,
-  (given) => {
-    profile = given;
-  },
-);
+const test = inEachMode();
 
 /** A tab with a router, the session `me` on it that follows who leaves, and `router` as a global. */
 async function tabWith(mode) {

@@ -1,31 +1,17 @@
 // The router's own life, in a SharedWorker and in the leading tab: restarted, lost, split in two, and pages that are put away meanwhile.
 
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
-import { expectLeave, inEachMode, openBrowser } from '../fixtures/browser.mjs';
+import { browser, expectLeave, inEachMode, profile } from '../fixtures/browser.mjs';
 import { until, within } from '../fixtures/wait.mjs';
 
-let browser;
-let profile;
-
-before(async () => {
-  const pages = {
-    '/other.html': { body: '<title>other</title>', cache: 'max-age=60' },
-    // A second copy of the worker, as a second deployment leaves behind.
-    '/old/worker.js': { file: 'pkg/worker.js' },
-    '/old/wamplet.wasm': { file: 'pkg/wamplet.wasm' },
-  };
-  // Playwright turns the back/forward cache off, which users have.
-  browser = await openBrowser(pages, { ignoreDefaultArgs: ['--disable-back-forward-cache'] });
-});
-after(() => browser.close());
-
-const test = inEachMode(
-  () => browser,
-  (given) => {
-    profile = given;
-  },
-);
+const pages = {
+  '/other.html': { body: '<title>other</title>', cache: 'max-age=60' },
+  // A second copy of the worker, as a second deployment leaves behind.
+  '/old/worker.js': { file: 'pkg/worker.js' },
+  '/old/wamplet.wasm': { file: 'pkg/wamplet.wasm' },
+};
+// Playwright turns the back/forward cache off, which users have.
+const test = inEachMode(pages, { ignoreDefaultArgs: ['--disable-back-forward-cache'] });
 
 test('a_router_that_dies_is_a_lost_connection_and_clients_come_back_to_the_next_one', async () => {
   const [one, two] = [await profile.tab(), await profile.tab()];

@@ -3,28 +3,14 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before } from 'node:test';
 import { root } from '../../scripts/steps.mjs';
-import { inEachMode, openBrowser } from '../fixtures/browser.mjs';
+import { inEachMode, profile } from '../fixtures/browser.mjs';
 
 /** The node of the statistics example. Its monitor is in a container, for which there is a tab here. */
 const config = JSON.parse(readFileSync(join(root, 'tests/configs/node/good/statistics.json'), 'utf8'));
 const TOPICS = ['wamp.session.on_join', 'wamp.session.on_stats', 'wamp.session.on_leave'];
 
-let browser;
-let profile;
-
-before(async () => {
-  browser = await openBrowser();
-});
-after(() => browser.close());
-
-const test = inEachMode(
-  () => browser,
-  (given) => {
-    profile = given;
-  },
-);
+const test = inEachMode();
 
 const joinAs = async (page, name) =>
   page.evaluate(

@@ -1,25 +1,10 @@
 // Tabs of one browser, one router for all, in a SharedWorker or in one of them: they find each other, and see each other come and go.
 
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
-import { eventOf, expectLeave, inEachMode, openBrowser } from '../fixtures/browser.mjs';
+import { browser, eventOf, expectLeave, inEachMode, mode, profile } from '../fixtures/browser.mjs';
 import { until, within } from '../fixtures/wait.mjs';
 
-let browser;
-let profile;
-let mode;
-
-before(async () => {
-  browser = await openBrowser({ '/other.html': { body: '<title>other</title>' } });
-});
-after(() => browser.close());
-
-const test = inEachMode(
-  () => browser,
-  (...given) => {
-    [profile, mode] = given;
-  },
-);
+const test = inEachMode({ '/other.html': { body: '<title>other</title>' } });
 
 /** Two joined tabs; the first one follows who comes and goes. */
 async function twoTabs() {

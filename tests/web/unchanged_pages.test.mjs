@@ -2,8 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before } from 'node:test';
-import { eventOf, inEachMode, openBrowser } from '../fixtures/browser.mjs';
+import { browser, eventOf, inEachMode, profile } from '../fixtures/browser.mjs';
 import { until } from '../fixtures/wait.mjs';
 
 const page = (script, app = '') =>
@@ -15,37 +14,24 @@ const remote = '<script src="https://autobahn.s3.amazonaws.com/autobahnjs/latest
 const line = '<script src="/pkg/wamplet.global.js" data-websocket="ws://127.0.0.1:8080/ws"></script>';
 const seedPage = documented.replace(remote, `${line}<script src="/autobahn.min.js">`);
 
-let browser;
-let profile;
-
-before(async () => {
-  browser = await openBrowser({
-    '/seed.html': { body: seedPage },
-    '/two.html': {
-      body: page(
-        '<script src="/pkg/wamplet.global.js" data-websocket="ws://a.test/ws  ws://b.test/" data-router="lab"></script>',
-      ),
-    },
-    '/elsewhere/wamplet.global.js': { file: 'pkg/wamplet.global.js' },
-    '/apart.html': {
-      body: page(
-        '<script src="/elsewhere/wamplet.global.js" data-websocket="ws://a.test/ws" data-worker="/pkg/worker.js"></script>',
-      ),
-    },
-    '/leading.html': {
-      body: page('<script src="/pkg/wamplet.global.js" data-websocket="ws://a.test/ws" data-mode="leader"></script>'),
-    },
-    '/quiet.html': { body: page('<script src="/pkg/wamplet.global.js"></script>') },
-  });
-});
-after(() => browser.close());
-
-const test = inEachMode(
-  () => browser,
-  (given) => {
-    profile = given;
+const test = inEachMode({
+  '/seed.html': { body: seedPage },
+  '/two.html': {
+    body: page(
+      '<script src="/pkg/wamplet.global.js" data-websocket="ws://a.test/ws  ws://b.test/" data-router="lab"></script>',
+    ),
   },
-);
+  '/elsewhere/wamplet.global.js': { file: 'pkg/wamplet.global.js' },
+  '/apart.html': {
+    body: page(
+      '<script src="/elsewhere/wamplet.global.js" data-websocket="ws://a.test/ws" data-worker="/pkg/worker.js"></script>',
+    ),
+  },
+  '/leading.html': {
+    body: page('<script src="/pkg/wamplet.global.js" data-websocket="ws://a.test/ws" data-mode="leader"></script>'),
+  },
+  '/quiet.html': { body: page('<script src="/pkg/wamplet.global.js"></script>') },
+});
 
 test('the_page_of_the_documentation_connects_and_is_seen_to_come_and_go', async () => {
   assert.ok(documented.includes(remote), 'the documented page is not what it was');
