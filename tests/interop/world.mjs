@@ -1,17 +1,11 @@
 // What every router of the table serves, natively and in a browser: the realms of the columns, and who may join them as whom.
 
-import { createPrivateKey, createPublicKey, pbkdf2Sync } from 'node:crypto';
+import { pbkdf2Sync } from 'node:crypto';
+import { publicKey } from '../fixtures/ed25519.mjs';
 import { everything } from './router.mjs';
 
 const seed = '4ffddd896a530ce5ee8c86b83b0d31835490a97a9cd718cb2f09c9fd31c4a7d7';
 const password = 'pencil';
-
-function publicKey(seed) {
-  // PKCS #8 of an Ed25519 key: the same beginning for all.
-  const der = Buffer.from(`302e020100300506032b657004220420${seed}`, 'hex');
-  const key = createPublicKey(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }));
-  return key.export({ format: 'der', type: 'spki' }).subarray(-32).toString('hex');
-}
 
 const byTicket = (authid) => ({ method: 'ticket', authid, secret: password });
 const withKey = (secret) => ({ method: 'cryptosign', authid: 'joe', secret, pubkey: publicKey(secret) });

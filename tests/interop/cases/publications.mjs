@@ -21,6 +21,19 @@ async function reaches(publisher, { inboxes }, options, places) {
   for (const place of places) await hears(inboxes[place], text);
 }
 
+/** Publishes as alice, once without her name and once with it. */
+async function isNamedWhereItWantsTo(alice, subscriber) {
+  const events = await subscriber.subscribe(NEWS);
+  await publishes(alice, NEWS, ['anonymous']);
+  await publishes(alice, NEWS, ['disclosed'], { disclose_me: true });
+  assert.equal((await events.next()).details.publisher, undefined);
+  const { publisher, publisher_authid, publisher_authrole } = (await events.next()).details;
+  assert.deepEqual(
+    { publisher, publisher_authid, publisher_authrole },
+    { publisher: alice.session, publisher_authid: 'alice', publisher_authrole: 'backend' },
+  );
+}
+
 export const publications = {
   async publishes_to_those_who_subscribed({ me, other }) {
     const exact = await other.subscribe(NEWS);
@@ -137,32 +150,14 @@ export const publications = {
   publishes_under_its_name_where_it_wants_to: {
     needs: ['discloses_itself'],
     async run({ join, other }) {
-      const alice = await join({ login: logins.alice });
-      const events = await other.subscribe(NEWS);
-      await publishes(alice, NEWS, ['anonymous']);
-      await publishes(alice, NEWS, ['disclosed'], { disclose_me: true });
-      assert.equal((await events.next()).details.publisher, undefined);
-      const { publisher, publisher_authid, publisher_authrole } = (await events.next()).details;
-      assert.deepEqual(
-        { publisher, publisher_authid, publisher_authrole },
-        { publisher: alice.session, publisher_authid: 'alice', publisher_authrole: 'backend' },
-      );
+      await isNamedWhereItWantsTo(await join({ login: logins.alice }), other);
     },
   },
 
   is_told_who_published_where_that_one_wants_to: {
     other: ['discloses_itself'],
     async run({ me, joinOther }) {
-      const alice = await joinOther({ login: logins.alice });
-      const events = await me.subscribe(NEWS);
-      await publishes(alice, NEWS, ['anonymous']);
-      await publishes(alice, NEWS, ['disclosed'], { disclose_me: true });
-      assert.equal((await events.next()).details.publisher, undefined);
-      const { publisher, publisher_authid, publisher_authrole } = (await events.next()).details;
-      assert.deepEqual(
-        { publisher, publisher_authid, publisher_authrole },
-        { publisher: alice.session, publisher_authid: 'alice', publisher_authrole: 'backend' },
-      );
+      await isNamedWhereItWantsTo(await joinOther({ login: logins.alice }), me);
     },
   },
 
