@@ -1,6 +1,7 @@
 //! The quick way through CBOR: items of definite length, and what is left of each open level.
 
-use super::{Elements, MAX_LEVELS, Pairs, Scan, counted_element, counted_key, text, text_end};
+use super::binary::{Item, MORE, Markers, behind_item, behind_text, uint};
+use super::{Elements, Pairs, Scan, counted_element, counted_key, text};
 
 /// A [`Scan`] of CBOR.
 pub(in super::super) struct CborScan<'a> {
@@ -17,12 +18,12 @@ impl<'a> CborScan<'a> {
     /// Takes the head of an item of this major type; gives its argument.
     #[inline]
     fn head(&mut self, major: u8) -> Option<u64> {
-        let initial = *self.bytes.get(self.at)?;
+        let (&initial, rest) = self.bytes.get(self.at..)?.split_first()?;
         if initial >> 5 != major {
             return None;
         }
-        let (value, end) = argument(self.bytes, self.at, initial)?;
-        self.at = end;
+        let (value, rest) = argument(initial, rest)?;
+        self.at = self.bytes.len() - rest.len();
         Some(value)
     }
 }
@@ -78,7 +79,7 @@ impl<'a> Scan<'a> for CborScan<'a> {
 
     #[inline]
     fn item(&mut self, levels: usize) -> Option<()> {
-        self.at = item_end(self.bytes, self.at, levels)?;
+        self.at = self.bytes.len() - behind_item::<Cbor>(self.bytes.get(self.at..)?, levels)?.len();
         Some(())
     }
 
@@ -96,56 +97,51 @@ impl<'a> Scan<'a> for CborScan<'a> {
     }
 }
 
-/// The end of the item that begins at `at` and has at most `levels` levels of lists and maps, all of definite length.
-fn item_end(bytes: &[u8], mut at: usize, levels: usize) -> Option<usize> {
-    let levels = levels.min(MAX_LEVELS);
-    // Items to come in the lists and maps around the innermost one.
-    let mut around = [0u64; MAX_LEVELS];
-    let mut level = 0;
-    let mut left = 1u64;
-    loop {
-        let initial = *bytes.get(at)?;
-        let (value, end) = argument(bytes, at, initial)?;
-        at = end;
-        match initial >> 5 {
-            TEXT => at = text_end(bytes, at, usize::try_from(value).ok()?)?,
-            BYTES => at = at.checked_add(usize::try_from(value).ok()?)?,
-            kind @ (LIST | MAP) => {
-                if level == levels {
-                    return None;
-                }
-                around[level] = left - 1;
-                level += 1;
-                // One for the item that this one itself was.
-                left = value.checked_mul(u64::from(kind - LIST) + 1)?.checked_add(1)?;
-            }
-            // The tagged item is still to come.
-            TAG => continue,
-            // Two-byte forms of one-byte values are not well-formed. [RFC 8949, 3.3]
-            SIMPLE if initial == 0xf8 && value < 32 => return None,
-            _ => {}
+/// The initial bytes of items, all of definite length.
+struct Cbor;
+
+impl Markers for Cbor {
+    const TEXT: u8 = 0x60;
+    const SHORT: u8 = 23;
+    const LENGTHS: &'static [u8; 256] = &{
+        let mut lengths = [MORE; 256];
+        let mut initial = 0;
+        while initial < lengths.len() {
+            lengths[initial] = match initial {
+                0x00..=0x17 | 0x20..=0x37 | 0xe0..=0xf7 => 0,
+                0x18 | 0x38 => 1,
+                0x19 | 0x39 | 0xf9 => 2,
+                0x1a | 0x3a | 0xfa => 4,
+                0x1b | 0x3b | 0xfb => 8,
+                _ => MORE,
+            };
+            initial += 1;
         }
-        left -= 1;
-        while left == 0 {
-            let Some(outer) = level.checked_sub(1) else { return (at <= bytes.len()).then_some(at) };
-            level = outer;
-            left = around[level];
-        }
+        lengths
+    };
+
+    #[inline(always)]
+    fn more(initial: u8, rest: &[u8]) -> Option<Item<'_>> {
+        let (argument, rest) = argument(initial, rest)?;
+        Some(match initial >> 5 {
+            BYTES => Item::End(rest.get(usize::try_from(argument).ok()?..)?),
+            TEXT => Item::End(behind_text(rest, argument)?),
+            LIST => Item::List(argument, rest),
+            MAP => Item::Map(argument, rest),
+            // The tagged item is still to come. As a list it counts as a level, which the careful reader does not.
+            TAG => Item::List(1, rest),
+            // Some two-byte forms of simple values are not well-formed. [RFC 8949, 3.3]
+            _ => return None,
+        })
     }
 }
 
-/// The argument in the head of an item, and the head's end.
+/// The argument in the head of an item, and what is behind the head.
 #[inline]
-fn argument(bytes: &[u8], at: usize, initial: u8) -> Option<(u64, usize)> {
-    let start = at + 1;
+fn argument(initial: u8, rest: &[u8]) -> Option<(u64, &[u8])> {
     match initial & 0x1f {
-        info @ 0..=23 => Some((u64::from(info), start)),
-        info @ 24..=27 => {
-            let end = start + (1 << (info - 24));
-            let value = bytes.get(start..end)?.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
-            Some((value, end))
-        }
-        _ => None,
+        info @ 0..=23 => Some((u64::from(info), rest)),
+        info => uint(rest, info - 24),
     }
 }
 
@@ -155,4 +151,3 @@ const TEXT: u8 = 3;
 const LIST: u8 = 4;
 const MAP: u8 = 5;
 const TAG: u8 = 6;
-const SIMPLE: u8 = 7;

@@ -11,6 +11,7 @@ use crate::message::{CallOptions, Message, MessageType, PublishOptions, YieldOpt
 use super::keys::Key;
 use super::{DecodeLimits, TailSpan};
 
+mod binary;
 mod cbor;
 mod json;
 mod msgpack;
@@ -213,35 +214,4 @@ fn text<'a>(bytes: &'a [u8], start: usize, len: u64, at: &mut usize) -> Option<&
     let end = start.checked_add(usize::try_from(len).ok()?)?;
     *at = end;
     std::str::from_utf8(bytes.get(start..end)?).ok()
-}
-
-/// Deepest nesting that the binary walks follow: they count what is left of each level on the stack.
-const MAX_LEVELS: usize = 32;
-
-const HIGH: u64 = 0x8080_8080_8080_8080;
-
-/// The end of a text of `len` bytes that begins at `at`.
-#[inline]
-fn text_end(bytes: &[u8], at: usize, len: usize) -> Option<usize> {
-    let end = at.checked_add(len)?;
-    let text = bytes.get(at..end)?;
-    (is_ascii(text) || std::str::from_utf8(text).is_ok()).then_some(end)
-}
-
-/// Most texts are short and ASCII: two words that overlap see up to sixteen bytes.
-#[inline]
-fn is_ascii(text: &[u8]) -> bool {
-    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
-        let mut all = u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last);
-        if text.len() > 16 {
-            all |= text.chunks_exact(8).fold(0, |all, chunk| {
-                all | chunk.first_chunk::<8>().map_or(HIGH, |chunk| u64::from_ne_bytes(*chunk))
-            });
-        }
-        all & HIGH == 0
-    } else if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
-        (u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last)) & HIGH as u32 == 0
-    } else {
-        text.iter().fold(0, |all, byte| all | byte) < 0x80
-    }
 }

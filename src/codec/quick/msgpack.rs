@@ -1,6 +1,7 @@
 //! The quick way through MessagePack: a jump by the marker, and what is left of each open level.
 
-use super::{Elements, MAX_LEVELS, Pairs, Scan, counted_element, counted_key, text, text_end};
+use super::binary::{Item, MORE, Markers, behind_item, behind_text, uint};
+use super::{Elements, Pairs, Scan, counted_element, counted_key, text};
 
 /// A [`Scan`] of MessagePack.
 pub(in super::super) struct MsgPackScan<'a> {
@@ -37,14 +38,13 @@ impl<'a> Scan<'a> for MsgPackScan<'a> {
 
     #[inline]
     fn begin_map(&mut self) -> Option<Pairs> {
-        let marker = *self.bytes.get(self.at)?;
-        let at = self.at + 1;
-        let (left, end) = match marker {
-            0x80..=0x8f => (u64::from(marker & 0x0f), at),
-            0xde | 0xdf => uint(self.bytes, at, 2 << (marker - 0xde))?,
+        let (&marker, rest) = self.bytes.get(self.at..)?.split_first()?;
+        let (left, rest) = match marker {
+            0x80..=0x8f => (u64::from(marker & 0x0f), rest),
+            0xde | 0xdf => uint(rest, marker - 0xdd)?,
             _ => return None,
         };
-        self.at = end;
+        self.at = self.bytes.len() - rest.len();
         Some(Pairs { left, is_first: true })
     }
 
@@ -55,27 +55,25 @@ impl<'a> Scan<'a> for MsgPackScan<'a> {
 
     #[inline]
     fn uint(&mut self) -> Option<u64> {
-        let marker = *self.bytes.get(self.at)?;
-        let at = self.at + 1;
-        let (value, end) = match marker {
-            0x00..=0x7f => (u64::from(marker), at),
-            0xcc..=0xcf => uint(self.bytes, at, 1 << (marker - 0xcc))?,
+        let (&marker, rest) = self.bytes.get(self.at..)?.split_first()?;
+        let (value, rest) = match marker {
+            0x00..=0x7f => (u64::from(marker), rest),
+            0xcc..=0xcf => uint(rest, marker - 0xcc)?,
             _ => return None,
         };
-        self.at = end;
+        self.at = self.bytes.len() - rest.len();
         Some(value)
     }
 
     #[inline]
     fn text(&mut self) -> Option<&'a str> {
-        let marker = *self.bytes.get(self.at)?;
-        let at = self.at + 1;
-        let (len, start) = match marker {
-            0xa0..=0xbf => (u64::from(marker & 0x1f), at),
-            0xd9..=0xdb => uint(self.bytes, at, 1 << (marker - 0xd9))?,
+        let (&marker, rest) = self.bytes.get(self.at..)?.split_first()?;
+        let (len, rest) = match marker {
+            0xa0..=0xbf => (u64::from(marker & 0x1f), rest),
+            0xd9..=0xdb => uint(rest, marker - 0xd9)?,
             _ => return None,
         };
-        text(self.bytes, start, len, &mut self.at)
+        text(self.bytes, self.bytes.len() - rest.len(), len, &mut self.at)
     }
 
     #[inline]
@@ -87,7 +85,7 @@ impl<'a> Scan<'a> for MsgPackScan<'a> {
 
     #[inline]
     fn item(&mut self, levels: usize) -> Option<()> {
-        self.at = item_end(self.bytes, self.at, levels)?;
+        self.at = self.bytes.len() - behind_item::<MsgPack>(self.bytes.get(self.at..)?, levels)?.len();
         Some(())
     }
 
@@ -105,102 +103,59 @@ impl<'a> Scan<'a> for MsgPackScan<'a> {
     }
 }
 
-/// The end of the item that begins at `at` and has at most `levels` levels of lists and maps.
-fn item_end(bytes: &[u8], mut at: usize, levels: usize) -> Option<usize> {
-    let levels = levels.min(MAX_LEVELS);
-    // Items to come in the lists and maps around the innermost one.
-    let mut around = [0u64; MAX_LEVELS];
-    let mut level = 0;
-    let mut left = 1u64;
-    loop {
-        let marker = *bytes.get(at)?;
-        left -= 1;
-        let (items, start) = match marker {
-            0xa0..=0xbf => {
-                at = text_end(bytes, at + 1, usize::from(marker & 0x1f))?;
-                (0, None)
-            }
-            0x80..=0x8f => (2 * u64::from(marker & 0x0f), Some(at + 1)),
-            0x90..=0x9f => (u64::from(marker & 0x0f), Some(at + 1)),
-            0xc1 => return None,
-            0xd9..=0xdb => {
-                let (len, start) = uint(bytes, at + 1, 1 << (marker - 0xd9))?;
-                at = text_end(bytes, start, usize::try_from(len).ok()?)?;
-                (0, None)
-            }
+/// The markers of MessagePack.
+struct MsgPack;
+
+impl Markers for MsgPack {
+    const TEXT: u8 = 0xa0;
+    const SHORT: u8 = 31;
+    const LENGTHS: &'static [u8; 256] = &{
+        let mut lengths = [MORE; 256];
+        let mut marker = 0;
+        while marker < lengths.len() {
+            lengths[marker] = match marker {
+                0x00..=0x7f | 0xc0 | 0xc2 | 0xc3 | 0xe0..=0xff => 0,
+                0xcc | 0xd0 => 1,
+                0xcd | 0xd1 | 0xd4 => 2,
+                0xd5 => 3,
+                0xca | 0xce | 0xd2 => 4,
+                0xd6 => 5,
+                0xcb | 0xcf | 0xd3 => 8,
+                0xd7 => 9,
+                0xd8 => 17,
+                _ => MORE,
+            };
+            marker += 1;
+        }
+        lengths
+    };
+
+    #[inline(always)]
+    fn more(marker: u8, rest: &[u8]) -> Option<Item<'_>> {
+        Some(match marker {
+            0x80..=0x8f => Item::Map(u64::from(marker & 0x0f), rest),
+            0x90..=0x9f => Item::List(u64::from(marker & 0x0f), rest),
             0xc4..=0xc6 => {
-                let (len, start) = uint(bytes, at + 1, 1 << (marker - 0xc4))?;
-                at = start.checked_add(usize::try_from(len).ok()?)?;
-                (0, None)
+                let (len, rest) = uint(rest, marker - 0xc4)?;
+                Item::End(rest.get(usize::try_from(len).ok()?..)?)
             }
             0xc7..=0xc9 => {
-                let (len, start) = uint(bytes, at + 1, 1 << (marker - 0xc7))?;
-                at = start.checked_add(usize::try_from(len).ok()?)?.checked_add(1)?;
-                (0, None)
+                let (len, rest) = uint(rest, marker - 0xc7)?;
+                Item::End(rest.get(usize::try_from(len).ok()?.checked_add(1)?..)?)
+            }
+            0xd9..=0xdb => {
+                let (len, rest) = uint(rest, marker - 0xd9)?;
+                Item::End(behind_text(rest, len)?)
             }
             0xdc | 0xdd => {
-                let (items, start) = uint(bytes, at + 1, 2 << (marker - 0xdc))?;
-                (items, Some(start))
+                let (items, rest) = uint(rest, marker - 0xdb)?;
+                Item::List(items, rest)
             }
             0xde | 0xdf => {
-                let (pairs, start) = uint(bytes, at + 1, 2 << (marker - 0xde))?;
-                (2 * pairs, Some(start))
+                let (pairs, rest) = uint(rest, marker - 0xdd)?;
+                Item::Map(pairs, rest)
             }
-            // What is beyond the end is noticed at the next item, or at the last.
-            _ => {
-                at += usize::from(LENGTHS[usize::from(marker)]);
-                (0, None)
-            }
-        };
-        if let Some(start) = start {
-            if level == levels {
-                return None;
-            }
-            around[level] = left;
-            level += 1;
-            left = items;
-            at = start;
-        }
-        while left == 0 {
-            let Some(outer) = level.checked_sub(1) else { return (at <= bytes.len()).then_some(at) };
-            level = outer;
-            left = around[level];
-        }
+            _ => return None,
+        })
     }
 }
-
-/// A big-endian integer of `width` bytes at `at`, and its end.
-#[inline]
-fn uint(bytes: &[u8], at: usize, width: usize) -> Option<(u64, usize)> {
-    let end = at + width;
-    let value = bytes.get(at..end)?.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
-    Some((value, end))
-}
-
-/// Bytes of the items whose marker says all about their length.
-const LENGTHS: [u8; 256] = {
-    let mut lengths = [1; 256];
-    let fixed = [
-        (0xca, 5),
-        (0xcb, 9),
-        (0xcc, 2),
-        (0xcd, 3),
-        (0xce, 5),
-        (0xcf, 9),
-        (0xd0, 2),
-        (0xd1, 3),
-        (0xd2, 5),
-        (0xd3, 9),
-        (0xd4, 3),
-        (0xd5, 4),
-        (0xd6, 6),
-        (0xd7, 10),
-        (0xd8, 18),
-    ];
-    let mut index = 0;
-    while index < fixed.len() {
-        lengths[fixed[index].0] = fixed[index].1;
-        index += 1;
-    }
-    lengths
-};

@@ -369,3 +369,95 @@ fn deep_tails_are_decoded_alike() {
         }
     }
 }
+
+/// Texts of every length end where they end, as keys and as values, however many bytes are behind them; and the quick
+/// way takes them if they are UTF-8, wherever in them a byte is not ASCII.
+#[test]
+fn binary_texts_of_any_length_end_alike() {
+    for serializer in [Serializer::MsgPack, Serializer::Cbor] {
+        for len in (0..70).chain(250..260) {
+            for behind in (0..12).chain(28..36) {
+                let check = |text: &str, is_utf8: bool| {
+                    let last = "v".repeat(behind);
+                    for value in [Value::from(vec![text, &last]), Value::from_iter([(text, last.as_str())])] {
+                        let values = Values { args: vec![value], ..Values::default() };
+                        let mut item = encode_values(&values, serializer).0;
+                        if !is_utf8 {
+                            let at = item.iter().position(|byte| *byte == 0x7f).expect("the byte to replace");
+                            item[at] = 0x80;
+                        }
+                        for junk in [&b""[..], &[0xff; 40]] {
+                            let bytes = [&item, junk].concat();
+                            let taken = agree_on_item(serializer, &bytes, 3).expect("both ways agree");
+                            assert_eq!(taken, is_utf8, "{serializer:?} {len} {behind} {text}");
+                        }
+                    }
+                };
+                check(&"x".repeat(len), true);
+                for at in (0..len).filter(|at| *at < 9 || at + 9 > len || behind == 0) {
+                    check(&format!("{}\x7f{}", "x".repeat(at), "x".repeat(len - at - 1)), false);
+                    if at + 1 < len {
+                        check(&format!("{}é{}", "x".repeat(at), "x".repeat(len - at - 2)), true);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Every marker is read alike as an item, an element, a key and a value, whatever counts and bytes are behind it, and
+/// wherever the frame is cut.
+#[test]
+fn every_marker_is_read_alike_and_so_is_what_is_left_of_it() {
+    for serializer in [Serializer::MsgPack, Serializer::Cbor] {
+        let (text, list, map): (&[u8], &[u8], &[u8]) = match serializer {
+            Serializer::MsgPack => (b"\xa1k", b"\x92", b"\x82"),
+            _ => (b"\x61k", b"\x82", b"\xa2"),
+        };
+        for marker in 0..=u8::MAX {
+            for behind in [&[0; 40][..], &[1; 300], &[b'x'; 300], &[0, 0, 0, 0, 0, 0, 0, 2, 1, 1, 1, 1, 1, 1]]
+            {
+                let item = [&[marker], behind].concat();
+                let end = careful_item(serializer, &item, 9).unwrap_or(item.len());
+                let item = &item[..end];
+                let pair = [text, item].concat();
+                for whole in [
+                    [item, behind].concat(),
+                    [list, item, item].concat(),
+                    [map, &pair, &pair].concat(),
+                    [map, text, text, item, text].concat(),
+                ] {
+                    for cut in (0..=whole.len()).filter(|cut| *cut < 30 || cut + 20 > whole.len()) {
+                        for levels in 0..4 {
+                            agree_on_item(serializer, &whole[..cut], levels).expect("both ways agree");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Lists and maps that say they have more than memory can hold do not end where their few items do.
+#[test]
+fn counts_beyond_the_frame_are_read_alike() {
+    for count in [3, 1 << 31, u64::from(u32::MAX), 1 << 32, (1 << 62) + 1, 1 << 63, (1 << 63) + 1, u64::MAX] {
+        for (serializer, initial) in [(Serializer::Cbor, 0x9b), (Serializer::Cbor, 0xbb)] {
+            for items in [&b"\x80\x80"[..], b"\x01\x80", b"\x80", b"\x61k\x80", b"\x61k\x80\x61k\xa0"] {
+                let inner = [&[initial], &count.to_be_bytes()[..], items].concat();
+                for bytes in
+                    [inner.clone(), [&b"\x81"[..], &inner].concat(), [&b"\x82"[..], &inner, &inner].concat()]
+                {
+                    agree_on_item(serializer, &bytes, 5).expect("both ways agree");
+                }
+            }
+        }
+        let Ok(count) = u32::try_from(count) else { continue };
+        for marker in [0xdd, 0xdf] {
+            for items in [&b"\x90\x90"[..], b"\x01\x90", b"\xa1k\x90", b"\xa1k\x90\xa1k\x80"] {
+                let bytes = [&[0x91, marker], &count.to_be_bytes()[..], items].concat();
+                agree_on_item(Serializer::MsgPack, &bytes, 5).expect("both ways agree");
+            }
+        }
+    }
+}
