@@ -166,9 +166,7 @@ fn quick_decode<'a, P>(
     payload: impl Fn(TailSpan) -> P,
 ) -> Option<Message<'a, P>> {
     match serializer {
-        Serializer::Json => {
-            quick::decode(JsonScan::new(std::str::from_utf8(frame).ok()?, 0), limits, payload)
-        }
+        Serializer::Json => quick::decode(JsonScan::new(quick::utf8(frame)?, 0), limits, payload),
         Serializer::MsgPack => quick::decode(MsgPackScan::new(frame, 0), limits, payload),
         Serializer::Cbor => quick::decode(CborScan::new(frame, 0), limits, payload),
     }

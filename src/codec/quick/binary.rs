@@ -4,6 +4,8 @@
 //! wait where it can guess a branch: so lengths that repeat in lists of records (of keys, floats, booleans) are decided
 //! by branches, and those that hardly ever do (of texts, integers) by arithmetic alone.
 
+use super::utf8;
+
 /// The markers of a serializer: the first bytes of its items.
 pub(super) trait Markers {
     /// The marker of the empty text, behind which those of short texts follow.
@@ -156,7 +158,7 @@ const HIGH_BITS: [u8; 2 * WINDOW] = {
 #[inline(never)]
 fn behind_any_text(rest: &[u8], len: u64) -> Option<&[u8]> {
     let (text, rest) = rest.split_at_checked(usize::try_from(len).ok()?)?;
-    (is_short_ascii(text) || text.is_ascii() || std::str::from_utf8(text).is_ok()).then_some(rest)
+    (is_short_ascii(text) || utf8(text).is_some()).then_some(rest)
 }
 
 /// Words that overlap see up to sixteen bytes.

@@ -57,6 +57,13 @@ pub(super) trait Scan<'a> {
     fn position(&self) -> usize;
 }
 
+/// The text that these bytes are.
+#[inline]
+pub(super) fn utf8(bytes: &[u8]) -> Option<&str> {
+    // Short texts are no work for vector instructions.
+    if bytes.len() < 64 { std::str::from_utf8(bytes).ok() } else { simdutf8::basic::from_utf8(bytes).ok() }
+}
+
 /// Elements of the message array that are still to come; unknown, in JSON.
 pub(super) type Elements = u8;
 
