@@ -1,8 +1,4 @@
-// Fuzzes with libFuzzer: each target for as long as you like, beginning from tests/fuzz/corpus.
-//
-//   npm run fuzz                                      every target, a minute each
-//   npm run fuzz -- --seconds 3600                    an hour each
-//   npm run fuzz -- --targets json,operations         some of them
+// Fuzzes with libFuzzer: each target for as long as you like, beginning from tests/fuzz/corpus. See `--help`.
 //
 // It needs Rust and a C++ compiler, and nothing else: the stable compiler instruments for coverage, and libFuzzer comes as
 // a crate. What a run finds interesting stays in target/fuzz/corpus for the next one; the input of a failure is in
@@ -11,12 +7,16 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { parseArgs } from 'node:util';
-import { root, Stop, script } from './steps.mjs';
+import { optionsOf, root, Stop, script } from './steps.mjs';
 
 const TARGETS = ['json', 'msgpack', 'cbor', 'rawsocket', 'config', 'operations'];
 
-/** Coverage of edges and of comparisons, as cargo-fuzz asks for it; no sanitizer, since there is no unsafe code. */
+const HELP = `npm run fuzz -- [options]
+
+  --seconds N       how long each target is fuzzed (60)
+  --targets A,B     of ${TARGETS.join(', ')} (all)`;
+
+/** Coverage of edges and of comparisons, as cargo-fuzz asks for it; no sanitizer, since no unsafe code touches memory. */
 const RUSTFLAGS = [
   '--cfg fuzzing',
   '-Cpasses=sancov-module',
@@ -50,13 +50,13 @@ await script(() => {
 
 function parseOptions() {
   const options = { seconds: { type: 'string', default: '60' }, targets: { type: 'string', default: TARGETS.join() } };
-  const { values } = parseArgs({ options });
+  const values = optionsOf(options, HELP);
   const seconds = Number(values.seconds);
   if (!Number.isInteger(seconds) || seconds < 1)
     throw new Stop(`--seconds wants a number from 1, not "${values.seconds}".`);
   const targets = values.targets.split(',');
   const unknown = targets.find((target) => !TARGETS.includes(target));
-  if (unknown !== undefined) throw new Stop(`There is no target "${unknown}": they are ${TARGETS.join(', ')}.`);
+  if (unknown !== undefined) throw new Stop(`There is no target "${unknown}".\n\n${HELP}`);
   return { seconds, targets };
 }
 

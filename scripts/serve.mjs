@@ -1,14 +1,15 @@
-// Serves a directory of static files on this machine only.
-//
-//   node scripts/serve.mjs [--port 8080]    the built demo, www/demo/dist
+// Serves a directory of static files on this machine only. See `--help`.
 
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
 import sirv from 'sirv';
-import { root, Stop, script } from './steps.mjs';
+import { optionsOf, root, Stop, script } from './steps.mjs';
+
+const HELP = `node scripts/serve.mjs [options]    serves the built demo, www/demo/dist
+
+  --port N    the port; 0 for any free one (the first free one from 8080 on)`;
 
 /** Where one looks first when no port is asked for, and how many more ports are tried when it is taken. */
 const firstPort = 8080;
@@ -67,17 +68,9 @@ async function serveOnPort(directory, text) {
   }
 }
 
-function parsePort() {
-  try {
-    return parseArgs({ options: { port: { type: 'string' } } }).values.port;
-  } catch (error) {
-    throw new Stop(`${error.message}. The one option is --port NUMBER.`);
-  }
-}
-
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   await script(async () => {
-    const port = parsePort();
+    const { port } = optionsOf({ port: { type: 'string' } }, HELP);
     const directory = join(root, 'www/demo/dist');
     if (!existsSync(join(directory, 'index.html'))) {
       throw new Stop('The demo is not built yet: run `npm start`, which builds it first.');

@@ -2,13 +2,15 @@
 
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { stripVTControlCharacters } from 'node:util';
+import { parseArgs, stripVTControlCharacters } from 'node:util';
 
 /** The directory of the checkout, which every path in these scripts starts from. */
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Ends a script: the message is the sentence that a person reads (what is missing, what for, what to do). */
-export class Stop extends Error {}
+export class Stop extends Error {
+  exitCode = 1;
+}
 
 const terminal = process.stdout.isTTY;
 const column = ' '.repeat(20);
@@ -32,8 +34,23 @@ export async function step(title, work) {
 }
 
 /**
- * Runs the body of a script; its steps, if it has any, stand under the heading. A `Stop` becomes its sentence and exit
- * code 1; anything else stays a stack trace.
+ * What the command line says, of these options of `parseArgs` and `--help`. For that, and with what is wrong, the script
+ * stops with `help`.
+ */
+export function optionsOf(options, help) {
+  let values;
+  try {
+    ({ values } = parseArgs({ options: { ...options, help: { type: 'boolean' } } }));
+  } catch (error) {
+    throw new Stop(`${error.message}.\n\n${help}`);
+  }
+  if (values.help) throw Object.assign(new Stop(help), { exitCode: 0 });
+  return values;
+}
+
+/**
+ * Runs the body of a script; its steps, if it has any, stand under the heading. A `Stop` becomes its sentence and its exit
+ * code; anything else stays a stack trace.
  */
 export async function script(body, stepsHeading) {
   heading = stepsHeading;
@@ -42,7 +59,7 @@ export async function script(body, stepsHeading) {
   } catch (error) {
     if (!(error instanceof Stop)) throw error;
     print(`\n${error.message}`);
-    process.exitCode = 1;
+    process.exitCode = error.exitCode;
   }
 }
 

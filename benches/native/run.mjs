@@ -7,8 +7,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { root, run, Stop, script, step } from '../../scripts/steps.mjs';
+import { optionsOf, root, run, Stop, script, step } from '../../scripts/steps.mjs';
 import { markdown, summarize, table } from './report.mjs';
 import { parseRouter, relay, startServer, stopServers, wamplet } from './servers.mjs';
 
@@ -50,7 +49,6 @@ const terminal = process.stderr.isTTY;
 process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
 await script(async () => {
   const options = parseOptions();
-  if (options.help) return console.log(HELP);
   const routers = options.router.map(parseRouter);
   await build(routers);
   try {
@@ -68,24 +66,17 @@ await script(async () => {
 
 function parseOptions() {
   const option = (value) => ({ type: 'string', default: value });
-  let values;
-  try {
-    ({ values } = parseArgs({
-      options: {
-        rounds: option('5'),
-        seconds: option('0.5'),
-        workloads: option(Object.keys(WORKLOADS).join()),
-        transports: option('ws/json,ws/msgpack,rs/msgpack'),
-        router: { type: 'string', multiple: true, default: [] },
-        'quick-ack': { type: 'boolean', default: false },
-        json: { type: 'string' },
-        markdown: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    }));
-  } catch (error) {
-    throw new Stop(`${error.message}.\n\n${HELP}`);
-  }
+  const options = {
+    rounds: option('5'),
+    seconds: option('0.5'),
+    workloads: option(Object.keys(WORKLOADS).join()),
+    transports: option('ws/json,ws/msgpack,rs/msgpack'),
+    router: { type: 'string', multiple: true, default: [] },
+    'quick-ack': { type: 'boolean', default: false },
+    json: { type: 'string' },
+    markdown: { type: 'boolean', default: false },
+  };
+  const values = optionsOf(options, HELP);
   const workloads = values.workloads.split(',');
   const transports = values.transports.split(',');
   const unknown =

@@ -6,8 +6,8 @@
 import { execFile } from 'node:child_process';
 import { cpSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
-import { root, run, Stop, script, step } from '../../scripts/steps.mjs';
+import { promisify } from 'node:util';
+import { optionsOf, root, run, Stop, script, step } from '../../scripts/steps.mjs';
 
 const HELP = `npm run bench:routing -- [options]
 
@@ -21,13 +21,7 @@ const SERIALIZERS = ['json', 'msgpack', 'cbor'];
 const execute = promisify(execFile);
 
 await script(async () => {
-  const { values: options } = parseArgs({
-    options: { against: { type: 'string' }, most: { type: 'string' }, help: { type: 'boolean' } },
-  });
-  if (options.help) {
-    process.stdout.write(`${HELP}\n`);
-    return;
-  }
+  const options = optionsOf({ against: { type: 'string' }, most: { type: 'string' } }, HELP);
   await execute('valgrind', ['--version']).catch(() => {
     throw new Stop(
       'valgrind counts the instructions, and is not installed: apt install valgrind, or brew install valgrind',

@@ -1,9 +1,4 @@
-// Runs the Autobahn WebSocket fuzzing client against our WebSocket stack and sums up what it found.
-//
-//   npm run test:fuzzing                     the case list without what takes long and repeats itself
-//   npm run test:fuzzing -- --all            all of it
-//   npm run test:fuzzing -- --cases 1.*,7.*  some of it
-//   npm run test:fuzzing -- --url URL        against another echo server, which runs already
+// Runs the Autobahn WebSocket fuzzing client against our WebSocket stack and sums up what it found. See `--help`.
 //
 // The fuzzing client is a program of Python 2.7; the first run installs it into target/fuzzing-client. Its reports, a page
 // for each case, are in target/fuzzing-client/report/index.html.
@@ -11,9 +6,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, relative } from 'node:path';
-import { parseArgs } from 'node:util';
-import { root, run, Stop, script, step } from '../../scripts/steps.mjs';
+import { optionsOf, root, run, Stop, script, step } from '../../scripts/steps.mjs';
 import { startRouter } from '../interop/router.mjs';
+
+const HELP = `npm run test:fuzzing -- [options]
+
+  --all           all cases (those that neither take long nor repeat others)
+  --cases A,B     these, as in '1.*,7.*'
+  --url URL       against another echo server, which runs already`;
 
 const folder = join(root, 'target/fuzzing-client');
 const installed = join(folder, 'packages');
@@ -53,7 +53,7 @@ const TITLES = {
 let outcome;
 
 await script(async () => {
-  const options = parseOptions();
+  const options = optionsOf({ all: { type: 'boolean' }, cases: { type: 'string' }, url: { type: 'string' } }, HELP);
   const python = findPython2();
   await step('fuzzing client', (say) => install(python, say));
   await step('cases', (say) => fuzz(python, options, say));
@@ -63,16 +63,6 @@ if (outcome !== undefined) {
   console.log(`\n${outcome.table}\n`);
   for (const line of outcome.failed) console.log(line);
   if (outcome.failed.length > 0) process.exitCode = 1;
-}
-
-function parseOptions() {
-  try {
-    return parseArgs({
-      options: { all: { type: 'boolean' }, cases: { type: 'string' }, url: { type: 'string' } },
-    }).values;
-  } catch (error) {
-    throw new Stop(`${error.message}. The options are --all, --cases LIST and --url URL.`);
-  }
 }
 
 /** CPython 2.7: the variable PYTHON2 names it, or it is `python2.7` on the PATH, or pyenv has it. */
