@@ -139,6 +139,11 @@ impl Hub {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a transport would be let in now: for those who can tell its peer only before it is one.
+    pub(super) fn check_open(&self) -> Result<(), OpenRefused> {
+        self.lock().router.check_open()
+    }
+
     /// Lets a transport in.
     pub(super) fn open(&self, transport: Transport, peer: Arc<Peer>) -> Result<SessionKey, OpenRefused> {
         let now = self.clock.now();
@@ -178,6 +183,14 @@ impl Hub {
     pub(super) async fn ending(&self) {
         // An error would say that the router is gone.
         let _ = self.ending.subscribe().wait_for(|is_ending| *is_ending).await;
+    }
+
+    /// What `work` answers, unless the router's end begins before that: nobody waits for who has not said anything yet.
+    pub(super) async fn unless_ending<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            answer = work => Some(answer),
+            () = self.ending() => None,
+        }
     }
 
     /// The numbers of each realm; those of the configuration in its order.

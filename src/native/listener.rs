@@ -167,14 +167,16 @@ impl Service {
             self.hub.reject_handshake(&info.peer, NO_ROOM_LEFT);
             return;
         };
-        match tokio::time::timeout(self.handshake_timeout, tls.accept(socket)).await {
-            Ok(Ok(socket)) => {
+        let accepted = self.hub.unless_ending(tls.accept(socket));
+        match tokio::time::timeout(self.handshake_timeout, accepted).await {
+            Ok(None) => {}
+            Ok(Some(Ok(socket))) => {
                 let (_, session) = socket.get_ref();
                 info.is_secure = true;
                 info.channel = Channel { address: info.channel.address, ..tls::channel(session) };
                 self.serve_counted(socket.into(), info, counted).await;
             }
-            Ok(Err(error)) => self.hub.reject_handshake(&info.peer, &format!("TLS: {error}")),
+            Ok(Some(Err(error))) => self.hub.reject_handshake(&info.peer, &format!("TLS: {error}")),
             Err(_) => self.hub.reject_handshake(&info.peer, "no TLS handshake came in time"),
         }
     }
@@ -199,10 +201,14 @@ impl Service {
             (None, Some(web)) => web::serve(hub, Arc::clone(web), stream, info).await,
             (None, None) => {}
             (Some((rawsocket, gate)), Some(web)) => {
-                let first = tokio::time::timeout(self.handshake_timeout, stream.read_u8()).await;
-                let Ok(Ok(first)) = first else {
-                    self.hub.reject_handshake(&info.peer, "nothing came in time");
-                    return;
+                let first = self.hub.unless_ending(stream.read_u8());
+                let first = match tokio::time::timeout(self.handshake_timeout, first).await {
+                    Ok(None) => return,
+                    Ok(Some(Ok(first))) => first,
+                    _ => {
+                        self.hub.reject_handshake(&info.peer, "nothing came in time");
+                        return;
+                    }
                 };
                 let stream = stream.with_read_ahead(Bytes::copy_from_slice(&[first]));
                 if first == MAGIC {

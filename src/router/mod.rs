@@ -190,16 +190,22 @@ impl<P: Payload> Router<P> {
 
     /// Lets a transport in; it has [`Limits::hello_timeout_ms`] to say HELLO.
     pub fn handle_open(&mut self, transport: Transport, now: Now) -> Result<SessionKey, OpenRefused> {
+        self.check_open()?;
+        let key = self.sessions.next_key();
+        let state = self.open_state(key, now);
+        self.sessions.insert(Session { key, transport, state });
+        Ok(key)
+    }
+
+    /// Whether a transport would be let in now.
+    pub fn check_open(&self) -> Result<(), OpenRefused> {
         if self.shutting_down {
             return Err(OpenRefused::ShuttingDown);
         }
         if self.sessions.len() >= self.limits.transports {
             return Err(OpenRefused::Full(self.limits.transports));
         }
-        let key = self.sessions.next_key();
-        let state = self.open_state(key, now);
-        self.sessions.insert(Session { key, transport, state });
-        Ok(key)
+        Ok(())
     }
 
     /// Handles a message whose frame the driver decoded, or could not decode. `length` is that of the frame in bytes;

@@ -223,7 +223,10 @@ impl Exchange<'_> {
         gate: &Gate,
     ) -> Result<Answer, Refusal> {
         let mut answer = if handshake::is_asked_for(request) {
-            handshake::agree(request, config, gate).map(|(agreed, answer)| {
+            let room = self.hub.check_open().map_err(|refused| {
+                Refusal::new(StatusCode::SERVICE_UNAVAILABLE, format!("Not now: {refused}."))
+            });
+            room.and_then(|()| handshake::agree(request, config, gate)).map(|(agreed, answer)| {
                 let on_upgrade = upgrade::on(&mut *request);
                 *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some((on_upgrade, agreed));
                 answer
