@@ -271,6 +271,17 @@ fn a_peer_that_takes_512_bytes_gets_no_more_and_does_not_wait_in_vain() {
 }
 
 #[test]
+fn a_message_may_be_longer_than_a_hello_however_soon_it_follows() {
+    let (_router, address) = start("native-behind-hello", json!({ "hello_length": 2_000 }));
+    let long = json!([48, 1, {}, "no.such", ["x".repeat(3_000)]]);
+    let mut client = RawClient::connect(address);
+    let both = [hello(), long].map(|message| frame(0, message.to_string().as_bytes())).concat();
+    client.socket.write_all(&both).expect("the router reads");
+    assert_eq!(client.receive()[0], 2, "a WELCOME");
+    assert_eq!(client.receive()[0], 8, "no such procedure");
+}
+
+#[test]
 fn the_same_bytes_in_any_pieces_get_the_same_answers() {
     let (_router, address) = start("native-pieces", json!({}));
     let messages = [

@@ -415,6 +415,97 @@ fn a_peer_that_answers_no_ping_leaves_and_one_that_does_stays() {
 }
 
 #[test]
+fn a_peer_that_answers_its_pings_is_pinged_at_the_interval_whatever_time_it_has_to_answer() {
+    // Otherwise the second ping comes after an hour.
+    let options = json!({ "auto_ping_interval": 100, "auto_ping_timeout": 3_600_000 });
+    let (_router, address) = start("native-ws-ping-interval", options);
+    let mut client = WebSocketClient::join(address);
+    for _ in 0..4 {
+        let (first, data) = client.frame();
+        assert_eq!(first, PING);
+        client.send_frame(PONG, &data);
+    }
+}
+
+#[test]
+fn a_peer_with_any_time_to_answer_is_pinged_again_and_stays() {
+    let options = json!({ "auto_ping_interval": 100, "auto_ping_timeout": 0 });
+    let (_router, address) = start("native-ws-ping-for-ever", options);
+    let mut silent = WebSocketClient::join(address);
+    for _ in 0..4 {
+        assert_eq!(silent.frame().0, PING);
+    }
+    silent.send(&json!([48, 1, {}, "no.such"]));
+    loop {
+        match silent.frame() {
+            (PING, _) => {}
+            (first, data) => {
+                return assert!(first == TEXT && data.starts_with(b"[8,48,1,"), "{first} {data:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_message_may_be_longer_than_a_hello_however_soon_it_follows() {
+    let (_router, address) =
+        start_with("native-ws-behind-hello", deflate(), json!({ "hello_length": 2_000 }));
+    let call = json!([48, 1, {}, "no.such", ["x".repeat(3_000)]]).to_string();
+    let long = masked(TEXT, call.as_bytes());
+    for (extensions, long) in [
+        ("", long.clone()),
+        (DEFLATE, long),
+        (DEFLATE, {
+            let noise: String = (0..3_000u32).map(|n| char::from(b'a' + (n * n % 23) as u8)).collect();
+            let call = json!([48, 1, {}, "no.such", [noise]]).to_string();
+            masked(TEXT | RSV1, &Deflate::new().deflate(call.as_bytes()))
+        }),
+    ] {
+        let mut client = WebSocketClient::connect_with(address, "wamp.2.json", extensions);
+        let hello = masked(TEXT, hello().to_string().as_bytes());
+        client.socket.write_all(&[hello, long].concat()).expect("the router reads");
+        assert_eq!(client.receive()[0], 2, "a WELCOME");
+        assert_eq!(client.receive()[0], 8, "no such procedure");
+    }
+}
+
+#[test]
+fn no_handshake_is_agreed_to_where_no_transport_may_be_opened() {
+    let (_router, address) = start_with("native-ws-full", json!({}), json!({ "transports": 1 }));
+    let _first = RawClient::join(address);
+    let head = "GET /ws HTTP/1.1\nHost: localhost\nUpgrade: websocket\nConnection: Upgrade\n\
+                Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\
+                Sec-WebSocket-Protocol: wamp.2.json";
+    assert_eq!(http::request(address, head).status, 503);
+    let mut rawsocket = process::connect(address);
+    rawsocket.write_all(&[0x7f, 0xf1, 0, 0]).expect("the router reads");
+    let mut reply = Vec::new();
+    rawsocket.read_to_end(&mut reply).expect("the end of the stream");
+    assert_eq!(reply, [0x7f, 0x40, 0, 0], "too many connections");
+}
+
+#[test]
+fn who_says_nothing_does_not_hold_up_the_end() {
+    let web =
+        json!({ "paths": { "/": { "type": "json", "value": 1 } }, "options": { "client_timeout": 600 } });
+    let transports = json!([{ "type": "universal", "endpoint": loopback(), "rawsocket": {}, "web": web }]);
+    // It would be waited for, for as long.
+    let limits = json!({ "goodbye_timeout_ms": 600_000 });
+    let mut router = Process::start("native-silent-end", &node_with(transports, limits));
+    let address = router.tcp_address();
+    let mut silent = process::connect(address);
+    let mut begun = process::connect(address);
+    begun.write_all(&[0x7f]).expect("the router reads");
+    // What came behind them has been seen, and so have they.
+    drop(RawClient::join(address));
+    router.signal("TERM");
+    for socket in [&mut silent, &mut begun] {
+        assert_eq!(socket.read(&mut [0]).unwrap_or_default(), 0, "the end of the stream");
+    }
+    assert_eq!(router.exit_code(), Some(0));
+}
+
+#[test]
 fn a_peer_that_never_answers_a_close_is_not_waited_for() {
     let (_router, address) = start("native-ws-no-answer", json!({ "close_handshake_timeout": 300 }));
     let mut client = WebSocketClient::join(address);

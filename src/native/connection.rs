@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpStream, tcp, unix};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 use tokio_rustls::server::TlsStream;
 
 use super::hub::{Counted, Hub};
@@ -29,12 +29,13 @@ pub(super) trait Incoming: Send {
     /// Takes whole frames off the front of `bytes`; their messages, of at most `limit` bytes each, go to `messages`.
     /// `reply` sends a frame that is the answer to one of them.
     ///
-    /// It may leave whole frames where they are, so that what one turn makes of a few bytes stays bounded; then it is
-    /// asked again. Taking nothing says that there is no whole frame.
+    /// It begins no other frame behind `at_once` bytes, and may leave more whole frames where they are, so that what one
+    /// turn makes of a few bytes stays bounded; then it is asked again. Taking nothing says that there is no whole frame.
     fn take(
         &mut self,
         bytes: &mut BytesMut,
         limit: usize,
+        at_once: usize,
         reply: &dyn Fn(&[u8]),
         messages: &mut Vec<Bytes>,
     ) -> Result<(), Failure>;
@@ -57,7 +58,8 @@ pub(super) trait Incoming: Send {
         None
     }
 
-    /// What to send to a peer that was silent for so long, and how long it then has to say anything at all.
+    /// What to send to a peer that was silent for so long, and how long it then has to say anything at all; zero is for
+    /// ever.
     fn ping(&mut self) -> Option<(Vec<u8>, Duration)> {
         None
     }
@@ -151,13 +153,19 @@ pub(super) struct Connection<I> {
     failure: Option<Failure>,
     /// The peer's stream has ended: nothing more comes. It may still read.
     is_ended: bool,
-    /// Something came since the timer was set.
-    is_alive: bool,
-    /// The peer was pinged, and has said nothing since.
-    is_pinged: bool,
+    /// When the peer said something, for the last time.
+    heard: Instant,
+    ping: Option<Ping>,
     timer: Option<Pin<Box<Sleep>>>,
     is_begun: bool,
     _counted: Option<Counted>,
+}
+
+/// The last ping that was sent.
+#[derive(Clone, Copy)]
+struct Ping {
+    sent: Instant,
+    timeout: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,8 +193,8 @@ impl<I: Incoming> Connection<I> {
             state: State::Open,
             failure: None,
             is_ended: false,
-            is_alive: true,
-            is_pinged: false,
+            heard: Instant::now(),
+            ping: None,
             timer: None,
             is_begun: false,
             _counted: counted,
@@ -242,26 +250,38 @@ impl<I: Incoming> Connection<I> {
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(timer) = &mut self.timer {
             ready!(timer.as_mut().poll(cx));
-            let is_alive = std::mem::take(&mut self.is_alive);
-            let next = match (self.state, self.incoming.silence()) {
-                (State::Open, Some(silence)) if is_alive => {
-                    self.is_pinged = false;
-                    silence
-                }
-                (State::Open, Some(silence)) if !self.is_pinged => match self.incoming.ping() {
-                    Some((ping, timeout)) => {
-                        self.is_pinged = true;
-                        self.hub.send_frame(&self.peer, &ping);
-                        timeout
-                    }
-                    None => silence,
-                },
-                // It has not answered a ping, or a close.
-                _ => return Poll::Ready(()),
+            // It has not answered a close.
+            let (State::Open, Some(silence)) = (self.state, self.incoming.silence()) else {
+                return Poll::Ready(());
             };
-            timer.as_mut().reset(tokio::time::Instant::now() + next);
+            let now = Instant::now();
+            let unanswered = self.ping.filter(|ping| ping.sent >= self.heard);
+            let next = match unanswered {
+                Some(Ping { sent, timeout }) if !timeout.is_zero() => {
+                    if now >= sent + timeout {
+                        self.hub.reject(&self.peer, &format!("no answer to a ping in {timeout:?}"));
+                        return Poll::Ready(());
+                    }
+                    sent + timeout
+                }
+                _ => {
+                    let due = unanswered.map_or(self.heard, |ping| ping.sent) + silence;
+                    if now < due { due } else { self.send_ping(now, silence) }
+                }
+            };
+            if let Some(timer) = &mut self.timer {
+                timer.as_mut().reset(next);
+            }
         }
         Poll::Pending
+    }
+
+    /// Pings a peer that was silent for so long, and answers when to look at it again.
+    fn send_ping(&mut self, now: Instant, silence: Duration) -> Instant {
+        let Some((frame, timeout)) = self.incoming.ping() else { return now + silence };
+        self.ping = Some(Ping { sent: now, timeout });
+        self.hub.send_frame(&self.peer, &frame);
+        now + if timeout.is_zero() { silence } else { silence.min(timeout) }
     }
 
     /// Writes what only this task can write. Ready when the connection is over.
@@ -389,7 +409,7 @@ impl<I: Incoming> Connection<I> {
         if ready!(read)? == 0 {
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
-        self.is_alive = true;
+        self.heard = Instant::now();
         Poll::Ready(Ok(()))
     }
 
@@ -402,7 +422,9 @@ impl<I: Incoming> Connection<I> {
         let reply = |frame: &[u8]| self.hub.send_frame(&self.peer, frame);
         let taken = loop {
             let length = bytes.len();
-            let taken = self.incoming.take(bytes, self.limit, &reply, &mut messages);
+            // What follows a HELLO may be longer than one.
+            let at_once = if self.limit < self.hub.message_length() { 1 } else { TAKEN_AT_ONCE };
+            let taken = self.incoming.take(bytes, self.limit, at_once, &reply, &mut messages);
             let mut rest = messages.drain(..);
             while rest.len() > 0 {
                 // Others want to be handled, too.
@@ -457,7 +479,7 @@ const SENDS: usize = 4;
 const FRAMED_AT_ONCE: usize = 64 << 10;
 
 /// Bytes of which the frames are taken before their messages are handled.
-pub(super) const TAKEN_AT_ONCE: usize = CHUNK;
+const TAKEN_AT_ONCE: usize = CHUNK;
 
 /// Messages that are handled without letting others in.
 const HANDLED_AT_ONCE: usize = 1_024;

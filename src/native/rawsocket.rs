@@ -7,15 +7,15 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 
-use super::connection::{Connection, Failure, Incoming, TAKEN_AT_ONCE, split};
+use super::connection::{Connection, Failure, Incoming, split};
 use super::gate::Gate;
 use super::hub::Hub;
 use super::outgoing::{Framing, Peer};
 use super::stream::{PeerInfo, REFUSAL, Stream};
 use super::subprotocol::Subprotocol;
 use crate::config::node;
-use crate::rawsocket::{FrameHeader, FrameType, accept, read_handshake};
-use crate::router::{Identity, Transport};
+use crate::rawsocket::{FrameHeader, FrameType, HandshakeError, accept, read_handshake};
+use crate::router::{Identity, OpenRefused, Transport};
 
 /// How a client comes in.
 pub(super) enum Doorway<'a> {
@@ -34,15 +34,25 @@ pub(super) async fn serve(
     doorway: Doorway<'_>,
 ) {
     let mut octets = [0; 4];
-    let handshake = tokio::time::timeout(config.handshake_timeout, stream.read_exact(&mut octets)).await;
-    if !matches!(handshake, Ok(Ok(_))) {
-        hub.reject_handshake(&info.peer, "no RawSocket handshake came in time");
-        return;
+    let handshake = hub.unless_ending(stream.read_exact(&mut octets));
+    match tokio::time::timeout(config.handshake_timeout, handshake).await {
+        Ok(None) => return,
+        Ok(Some(Ok(_))) => {}
+        _ => {
+            hub.reject_handshake(&info.peer, "no RawSocket handshake came in time");
+            return;
+        }
     }
-    let asked = match read_handshake(octets, &config.serializers) {
+    let asked = read_handshake(octets, &config.serializers)
+        .map_err(|error| (error.to_string(), error))
+        .and_then(|asked| {
+            let full = |refused: OpenRefused| (refused.to_string(), HandshakeError::TooManyConnections);
+            hub.check_open().map(|()| asked).map_err(full)
+        });
+    let asked = match asked {
         Ok(asked) => asked,
-        Err(error) => {
-            hub.reject_handshake(&info.peer, &error.to_string());
+        Err((reason, error)) => {
+            hub.reject_handshake(&info.peer, &reason);
             if let Some(reply) = error.reply() {
                 // The peer may be gone; it is told if it is not.
                 let _ = tokio::time::timeout(REFUSAL, stream.end_with(&reply)).await;
@@ -93,12 +103,13 @@ impl Incoming for Frames {
         &mut self,
         bytes: &mut BytesMut,
         limit: usize,
+        at_once: usize,
         reply: &dyn Fn(&[u8]),
         messages: &mut Vec<Bytes>,
     ) -> Result<(), Failure> {
         let mut end = 0;
         let mut checked = Ok(());
-        while end < TAKEN_AT_ONCE
+        while end < at_once
             && let Some(octets) = bytes[end..].first_chunk()
         {
             match FrameHeader::decode(*octets) {

@@ -130,11 +130,12 @@ impl Incoming for Messages {
         &mut self,
         bytes: &mut BytesMut,
         limit: usize,
+        at_once: usize,
         reply: &dyn Fn(&[u8]),
         messages: &mut Vec<Bytes>,
     ) -> Result<(), Failure> {
         let mut received = std::mem::take(&mut self.received);
-        let mut taken = self.frames.take(bytes, limit, &mut received);
+        let mut taken = self.frames.take(bytes, limit, at_once, &mut received);
         for (opcode, data) in received.messages.drain(..) {
             if let Err(failure) = self.message(opcode, data, messages) {
                 taken = Err(failure);

@@ -12,7 +12,7 @@ use soketto::base::{Codec, OpCode};
 use super::Negotiated;
 use super::deflate::{Deflater, Inflater};
 use crate::config::node;
-use crate::native::connection::{CloseWith, Failure, TAKEN_AT_ONCE};
+use crate::native::connection::{CloseWith, Failure};
 use crate::native::hub::close_code;
 use crate::native::outgoing::put_websocket_header;
 
@@ -87,15 +87,16 @@ impl Frames {
         }
     }
 
-    /// Takes whole frames off the front of `bytes`, a bounded number of them; messages may have `limit` bytes each. What
-    /// comes after a close is not looked at.
+    /// Takes whole frames off the front of `bytes`, a bounded number of them, of which none begins behind `at_once` bytes;
+    /// messages may have `limit` bytes each. What comes after a close is not looked at.
     pub fn take(
         &mut self,
         bytes: &mut BytesMut,
         limit: usize,
+        at_once: usize,
         received: &mut Received,
     ) -> Result<(), Failure> {
-        let (end, found) = self.find_whole(bytes, limit);
+        let (end, found) = self.find_whole(bytes, limit, at_once);
         let mut rest = bytes.split_to(end).freeze();
         let mut whole = std::mem::take(&mut self.whole);
         let mut handled = Ok(());
@@ -113,9 +114,9 @@ impl Frames {
     }
 
     /// Finds the whole frames at the front, unmasks them, and answers where they end.
-    fn find_whole(&mut self, bytes: &mut [u8], limit: usize) -> (usize, Result<(), Failure>) {
+    fn find_whole(&mut self, bytes: &mut [u8], limit: usize, at_once: usize) -> (usize, Result<(), Failure>) {
         let options = &self.config.options;
-        let at_once = if self.inflater.is_some() { INFLATED_AT_ONCE } else { TAKEN_AT_ONCE };
+        let at_once = if self.inflater.is_some() { at_once.min(INFLATED_AT_ONCE) } else { at_once };
         let mut end = 0;
         while end < at_once && self.whole.len() < FRAMES_AT_ONCE {
             let header = match self.codec.decode_header(&bytes[end..]) {

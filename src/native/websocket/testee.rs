@@ -17,7 +17,7 @@ pub async fn serve_testee(mut stream: Stream, accepted: Accepted, message_length
     let mut bytes = BytesMut::new();
     loop {
         let length = bytes.len();
-        let taken = frames.take(&mut bytes, message_length, &mut received);
+        let taken = frames.take(&mut bytes, message_length, usize::MAX, &mut received);
         let mut output = std::mem::take(&mut received.replies);
         for (opcode, message) in received.messages.drain(..) {
             frames.put_message(opcode, &message, &mut output);
