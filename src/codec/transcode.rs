@@ -26,7 +26,8 @@ fn convert(tail: &[u8], elements: u8, from: Serializer, to: Serializer) -> Step<
         _ => lengths(tail, elements, from)?,
     };
     let mut out = Vec::with_capacity(tail.len());
-    let mut source = Source { reader: tail_reader(from, tail)?, lengths: lengths.into_iter() };
+    let is_json = from == Serializer::Json;
+    let mut source = Source { reader: tail_reader(from, tail)?, is_json, lengths: lengths.into_iter() };
     let mut writer = Writer::new(to, &mut out);
     let mut items = Container::open(Some(u64::from(elements)));
     while source.reader.more(&mut items)? {
@@ -69,6 +70,8 @@ fn count<'a>(reader: &mut (dyn Reader<'a> + 'a), depth: usize, lengths: &mut Vec
 
 struct Source<'a> {
     reader: Box<dyn Reader<'a> + 'a>,
+    /// What is read is JSON.
+    is_json: bool,
     lengths: vec::IntoIter<usize>,
 }
 
@@ -84,7 +87,9 @@ impl Source<'_> {
             Token::Negative(value) => writer.negative(value),
             Token::Float(value) => writer.float(value),
             Token::Bytes(bytes) => writer.bytes(&bytes),
-            Token::Str(text) => writer.text(&text),
+            // Between the other two, text is text.
+            Token::Str(text) if self.is_json || writer.serializer == Serializer::Json => writer.text(&text),
+            Token::Str(text) => writer.str(&text),
             Token::Array(items) => {
                 let depth = inner_depth?;
                 writer.begin_array(self.length(items));
@@ -163,6 +168,8 @@ mod tests {
             (Cbor, b"\x9f\xbf\x7f\x61a\x61b\xff\x9f\xff\xff\xff", MsgPack, b"\x91\x81\xa2ab\x90"),
             // Strings that merely begin with U+0000 are no binary data.
             (Json, b"[\"\\u0000AQI=\",\"\\u0000 no\"]", Cbor, b"\x82\x42\x01\x02\x64\0 no"),
+            (MsgPack, b"\x91\xa5\0AQI=", Cbor, b"\x81\x65\0AQI="),
+            (Cbor, b"\x81\x65\0AQI=", MsgPack, b"\x91\xa5\0AQI="),
             // A payload that is no list.
             (Json, b" \"\\u0000AQI=\" ", MsgPack, b"\xc4\x02\x01\x02"),
         ] {
