@@ -5,7 +5,7 @@ mod process;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 
 use process::{PATIENCE, Process, RawClient, connect, decode, encode, hello, loopback, node, node_with};
 use serde_json::{Value, json};
@@ -83,6 +83,28 @@ fn every_serializer_is_spoken_over_tcp_and_over_a_unix_socket() {
         socket.set_read_timeout(Some(PATIENCE)).expect("a socket option");
         converse(socket, number, serializer);
     }
+}
+
+#[test]
+fn a_socket_of_somebody_else_is_left_where_it_is() {
+    let path = std::env::temp_dir().join(format!("wamplet-native-foreign-{}.sock", std::process::id()));
+    let listener = json!([{ "type": "rawsocket", "endpoint": { "type": "unix", "path": path } }]);
+    // Nobody listens there, and it is in use.
+    let foreign = UnixDatagram::bind(&path).expect("a free path");
+    let mut refused = Process::start("native-foreign", &node(listener.clone()));
+    refused.wait_for("cannot listen on unix");
+    assert_eq!(refused.exit_code(), Some(3));
+    drop(foreign);
+    std::fs::remove_file(&path).expect("it is still there");
+    // One that took the place of the router's own.
+    let mut first = Process::start("native-first", &node(listener.clone()));
+    first.unix_path();
+    std::fs::remove_file(&path).expect("the router's");
+    let mut second = Process::start("native-second", &node(listener));
+    second.unix_path();
+    first.signal("TERM");
+    assert_eq!(first.exit_code(), Some(0));
+    UnixStream::connect(&path).expect("the second one listens");
 }
 
 #[test]

@@ -6,13 +6,13 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::FileTypeExt;
-use std::path::PathBuf;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_rustls::TlsAcceptor;
@@ -228,7 +228,7 @@ impl fmt::Display for Listener {
                 let address = listener.local_addr().unwrap_or(*asked);
                 write!(f, "tcp {address}")
             }
-            Bound::Unix(_, UnlinkOnDrop(path)) => write!(f, "unix {}", path.display()),
+            Bound::Unix(_, UnlinkOnDrop { path, .. }) => write!(f, "unix {}", path.display()),
         }
     }
 }
@@ -267,9 +267,15 @@ fn bind_unix(path: &PathBuf) -> io::Result<Bound> {
     match std::fs::symlink_metadata(path) {
         // One that nobody listens on was left behind by a router that was killed.
         Ok(metadata) if metadata.file_type().is_socket() => {
-            match std::os::unix::net::UnixStream::connect(path) {
-                Ok(_) => return Err(io::Error::new(io::ErrorKind::AddrInUse, "somebody listens there")),
-                Err(_) => std::fs::remove_file(path)?,
+            let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+            socket.set_nonblocking(true)?;
+            match socket.connect(&SockAddr::unix(path)?).map_err(|error| (error.kind(), error)) {
+                Err((io::ErrorKind::ConnectionRefused, _)) => std::fs::remove_file(path)?,
+                // Busy, it does not take any more at the moment.
+                Ok(()) | Err((io::ErrorKind::WouldBlock, _)) => {
+                    return Err(io::Error::new(io::ErrorKind::AddrInUse, "somebody listens there"));
+                }
+                Err((_, error)) => return Err(error),
             }
         }
         Ok(_) => {
@@ -277,16 +283,29 @@ fn bind_unix(path: &PathBuf) -> io::Result<Bound> {
         }
         Err(_) => {}
     }
-    Ok(Bound::Unix(UnixListener::bind(path)?, UnlinkOnDrop(path.clone())))
+    let listener = UnixListener::bind(path)?;
+    let file = file_id(path)?;
+    Ok(Bound::Unix(listener, UnlinkOnDrop { path: path.clone(), file }))
+}
+
+/// Device and inode.
+fn file_id(path: &Path) -> io::Result<(u64, u64)> {
+    std::fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 /// Takes the socket file away with the listener.
-struct UnlinkOnDrop(PathBuf);
+struct UnlinkOnDrop {
+    path: PathBuf,
+    file: (u64, u64),
+}
 
 impl Drop for UnlinkOnDrop {
     fn drop(&mut self) {
-        // Whoever took it away before did what is done here.
-        let _ = std::fs::remove_file(&self.0);
+        // Another one at the same place is somebody else's.
+        if file_id(&self.path).is_ok_and(|file| file == self.file) {
+            // Whoever took it away before did what is done here.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
