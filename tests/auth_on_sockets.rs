@@ -235,6 +235,15 @@ fn an_authenticator_lets_in_whom_it_likes() {
         authenticator.send(&answer);
         let heard = client.receive();
         assert_eq!(heard[0], expected, "{heard}");
+        if expected == 2 {
+            // Longer than anything may be before a login.
+            let reply = client.request(48, &[json!({}), json!("no.such"), json!(["x".repeat(70_000)])]);
+            assert_eq!(
+                (&reply[0], &reply[4]),
+                (&json!(8), &json!("wamp.error.no_such_procedure")),
+                "{reply}"
+            );
+        }
     }
 }
 

@@ -243,6 +243,39 @@ fn a_reader_that_stops_reading_is_closed_and_the_rest_of_the_realm_goes_on() {
 }
 
 #[test]
+fn what_waits_keeps_no_memory_of_what_it_was_read_with() {
+    let transports = json!([{ "type": "rawsocket", "endpoint": loopback() }]);
+    let mut router = Process::start("kept", &node(transports));
+    let address = router.tcp_address();
+    let mut witnesses = Witnesses::join(address);
+    let mut slow = RawClient::join(address);
+    slow.subscribe("com.example.topic");
+    let mut publisher = RawClient::join(address);
+    let before = router.memory_kib();
+    let (long, payload) = ("x".repeat(8 << 20), "y".repeat(20 << 10));
+    // Each with a large one before it in one write, or with large options.
+    for request in (1..=40).step_by(4) {
+        let bytes: Vec<u8> = [
+            json!([16, request, {}, "com.example.nobody", [long]]),
+            json!([16, request + 1, {}, "com.example.topic", [payload]]),
+            json!([16, request + 2, { "x_long": long }, "com.example.topic", [payload]]),
+            json!([48, request + 3, {}, "no.such"]),
+        ]
+        .iter()
+        .flat_map(|message| {
+            let message = message.to_string();
+            [&(message.len() as u32).to_be_bytes(), message.as_bytes()].concat()
+        })
+        .collect();
+        publisher.socket.write_all(&bytes).expect("the router reads");
+        assert_eq!(publisher.receive()[0], 8, "all of it has been handled");
+    }
+    witnesses.are_undisturbed();
+    let grown = router.memory_kib().saturating_sub(before);
+    assert!(grown < 64 << 10, "the router grew by {grown} KiB for 1 MB of events");
+}
+
+#[test]
 fn pings_without_reading_the_pongs_fill_no_memory() {
     let limits = json!({ "queue_length": 1 << 20 });
     let mut router =

@@ -418,6 +418,10 @@ impl<I: Incoming> Connection<I> {
             bytes.clear();
             return;
         }
+        if self.limit < self.hub.message_length() {
+            // Somebody else may have let the session join since: an authenticator's answer comes from another connection.
+            self.limit = self.hub.message_limit(self.key);
+        }
         let mut messages = SCRATCH.with_borrow_mut(|scratch| std::mem::take(&mut scratch.messages));
         let reply = |frame: &[u8]| self.hub.send_frame(&self.peer, frame);
         let taken = loop {
@@ -425,6 +429,12 @@ impl<I: Incoming> Connection<I> {
             // What follows a HELLO may be longer than one.
             let at_once = if self.limit < self.hub.message_length() { 1 } else { TAKEN_AT_ONCE };
             let taken = self.incoming.take(bytes, self.limit, at_once, &reply, &mut messages);
+            if length > MAX_SHARED {
+                // What waits for a receiver must not keep the memory of all that it was read with.
+                for message in messages.iter_mut().filter(|message| message.len() < length / 2) {
+                    *message = Bytes::copy_from_slice(message);
+                }
+            }
             let mut rest = messages.drain(..);
             while rest.len() > 0 {
                 // Others want to be handled, too.
@@ -489,6 +499,9 @@ const KEPT_MESSAGES: usize = 4_096;
 
 /// Bytes that one read may bring.
 const CHUNK: usize = 64 << 10;
+
+/// Bytes of memory that a message may keep, of whatever it was read with.
+const MAX_SHARED: usize = 4 * CHUNK;
 
 /// Bytes of the beginning of a frame that are copied rather than read behind. Longer ones get memory of their own, which
 /// grows with what came and not with what was announced.

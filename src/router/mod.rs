@@ -137,6 +137,9 @@ pub enum OpenRefused {
     ShuttingDown,
 }
 
+/// Bytes of a frame whose memory a payload may keep, however small a part of it it is.
+const MAX_SHARED: usize = 64 << 10;
+
 impl Router<EncodedPayload> {
     /// Handles a frame in the serializer of its transport. A frame of a transport that was closed is ignored.
     pub fn handle(&mut self, key: SessionKey, frame: Bytes, now: Now, outbox: &mut Outbox<EncodedPayload>) {
@@ -147,10 +150,15 @@ impl Router<EncodedPayload> {
             self.handle_oversized(key, length, now, outbox);
             return;
         }
-        let decoded = codec::decode_with(serializer, &frame, &self.limits.decode(), |tail| EncodedPayload {
-            bytes: frame.slice(tail.start..tail.end),
-            elements: tail.elements,
-            serializer,
+        let decoded = codec::decode_with(serializer, &frame, &self.limits.decode(), |tail| {
+            let is_small = length > MAX_SHARED && tail.end - tail.start < length / 2;
+            let bytes = if is_small {
+                // What waits for a receiver must not keep the memory of long options.
+                Bytes::copy_from_slice(&frame[tail.start..tail.end])
+            } else {
+                frame.slice(tail.start..tail.end)
+            };
+            EncodedPayload { bytes, elements: tail.elements, serializer }
         });
         self.handle_message(key, decoded, length, now, outbox);
     }
