@@ -200,7 +200,10 @@ impl Reader<'_> {
     fn realms(&mut self, lists: &[Cursor<'_>]) -> Realms {
         let mut names = Paths::new();
         let mut realms = Vec::new();
-        for list in lists {
+        for (index, list) in lists.iter().enumerate() {
+            if index > 0 {
+                self.report.warn(list.path(), ALL_WORKERS);
+            }
             self.realms_in(list, &mut names, &mut realms);
         }
         Realms::Named(realms)
@@ -534,6 +537,10 @@ const LATEST_VERSION: u64 = 2;
 const MAX_WORKERS: usize = 1_000;
 pub(super) const MAX_TRANSPORTS: usize = 1_000;
 const MAX_REALMS: usize = 1_000;
+
+/// What is said of the realms of another router worker.
+const ALL_WORKERS: &str = "are open to the transports of all workers: the workers of type \"router\" are one router here, and \
+     what keeps a client out of a realm is that it has no role there";
 const MAX_ROLES: usize = 1_000;
 const MAX_PERMISSIONS: usize = 10_000;
 /// Histories, rules of retention, or queues of calls, of one realm.
