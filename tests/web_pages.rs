@@ -64,6 +64,13 @@ fn a_redirect_keeps_the_method() {
     let (_router, address) = start("redirect", paths(), json!({}));
     let answer = get(address, "/old");
     assert_eq!((answer.status, answer.header("location")), (307, "https://example.com/new?x=1"));
+    let mut client = HttpClient::connect(address);
+    for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+        let head = format!("{method} /old/below HTTP/1.1\nHost: x\nContent-Length: 4");
+        let answer = client.request(&head, b"body");
+        let found = (answer.status, answer.header("location"));
+        assert_eq!(found, (307, "https://example.com/new?x=1"), "{method}");
+    }
 }
 
 #[test]

@@ -192,6 +192,12 @@ impl Exchange<'_> {
                 let asked = Asked { hub: self.hub, info: self.info, rest: &found.rest };
                 return polls.answer(request, asked).await;
             }
+            // Its status keeps the method, whichever that is.
+            Service::Redirect(url) => {
+                let mut answer = answer::whole(StatusCode::TEMPORARY_REDIRECT, "text/plain", "");
+                answer.headers_mut().insert(header::LOCATION, url.clone());
+                return Ok(answer);
+            }
             _ => {}
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -202,13 +208,10 @@ impl Exchange<'_> {
             request.headers_mut().remove(header::RANGE);
         }
         match found.service {
-            Service::WebSocket(..) | Service::LongPoll(_) | Service::Nothing => Err(Refusal::not_found()),
-            Service::Json { text, options } => Ok(json(text, *options)),
-            Service::Redirect(url) => {
-                let mut answer = answer::whole(StatusCode::TEMPORARY_REDIRECT, "text/plain", "");
-                answer.headers_mut().insert(header::LOCATION, url.clone());
-                Ok(answer)
+            Service::WebSocket(..) | Service::LongPoll(_) | Service::Redirect(_) | Service::Nothing => {
+                Err(Refusal::not_found())
             }
+            Service::Json { text, options } => Ok(json(text, *options)),
             Service::NodeInfo => Ok(nodeinfo::answer(request.headers(), self.hub)),
             Service::Metrics => Ok(metrics::answer(self.hub)),
             Service::Status(status) => Ok(status.answer(request.headers(), self.hub)),
