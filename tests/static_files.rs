@@ -269,8 +269,10 @@ fn a_long_file_arrives_whole() {
 fn a_directory_shows_its_default_file_or_a_list_or_nothing() {
     let site = Site::start("no-listing", json!({ "default_file": "page.html" }));
     assert_eq!(site.get("/below/").text(), "below");
-    let redirect = site.get("/below?x=1");
-    assert_eq!((redirect.status, redirect.header("location")), (307, "./below/"));
+    let redirect = site.get("/below?x=1&y=a/b?c");
+    assert_eq!((redirect.status, redirect.header("location")), (307, "./below/?x=1&y=a/b?c"));
+    assert_eq!(site.get("/below?x=ö").header("location"), "./below/?x=ö");
+    assert_eq!(site.get("/below").header("location"), "./below/");
     assert_eq!(site.get("/files").header("location"), "./files/");
     assert_eq!(site.get("/files/below").header("location"), "./below/");
     assert_eq!(site.get("//below").header("location"), "./below/");

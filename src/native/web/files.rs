@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http_body_util::BodyExt;
 use hyper::header::{self, HeaderMap, HeaderValue};
-use hyper::{Response, StatusCode};
+use hyper::{Response, StatusCode, Uri};
 use tracing::warn;
 
 use super::answer::{self, Answer, Refusal};
@@ -64,11 +64,11 @@ impl Files {
         Self { config: config.clone(), cache_control: cache_control.expect("a number is ASCII") }
     }
 
-    /// Answers a GET or HEAD; `path` is that of the request, as it came.
+    /// Answers a GET or HEAD of `uri`, as it came.
     pub async fn answer(
         &self,
         found: &Found<'_>,
-        path: &str,
+        uri: &Uri,
         request: &HeaderMap,
     ) -> Result<Answer, Refusal> {
         let wanted = Wanted {
@@ -84,9 +84,11 @@ impl Files {
         let mut answer = match target {
             Ok(Ok(Target::File(opened))) => respond(*opened, request)?,
             Ok(Ok(Target::Redirect)) => {
-                let name = path.rsplit('/').next().unwrap_or_default();
+                let name = uri.path().rsplit('/').next().unwrap_or_default();
+                let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
                 let mut answer = answer::whole(StatusCode::TEMPORARY_REDIRECT, "text/plain", "");
-                let location = HeaderValue::from_str(&format!("./{name}/"));
+                // What is no ASCII in it goes back as it came.
+                let location = HeaderValue::from_bytes(format!("./{name}/{query}").as_bytes());
                 answer.headers_mut().insert(header::LOCATION, location.map_err(|_| Refusal::not_found())?);
                 answer
             }

@@ -215,7 +215,7 @@ impl Exchange<'_> {
             Service::NodeInfo => Ok(nodeinfo::answer(request.headers(), self.hub)),
             Service::Metrics => Ok(metrics::answer(self.hub)),
             Service::Status(status) => Ok(status.answer(request.headers(), self.hub)),
-            Service::Files(files) => files.answer(&found, request.uri().path(), request.headers()).await,
+            Service::Files(files) => files.answer(&found, request.uri(), request.headers()).await,
         }
     }
 
