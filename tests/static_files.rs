@@ -50,6 +50,8 @@ impl Site {
         fs::write(folder.join("secret.txt"), "secret").expect("a temporary file");
         std::os::unix::fs::symlink("../secret.txt", files.join("escape.txt")).expect("a link");
         std::os::unix::fs::symlink("..", files.join("up")).expect("a link");
+        std::os::unix::fs::symlink("loop", files.join("loop")).expect("a link");
+        std::os::unix::fs::symlink("nowhere", files.join("broken")).expect("a link");
         std::os::unix::fs::symlink("digits.txt", files.join("link.txt")).expect("a link");
         let service = json!({ "type": "static", "directory": files, "options": options });
         let paths = json!({
@@ -139,6 +141,10 @@ fn nothing_outside_of_the_directory_is_served() {
         "/files/up/secret.txt",
         "/files/up/",
         "/files/up",
+        "/files/loop",
+        "/files/loop/",
+        "/files/loop/digits.txt",
+        "/files/broken",
         "/files/digits.txt/",
         "/files/digits.txt/more",
         "/files/nothing",

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use http_body_util::BodyExt;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode, Uri};
+use rustix::io::Errno;
 use tracing::warn;
 
 use super::answer::{self, Answer, Refusal};
@@ -103,6 +104,10 @@ impl Files {
 }
 
 fn refuse(error: &io::Error) -> Refusal {
+    // A link that leads to itself leads to nothing.
+    if Errno::from_io_error(error) == Some(Errno::LOOP) {
+        return Refusal::not_found();
+    }
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => {
             Refusal::not_found()
