@@ -43,6 +43,9 @@ impl Site {
             ("empty.txt", b""),
             ("with space & <b>.txt", b"odd"),
             ("data.custom", b"1"),
+            ("a.tar.gz", b"package"),
+            ("tar.gz", b"packed"),
+            (".gz", b"hidden"),
             ("below/page.html", b"below"),
         ] {
             fs::write(files.join(name), content).expect("a temporary file");
@@ -91,7 +94,12 @@ impl Drop for Site {
 
 #[test]
 fn files_are_served_with_their_types() {
-    let mime_types = json!({ ".custom": "application/x-custom", ".PNG": "image/x-mine" });
+    let mime_types = json!({
+        ".custom": "application/x-custom",
+        ".PNG": "image/x-mine",
+        ".gz": "application/gzip",
+        ".tar.GZ": "application/x-package",
+    });
     let site = Site::start("types", json!({ "mime_types": mime_types }));
     for (path, content_type) in [
         ("/", "text/html; charset=utf-8"),
@@ -103,6 +111,9 @@ fn files_are_served_with_their_types() {
         ("/files/packed.jgz", "text/javascript; charset=utf-8"),
         ("/files/picture.png", "image/x-mine"),
         ("/files/data.custom", "application/x-custom"),
+        ("/files/a.tar.gz", "application/x-package"),
+        ("/files/tar.gz", "application/gzip"),
+        ("/files/.gz", "application/octet-stream"),
         ("/files/link.txt", "text/plain; charset=utf-8"),
         ("/files/below/page.html", "text/html; charset=utf-8"),
     ] {

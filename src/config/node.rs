@@ -282,7 +282,7 @@ pub struct Static {
     pub directory: PathBuf,
     /// List the files of a directory that has no default file. Default false.
     pub enable_directory_listing: bool,
-    /// Extension with its dot -> content type, beside the usual ones.
+    /// Ending with its dot (`.js`, `.tar.gz`) -> content type, beside the usual ones; the longest one counts.
     pub mime_types: Vec<(String, String)>,
     /// How long a browser may keep a file without asking. Default it asks every time.
     pub cache_timeout: Option<Duration>,

@@ -22,7 +22,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
                     "type": "object",
                     "propertyNames": { "pattern": r"^\.[^/]+$" },
                     "additionalProperties": { "type": "string", "pattern": "/" },
-                    "description": "Ending (\".js\") to content type, beside the usual ones.",
+                    "description": "Ending (\".js\", \".tar.gz\") to content type, beside the usual ones; the longest one counts.",
                 }),
             ),
             (

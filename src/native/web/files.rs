@@ -204,8 +204,9 @@ impl Wanted {
         let ending = name.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         let ending = ending.to_ascii_lowercase();
         let encoding = matches!(ending.as_str(), "jgz" | "svgz").then_some("gzip");
-        let configured = self.config.mime_types.iter().find(|(of, _)| of[1..].eq_ignore_ascii_case(&ending));
-        if let Some((_, content_type)) = configured {
+        let configured = self.config.mime_types.iter().filter(|(of, _)| has_ending(name, of));
+        // `.tar.gz` says more than `.gz` does.
+        if let Some((_, content_type)) = configured.max_by_key(|(of, _)| of.len()) {
             return (content_type.clone(), encoding);
         }
         let content_type = match ending.as_str() {
@@ -230,6 +231,13 @@ fn inside(root: &Path, path: &Path) -> io::Result<Option<(PathBuf, Metadata)>> {
     }
     let metadata = fs::metadata(&path)?;
     Ok(Some((path, metadata)))
+}
+
+/// Whether a name ends so, in whatever case, and is more than that: `.htaccess` has no ending.
+fn has_ending(name: &Path, ending: &str) -> bool {
+    let (name, ending) = (name.as_os_str().as_encoded_bytes(), ending.as_bytes());
+    let start = name.len().checked_sub(ending.len()).filter(|start| *start > 0);
+    start.is_some_and(|start| name[start..].eq_ignore_ascii_case(ending))
 }
 
 fn is_compressible(content_type: &str) -> bool {
