@@ -93,7 +93,9 @@ fn a_handshake_is_refused_with_a_status_that_says_why() {
             "expected one of wamp.2.json, wamp.2.msgpack, wamp.2.cbor, wamp.2.json.batched, \
              wamp.2.msgpack.batched, wamp.2.cbor.batched, found wamp.1, mqtt",
         ),
-        (&[("Sec-WebSocket-Protocol", Some("wamp.2.json,,"))], 400, "Sec-WebSocket-Protocol"),
+        (&[("Sec-WebSocket-Protocol", Some(",, ,"))], 400, "found none"),
+        (&[("Sec-WebSocket-Protocol", Some("wamp.2.json;"))], 400, "found \"wamp.2.json;\""),
+        (&[("Sec-WebSocket-Protocol", Some("wamp 2 json"))], 400, "found \"wamp 2 json\""),
         (&[("Sec-WebSocket-Protocol", Some("wamp.2.json, wamp.2.json"))], 400, "different"),
         (&[("Origin", Some("http://a")), ("Origin", Some("http://b"))], 400, "Origin"),
         (&[("Upgrade", Some("h2c"))], 426, "WebSocket"),
@@ -123,6 +125,8 @@ fn the_first_subprotocol_of_the_client_that_is_served_is_taken() {
         ("wamp.2.msgpack,wamp.2.json,wamp.2.cbor", "wamp.2.json"),
         ("wamp.2.cbor.batched, wamp.2.cbor", "wamp.2.cbor.batched"),
         ("x, wamp.2.json.batched", "wamp.2.json.batched"),
+        ("wamp.2.json,", "wamp.2.json"),
+        (" , ,,wamp.2.cbor ,\t, wamp.2.json,,", "wamp.2.cbor"),
     ] {
         let answer = shake(address, &[("Sec-WebSocket-Protocol", Some(offered))]);
         assert_eq!((answer.status, answer.header("sec-websocket-protocol")), (101, expected), "{offered}");

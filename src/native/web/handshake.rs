@@ -177,10 +177,8 @@ fn subprotocol(headers: &HeaderMap, config: &node::WebSocket) -> Result<Option<S
     let offered = joined(headers, header::SEC_WEBSOCKET_PROTOCOL)?;
     let refuse = |reason: String| Refusal::new(StatusCode::BAD_REQUEST, reason);
     let mut seen: Vec<&str> = Vec::new();
-    for name in offered.split(',').map(str::trim) {
-        if name.is_empty() && offered.trim().is_empty() {
-            break;
-        }
+    // Empty elements of a list are passed over. [RFC 9110, 5.6.1.2]
+    for name in offered.split(',').map(str::trim).filter(|name| !name.is_empty()) {
         if !is_token(name) || seen.contains(&name) {
             return Err(refuse(format!(
                 "Sec-WebSocket-Protocol: expected different names of subprotocols, found {name:?}."
