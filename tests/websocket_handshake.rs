@@ -144,7 +144,37 @@ fn without_a_subprotocol_it_is_json_where_the_configuration_allows_that() {
     assert_eq!((answer.status, answer.header("sec-websocket-protocol")), (101, ""));
     client.socket.write_all(b"\x81\x84\0\0\0\0[99]").expect("the router reads");
     assert_eq!(client.bytes(1), [0x81], "an answer in JSON");
-    assert_eq!(shake(address, &[("Sec-WebSocket-Protocol", Some("mqtt"))]).status, 400);
+    for (offered, chosen) in [
+        (Some("mqtt"), ""),
+        (Some("wamp.1, wamp.2.ubjson"), ""),
+        (Some(","), ""),
+        (Some("mqtt, wamp.2.cbor"), "wamp.2.cbor"),
+    ] {
+        let answer = shake(address, &[("Sec-WebSocket-Protocol", offered)]);
+        let found = (answer.status, answer.header("sec-websocket-protocol"));
+        assert_eq!(found, (101, chosen), "{offered:?}");
+    }
+    assert_eq!(shake(address, &[("Sec-WebSocket-Protocol", Some("a b"))]).status, 400);
+}
+
+#[test]
+fn without_a_subprotocol_nothing_is_served_where_json_is_not() {
+    let options = json!({ "require_websocket_subprotocol": false });
+    let service = json!({ "type": "websocket", "serializers": ["cbor"], "options": options });
+    let (_router, address) = start_service("no-json", service);
+    for (offered, found) in [(None, "none"), (Some("mqtt"), "mqtt"), (Some("wamp.2.json"), "wamp.2.json")] {
+        let answer = shake(address, &[("Sec-WebSocket-Protocol", offered)]);
+        let text = format!("found {found}; without one it is wamp.2.json, which is not served.");
+        assert_eq!(answer.status, 400, "{offered:?}");
+        assert!(answer.text().contains(&text), "{offered:?}: {}", answer.text());
+    }
+    let answer = shake(address, &[("Sec-WebSocket-Protocol", Some("wamp.2.cbor"))]);
+    assert_eq!((answer.status, answer.header("sec-websocket-protocol")), (101, "wamp.2.cbor"));
+    let testee = json!({ "type": "websocket.testee", "endpoint": loopback(), "serializers": ["cbor"] });
+    let mut router = Process::start("testee-without-json", &node(json!([testee])));
+    let address = router.tcp_address();
+    let answer = shake(address, &[("Sec-WebSocket-Protocol", None)]);
+    assert_eq!((answer.status, answer.header("sec-websocket-protocol")), (101, ""));
 }
 
 #[test]

@@ -405,7 +405,8 @@ pub struct WebSocketOptions {
     pub auto_ping_size: usize,
     /// permessage-deflate, where the client offers it. Default not.
     pub compression: Option<Deflate>,
-    /// Refuse clients that name no subprotocol, instead of taking `wamp.2.json`. Default true.
+    /// Refuse clients that name no subprotocol that is served, instead of taking `wamp.2.json` where that is. Default
+    /// true.
     pub require_websocket_subprotocol: bool,
     /// Say the version in the `Server` header. Default true.
     pub show_server_version: bool,

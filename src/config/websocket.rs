@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::cursor::{Cursor, Key, Object};
 use super::node::{Deflate, WebSocket, WebSocketOptions};
 use super::node_reader::NodeReader;
+use crate::codec::Serializer;
 
 impl NodeReader<'_> {
     /// `serializers`, `auth`, `cookie` and `options`, wherever they stand.
@@ -17,7 +18,15 @@ impl NodeReader<'_> {
         let auth = self.auth(object);
         let cookie = self.cookie(object);
         let options = self.optional(object, "options", Self::websocket_options)?.unwrap_or_default();
-        Some(WebSocket { serializers: serializers?, options, auth: auth?, cookie: cookie?, is_testee: false })
+        let serializers = serializers?;
+        let speaks_wamp = !object.required("type").is("websocket.testee");
+        if !options.require_websocket_subprotocol && !serializers.contains(&Serializer::Json) && speaks_wamp {
+            let path = object.required("options").at("require_websocket_subprotocol").path();
+            let message = "has no effect: clients that name no subprotocol speak JSON, which is not in \
+                           \"serializers\"";
+            self.report.warn(path, message);
+        }
+        Some(WebSocket { serializers, options, auth: auth?, cookie: cookie?, is_testee: false })
     }
 
     fn websocket_options(&mut self, options: &Cursor<'_>) -> Option<WebSocketOptions> {

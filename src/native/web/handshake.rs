@@ -172,7 +172,7 @@ fn check_origin(headers: &HeaderMap, options: &node::WebSocketOptions) -> Result
     Err(Refusal::new(StatusCode::FORBIDDEN, format!("Pages of the origin {origin:?} may not connect here.")))
 }
 
-/// The first subprotocol of the client's that is served; `None` where it names none and need not.
+/// The first subprotocol of the client's that is served; `None` where it names none such and need not.
 fn subprotocol(headers: &HeaderMap, config: &node::WebSocket) -> Result<Option<Subprotocol>, Refusal> {
     let offered = joined(headers, header::SEC_WEBSOCKET_PROTOCOL)?;
     let refuse = |reason: String| Refusal::new(StatusCode::BAD_REQUEST, reason);
@@ -188,8 +188,13 @@ fn subprotocol(headers: &HeaderMap, config: &node::WebSocket) -> Result<Option<S
     }
     let is_served = |offered: &Subprotocol| config.serializers.contains(&offered.serializer);
     let chosen = seen.iter().filter_map(|name| Subprotocol::named(name)).find(is_served);
-    if chosen.is_some() || seen.is_empty() && !config.options.require_websocket_subprotocol {
+    if chosen.is_some() {
         return Ok(chosen);
+    }
+    let is_needed = config.options.require_websocket_subprotocol;
+    // What a test suite sends is not looked at.
+    if !is_needed && (is_served(&Subprotocol::default()) || config.is_testee) {
+        return Ok(None);
     }
     let names = [false, true].into_iter().flat_map(|batched| {
         let name = move |serializer: &_| Subprotocol { serializer: *serializer, batched }.to_string();
@@ -197,7 +202,10 @@ fn subprotocol(headers: &HeaderMap, config: &node::WebSocket) -> Result<Option<S
     });
     let served = names.collect::<Vec<_>>().join(", ");
     let found = if seen.is_empty() { "none".to_owned() } else { seen.join(", ") };
-    Err(refuse(format!("Sec-WebSocket-Protocol: expected one of {served}, found {found}.")))
+    let default = Subprotocol::default();
+    let why =
+        if is_needed { String::new() } else { format!("; without one it is {default}, which is not served") };
+    Err(refuse(format!("Sec-WebSocket-Protocol: expected one of {served}, found {found}{why}.")))
 }
 
 /// The value of a header that must be there once.
