@@ -17,7 +17,11 @@ fn start(name: &str, options: Value, limits: Value) -> (Process, SocketAddr) {
         "endpoint": loopback(),
         "rawsocket": {},
         "web": {
-            "paths": { "/": { "type": "json", "value": 1 }, "lp": { "type": "longpoll", "options": options } },
+            "paths": {
+                "/": { "type": "json", "value": 1 },
+                "lp": { "type": "longpoll", "options": options },
+                "metrics": { "type": "metrics" },
+            },
             "options": { "client_timeout": 3 },
         },
     });
@@ -267,6 +271,36 @@ fn what_a_client_can_pile_up_is_bounded() {
     for status in [200, 200, 503] {
         assert_eq!(post(&mut poller.http, "open", body).status, status);
     }
+}
+
+#[test]
+fn with_drop_a_client_that_does_not_ask_misses_events_and_later_goes_on() {
+    const WAITING: usize = 5;
+    let options = json!({ "queue_limit_messages": WAITING });
+    let (mut router, address) = start("drop", options, json!({ "overflow": "drop" }));
+    let mut member = RawClient::join(address);
+    let mut poller = Poller::join(address);
+    poller.send(&json!([32, 1, {}, "com.example.topic"]));
+    poller.receive();
+    for number in 0..3 * WAITING {
+        member.publish("com.example.topic", json!([number]));
+    }
+    for number in 0..WAITING {
+        assert_eq!(poller.receive()[4], json!([number]), "what there was room for");
+    }
+    let metrics = HttpClient::connect(address).request("GET /metrics HTTP/1.1\nHost: x", b"");
+    let dropped = format!("\nwamplet_queue_dropped_messages_total {}\n", 2 * WAITING);
+    assert!(metrics.text().contains(&dropped), "{}", metrics.text());
+    member.publish("com.example.topic", json!(["now"]));
+    assert_eq!(poller.receive()[4], json!(["now"]), "there is room again");
+
+    // An answer is nothing that a client could do without.
+    member.subscribe("wamp.session.on_leave");
+    for request in 2..=2 + WAITING {
+        poller.send(&json!([48, request, {}, "wamp.session.count"]));
+    }
+    assert_eq!(member.receive()[0], 36, "it has left");
+    router.wait_for("takes too little");
 }
 
 #[test]

@@ -334,7 +334,7 @@ pub struct Limits {
     pub overflow: Overflow,
 }
 
-/// `limits.overflow`: what happens where [`Limits::queue_length`] is reached.
+/// `limits.overflow`: what happens where [`Limits::queue_length`] is reached, or a limit of a long poll's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
     /// `"close"`: the session is closed. The default.

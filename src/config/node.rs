@@ -470,9 +470,9 @@ pub struct LongPoll {
     pub request_timeout: Duration,
     /// How long a session lives without a `receive`. Default 30 s.
     pub session_timeout: Duration,
-    /// Bytes that wait for a `receive`; more closes the session. Default 128 KiB.
+    /// Bytes that wait for a `receive`; what happens then is for `limits.overflow` to say. Default 128 KiB.
     pub queue_limit_bytes: usize,
-    /// Messages that wait for a `receive`; more closes the session. Default 100.
+    /// Messages that wait for a `receive`; as above. Default 100.
     pub queue_limit_messages: usize,
     /// How clients authenticate. Default not at all: they are `anonymous`.
     pub auth: Option<Auth>,

@@ -8,11 +8,10 @@ use bytes::Bytes;
 
 use super::hub::Hub;
 use super::outgoing::{Framing, Peer, QueueLimits, Writer};
-use crate::config::Overflow;
 use crate::id::SessionKey;
 use crate::router::{OpenRefused, Transport};
 
-/// What may wait in a mailbox; more closes the transport.
+/// What may wait in a mailbox; what happens to more is for `limits.overflow` to say, as for all peers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MailboxLimits {
     pub bytes: usize,
@@ -34,7 +33,7 @@ impl Mailbox {
         transport: Transport,
         MailboxLimits { bytes, messages }: MailboxLimits,
     ) -> Result<Self, OpenRefused> {
-        let limits = QueueLimits { bytes, messages, overflow: Overflow::Close };
+        let limits = QueueLimits { bytes, messages, ..hub.queue_limits() };
         let peer =
             Arc::new(Peer::new(&transport.peer, transport.serializer, Framing::Later, Writer::Task, limits));
         let key = hub.open(transport, Arc::clone(&peer))?;
