@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use flate2::read::GzDecoder;
 use http::{Answer, HttpClient, get, request};
@@ -365,4 +365,16 @@ fn a_client_that_is_slow_gets_the_whole_file() {
         assert!(client.bytes(PIECE).iter().all(|byte| *byte == 7));
     }
     assert_eq!(client.request("GET /digits.txt HTTP/1.1\nHost: x", b"").text(), "0123456789");
+}
+
+#[test]
+fn a_file_of_a_time_that_has_no_date_in_http_is_served_without_one() {
+    let site = Site::start("far-time", json!({}));
+    fs::write(site.file("far.txt"), "far").expect("a temporary file");
+    let file = fs::File::options().write(true).open(site.file("far.txt")).expect("it is there");
+    for seconds in [253_402_300_799, 253_402_300_800, 300_000_000_000] {
+        // Where the file system cannot keep such a time, it has another.
+        let _ = file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(site.get("/far.txt").text(), "far", "{seconds}");
+    }
 }

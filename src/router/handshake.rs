@@ -293,17 +293,19 @@ impl<P: Payload> Router<P> {
         if let Some(name) = name {
             self.check_realm_name(name)?;
         }
-        let anonymous = match details.get("authmethods") {
-            _ if identity.authmethod != ANONYMOUS => true,
-            None | Some(Value::Null) => true,
+        let refusal = match details.get("authmethods") {
+            _ if identity.authmethod != ANONYMOUS => None,
+            None | Some(Value::Null) => None,
             Some(Value::Array(methods)) => {
-                methods.is_empty() || methods.iter().any(|method| method.as_str() == Some(ANONYMOUS))
+                let is_offered =
+                    methods.is_empty() || methods.iter().any(|method| method.as_str() == Some(ANONYMOUS));
+                (!is_offered).then_some(
+                    "this router authenticates by 'anonymous', which HELLO.Details.authmethods does not offer",
+                )
             }
-            Some(_) => false,
+            Some(_) => Some("HELLO.Details.authmethods: expected a list of names"),
         };
-        if !anonymous && name.is_some() {
-            let text =
-                "this router authenticates by 'anonymous', which HELLO.Details.authmethods does not offer";
+        if let (Some(text), true) = (refusal, name.is_some()) {
             return Err(Refusal::new(fault::NO_MATCHING_AUTH_METHOD, text));
         }
         if let (Some(fixed), Some(name)) = (&identity.realm, name)
@@ -356,11 +358,18 @@ impl<P: Payload> Router<P> {
     }
 
     fn check_realm_name(&self, name: &str) -> Result<(), Refusal> {
-        if name.len() > self.limits.uri_length || !uri::is_valid(name, uri::UriCheck::Loose) {
-            let text = "HELLO.Realm|uri: expected a URI without white space and '#'";
-            return Err(Refusal::new(fault::INVALID_URI, text));
-        }
-        Ok(())
+        let (length, most) = (name.len(), self.limits.uri_length);
+        let text = match length {
+            0 => "HELLO.Realm|uri: expected a URI, found an empty string".to_owned(),
+            _ if length > most => {
+                format!("HELLO.Realm|uri: expected a URI of at most {most} bytes, found {length}")
+            }
+            _ if !uri::is_valid(name, uri::UriCheck::Loose) => {
+                "HELLO.Realm|uri: expected a URI without white space and '#'".to_owned()
+            }
+            _ => return Ok(()),
+        };
+        Err(Refusal::new(fault::INVALID_URI, text))
     }
 
     /// An id that no session of the realm has.

@@ -253,7 +253,9 @@ fn websocket_words(key: &str) -> &'static str {
         "validate_utf8" => "Close on text that is no UTF-8.",
         "require_masked_client_frames" => "Close on unmasked frames.",
         "fail_by_drop" => "Drop the connection on a failure instead of closing it.",
-        "require_websocket_subprotocol" => "Refuse clients that name no served subprotocol, instead of taking JSON.",
+        "require_websocket_subprotocol" => {
+            "Refuse clients that name no served subprotocol, instead of taking JSON."
+        }
         "show_server_version" => "Say the version in the Server header.",
         "max_frame_size" => "Bytes of a frame; 0 is no limit of its own.",
         "max_message_size" => "Bytes of a message; 0 is limits.message_length.",

@@ -66,12 +66,7 @@ impl Files {
     }
 
     /// Answers a GET or HEAD of `uri`, as it came.
-    pub async fn answer(
-        &self,
-        found: &Found<'_>,
-        uri: &Uri,
-        request: &HeaderMap,
-    ) -> Result<Answer, Refusal> {
+    pub async fn answer(&self, found: &Found<'_>, uri: &Uri, request: &HeaderMap) -> Result<Answer, Refusal> {
         let wanted = Wanted {
             config: self.config.clone(),
             segments: found.rest.clone(),
@@ -267,7 +262,7 @@ fn respond(opened: Opened, request: &HeaderMap) -> Result<Answer, Refusal> {
     let mut headers = HeaderMap::new();
     let text = |text: &str| HeaderValue::from_str(text).map_err(|_| Refusal::not_found());
     headers.insert(header::ETAG, text(&etag)?);
-    if modified >= UNIX_EPOCH {
+    if modified.duration_since(UNIX_EPOCH).is_ok_and(|time| time < DATES) {
         headers.insert(header::LAST_MODIFIED, text(&httpdate::fmt_http_date(modified))?);
     }
     if is_negotiable {
@@ -305,6 +300,9 @@ fn respond(opened: Opened, request: &HeaderMap) -> Result<Answer, Refusal> {
     *answer.headers_mut() = headers;
     Ok(answer)
 }
+
+/// What has a date in HTTP, from 1970 on: the year has four digits.
+const DATES: Duration = Duration::from_secs(253_402_300_800);
 
 /// Changes with every form of a file and whenever it is written.
 fn entity_tag(modified: SystemTime, length: u64, encoding: Option<&str>) -> String {
