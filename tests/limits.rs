@@ -6,7 +6,7 @@ use common::{Bystanders, Wamp, all_roles, named};
 use serde_json::{Value, json};
 use wamplet::codec::Serializer;
 use wamplet::config::{Config, Limits, RealmConfig};
-use wamplet::router::{Close, OpenRefused};
+use wamplet::router::{Close, OpenRefused, Transport};
 
 fn with_limits(limits: Limits) -> Wamp {
     Wamp::with_config(Config { limits, ..Config::default() })
@@ -22,6 +22,14 @@ fn one_transport_too_many_is_refused_until_another_closes() {
     w.lose(last);
     w.open();
     assert_eq!(w.try_open(), Err(OpenRefused::Full(3)));
+}
+
+#[test]
+fn children_of_the_router_are_let_in_where_strangers_have_to_wait() {
+    let mut w = with_limits(Limits { transports: 1, ..Limits::default() });
+    w.open();
+    w.open_transport(Transport { is_child: true, ..Transport::default() });
+    assert_eq!(w.try_open(), Err(OpenRefused::Full(1)));
 }
 
 #[test]

@@ -231,8 +231,8 @@ pub fn closing(serializer: Serializer) -> &'static [u8] {
 ///
 /// Binary data and WAMP's JSON strings for it (U+0000 and base64) become each other. Integers stay exact from the
 /// smallest i64 to the largest u64; beyond that they become floats. What JSON lacks becomes null (NaN, infinities,
-/// `undefined`) or a decimal string (integer keys); tags are dropped. Extension types, unassigned simple values and
-/// other keys have no counterpart and are errors.
+/// `undefined`) or a decimal string (integer keys); tags of anything but keys are dropped. Extension types, unassigned
+/// simple values and other keys have no counterpart and are errors.
 pub fn transcode(
     tail: &[u8],
     elements: u8,

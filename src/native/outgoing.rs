@@ -1,7 +1,7 @@
 //! What waits to be sent to one peer: a bounded queue, and who writes it to the socket.
 //!
-//! Owns framing on the way out and the limit of the queue. Messages are put in while the router is locked; afterwards
-//! whoever put them in writes them, straight to the socket, without waking another thread. Only where the socket takes no
+//! Owns framing on the way out and the limit of the queue. Messages are put in while the router is locked; at the
+//! end of its turn the thread that put them in writes them ([`flusher`](super::flusher)), without waking another. Only where the socket takes no
 //! more, or where bytes must be compressed or encrypted first, the connection's own task is woken to go on.
 
 use std::collections::VecDeque;

@@ -43,11 +43,12 @@ pub(super) async fn serve(
             return;
         }
     }
+    let is_child = matches!(doorway, Doorway::Known(_));
     let asked = read_handshake(octets, &config.serializers)
         .map_err(|error| (error.to_string(), error))
         .and_then(|asked| {
             let full = |refused: OpenRefused| (refused.to_string(), HandshakeError::TooManyConnections);
-            hub.check_open().map(|()| asked).map_err(full)
+            if is_child { Ok(asked) } else { hub.check_open().map(|()| asked).map_err(full) }
         });
     let asked = match asked {
         Ok(asked) => asked,
@@ -71,6 +72,7 @@ pub(super) async fn serve(
         serializer: asked.serializer,
         max_message_length: Some(asked.max_length),
         is_unordered: false,
+        is_child,
         identity,
         auth,
         channel: info.channel.clone(),

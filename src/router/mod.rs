@@ -198,14 +198,17 @@ impl<P: Payload> Router<P> {
 
     /// Lets a transport in; it has [`Limits::hello_timeout_ms`] to say HELLO.
     pub fn handle_open(&mut self, transport: Transport, now: Now) -> Result<SessionKey, OpenRefused> {
-        self.check_open()?;
+        match self.check_open() {
+            Err(OpenRefused::Full(_)) if transport.is_child => {}
+            checked => checked?,
+        }
         let key = self.sessions.next_key();
         let state = self.open_state(key, now);
         self.sessions.insert(Session { key, transport, state });
         Ok(key)
     }
 
-    /// Whether a transport would be let in now.
+    /// Whether a transport that is no child would be let in now.
     pub fn check_open(&self) -> Result<(), OpenRefused> {
         if self.shutting_down {
             return Err(OpenRefused::ShuttingDown);

@@ -43,6 +43,8 @@ pub struct Transport {
     /// Messages may come in another order than they were sent in, so that the sequence of request ids says nothing: the
     /// requests of a browser that polls overtake one another. Default false.
     pub is_unordered: bool,
+    /// It is a child of the router, and is let in however many transports there are. Default false.
+    pub is_child: bool,
     /// More that the driver knows; appears beside the above in the session details, or instead of it.
     pub extra: Dict,
 }

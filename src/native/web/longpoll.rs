@@ -112,7 +112,7 @@ impl LongPolls {
         put(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         put(header::VARY, HeaderValue::from_static("Origin"));
         if let Some(origin) = origin {
-            // Autobahn|JS asks with credentials, for which `*` would not do. None are looked at here.
+            // Autobahn|JS asks with credentials, for which `*` would not do.
             put(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             put(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         }
