@@ -10,6 +10,7 @@ mod websocket;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr};
 
+use flate2::Compression;
 use process::{Process, RawClient, decode, encode, hello, loopback, node_with};
 use serde_json::{Value, json};
 use wamplet::codec::Serializer;
@@ -227,6 +228,53 @@ fn compression_works_both_ways_with_and_without_memory() {
             assert_eq!(event[4], json!([number, random]));
         }
     }
+}
+
+#[test]
+fn a_message_that_does_not_compress_may_be_as_long_as_any_other() {
+    const LIMIT: usize = 100_000;
+    let options = json!({ "max_message_size": LIMIT, "compression": { "deflate": {} } });
+    let (_router, address) = start("native-ws-incompressible", options);
+    let mut state = 1_u32;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    })
+    .take(LIMIT + 1)
+    .collect();
+    // A CALL with one argument of bytes, in MessagePack.
+    let call = |length: usize, request: u8| {
+        let head = [&[0x95, 48, request, 0x80, 0xa7], &b"no.such"[..], &[0x91, 0xc6]].concat();
+        let rest = length - head.len() - 4;
+        [&head[..], &(rest as u32).to_be_bytes(), &noise[..rest]].concat()
+    };
+    let message_type = |client: &mut WebSocketClient| {
+        let (first, data) = client.frame();
+        decode(&client.inflate(first, data), Serializer::MsgPack)[0].take()
+    };
+    let join = || {
+        let mut client = WebSocketClient::connect_with(address, "wamp.2.msgpack", DEFLATE);
+        client.send_frame(BINARY, &encode(&hello(), Serializer::MsgPack));
+        assert_eq!(message_type(&mut client), 2);
+        client
+    };
+    for level in [Compression::none(), Compression::fast(), Compression::best()] {
+        let mut sender = Deflate::with_level(level);
+        let mut client = join();
+        let longest = sender.deflate(&call(LIMIT, 1));
+        assert!(longest.len() > LIMIT, "it did not become shorter");
+        client.send_frame(BINARY | RSV1, &longest);
+        assert_eq!(message_type(&mut client), 8);
+        let longest = sender.deflate(&call(LIMIT, 2));
+        client.send_frame(0x02 | RSV1, b"");
+        client.send_frame(0x80, &longest);
+        assert_eq!(message_type(&mut client), 8, "and in fragments");
+        client.send_frame(BINARY | RSV1, &sender.deflate(&call(LIMIT + 1, 3)));
+        assert_eq!(client.expect_close().0, 1009, "the limit is that of the message itself");
+    }
+    let mut client = join();
+    client.send_frame(BINARY, &call(LIMIT + 1, 1));
+    assert_eq!(client.expect_close().0, 1009, "as it is where it is not compressed");
 }
 
 #[test]

@@ -194,11 +194,15 @@ pub struct Deflate {
 
 impl Deflate {
     pub fn new() -> Self {
-        Self { compress: Compress::new(Compression::fast(), false), decompress: Decompress::new(false) }
+        Self::with_level(Compression::fast())
+    }
+
+    pub fn with_level(level: Compression) -> Self {
+        Self { compress: Compress::new(level, false), decompress: Decompress::new(false) }
     }
 
     pub fn deflate(&mut self, data: &[u8]) -> Vec<u8> {
-        let mut output = Vec::with_capacity(data.len() + 1024);
+        let mut output = Vec::with_capacity(data.len() * 5 / 4 + 1024);
         self.compress.compress_vec(data, &mut output, FlushCompress::Sync).expect("bytes");
         assert!(output.ends_with(&[0, 0, 0xff, 0xff]), "the end of a flush");
         output.truncate(output.len() - 4);

@@ -129,7 +129,11 @@ impl Frames {
             if options.require_masked_client_frames && !header.is_masked() {
                 return (end, Err(protocol(1002, "a client must mask its frames")));
             }
-            let most = self.max_message_size.min(limit);
+            let mut most = self.max_message_size.min(limit);
+            // The limit is that of a message which is decompressed: see `append`. A fragment may be compressed as well.
+            if self.inflater.is_some() && (header.is_rsv1() || header.opcode() == OpCode::Continue) {
+                most = longest_deflated(most);
+            }
             let most_in_frame = if options.max_frame_size == 0 { most } else { options.max_frame_size };
             if length > most.min(most_in_frame) {
                 let failure = if most_in_frame < most && length > most_in_frame {
@@ -351,6 +355,12 @@ fn unmask(data: &mut [u8], mask: u32) {
     for (byte, mask) in chunks.into_remainder().iter_mut().zip(mask) {
         *byte ^= mask;
     }
+}
+
+/// The most bytes that zlib makes of a message of `length` bytes, whatever its settings: codes of nine bits for eight,
+/// and the headers of blocks.
+fn longest_deflated(length: usize) -> usize {
+    length.saturating_add(length / 8 + length / 128 + 16)
 }
 
 pub(super) fn protocol(code: u16, text: impl Into<String>) -> Failure {
