@@ -88,6 +88,21 @@ fn what_is_not_there_is_said_not_to_be_there() {
 }
 
 #[test]
+fn a_request_says_once_which_host_it_is_for() {
+    let (_router, address) = start("host", paths(), json!({}));
+    for path in ["/plain", "/", "/nothing", "/old", "/ws", "/lp/open"] {
+        for (host, reason) in [("", "Host: it is missing"), ("Host: x\nHost: x", "more than once")] {
+            let answer = request(address, &format!("GET {path} HTTP/1.1\n{host}"));
+            assert_eq!(answer.status, 400, "{path}: {}", answer.text());
+            assert!(answer.text().contains(reason), "{path}: {}", answer.text());
+        }
+    }
+    // There was no such header yet.
+    assert_eq!(request(address, "GET /plain HTTP/1.0").status, 200);
+    assert_eq!(request(address, "GET /plain HTTP/1.0\nHost: x\nHost: y").status, 400);
+}
+
+#[test]
 fn head_is_answered_as_get_without_the_body() {
     let (_router, address) = start("head", paths(), json!({}));
     let mut client = HttpClient::connect(address);

@@ -79,7 +79,8 @@ fn a_handshake_ends_http_and_begins_a_session() {
 fn a_handshake_is_refused_with_a_status_that_says_why() {
     let (mut router, address) = start("refused", json!({ "enable_webstatus": false }));
     for (changes, status, text) in [
-        (&[("Host", None)][..], 400, "Host"),
+        (&[("Host", None)][..], 400, "Host: it is missing"),
+        (&[("Host", Some("a")), ("Host", Some("b"))], 400, "Host: it is there more than once"),
         (&[("Connection", Some("keep-alive"))], 400, "Connection"),
         (&[("Sec-WebSocket-Key", None)], 400, "Sec-WebSocket-Key: it is missing"),
         (&[("Sec-WebSocket-Key", Some("short=="))], 400, "Sec-WebSocket-Key"),

@@ -64,9 +64,6 @@ pub(super) fn agree(
     if !request.body().is_end_stream() {
         return Err(bad("A WebSocket handshake has no body."));
     }
-    if !headers.contains_key(header::HOST) {
-        return Err(bad("Host: it is missing."));
-    }
     if !has_token(headers, header::CONNECTION, "upgrade") {
         return Err(bad("Connection: expected \"Upgrade\" among its tokens."));
     }

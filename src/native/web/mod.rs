@@ -42,7 +42,7 @@ use hyper::header::{self, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::{self, OnUpgrade};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::Instant;
 use tracing::{debug, info};
@@ -51,7 +51,7 @@ use self::answer::{Answer, Refusal};
 use self::handshake::Agreed;
 use self::longpoll::Asked;
 use self::patience::Patient;
-use self::routes::{Routes, Server, Service};
+use self::routes::{Found, Routes, Server, Service};
 use super::gate::{Gate, Gates};
 use super::hub::Hub;
 use super::stream::{PeerInfo, Stream};
@@ -185,9 +185,13 @@ impl Exchange<'_> {
     async fn serve(&self, request: &mut Request<Incoming>) -> Result<Answer, Refusal> {
         let found = self.web.routes.find(request.uri().path());
         let found = found.filter(|found| found.rest.is_empty() || found.service.has_paths());
+        let host = check_host(request);
+        if let Some(Found { service: Service::WebSocket(config, gate), .. }) = &found {
+            return self.websocket(request, config, gate, host);
+        }
+        host?;
         let found = found.ok_or_else(Refusal::not_found)?;
         match found.service {
-            Service::WebSocket(config, gate) => return self.websocket(request, config, gate),
             Service::LongPoll(polls) => {
                 let asked = Asked { hub: self.hub, info: self.info, rest: &found.rest };
                 return polls.answer(request, asked).await;
@@ -219,13 +223,17 @@ impl Exchange<'_> {
         }
     }
 
+    /// `host`: what [`check_host`] said.
     fn websocket(
         &self,
         request: &mut Request<Incoming>,
         config: &Arc<node::WebSocket>,
         gate: &Gate,
+        host: Result<(), Refusal>,
     ) -> Result<Answer, Refusal> {
-        let mut answer = if handshake::is_asked_for(request) {
+        let mut answer = if let Err(refusal) = host {
+            Err(refusal)
+        } else if handshake::is_asked_for(request) {
             let room = self.hub.check_open().map_err(|refused| {
                 Refusal::new(StatusCode::SERVICE_UNAVAILABLE, format!("Not now: {refused}."))
             });
@@ -247,6 +255,18 @@ impl Exchange<'_> {
         }
         answer
     }
+}
+
+/// Refuses a request that does not say which host it is for, or says it twice: a proxy might have read another one than we
+/// would. [RFC 9112, 3.2]
+fn check_host<B>(request: &Request<B>) -> Result<(), Refusal> {
+    let problem = match request.headers().get_all(header::HOST).iter().count() {
+        1 => return Ok(()),
+        0 if request.version() < Version::HTTP_11 => return Ok(()),
+        0 => "Host: it is missing.",
+        _ => "Host: it is there more than once.",
+    };
+    Err(Refusal::new(StatusCode::BAD_REQUEST, problem))
 }
 
 fn json(text: &Bytes, options: JsonOptions) -> Answer {
