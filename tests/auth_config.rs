@@ -51,10 +51,12 @@ fn principals_have_their_secrets_roles_realms_and_extras() {
     assert!(by_cookie);
     assert!(matches!(&methods.anonymous, Some(Anonymous::Static(known)) if *known == grant("anonymous")));
     let extra = json!({ "level": 3 }).as_object().cloned();
-    let [joe, ann] = &known(&methods.ticket)[..] else { panic!("two principals") };
+    let [joe, ann, bob, eve] = &known(&methods.ticket)[..] else { panic!("four principals") };
     assert_eq!((joe.authid.as_str(), &joe.credential.0), ("joe", &"of the environment".to_owned()));
     assert_eq!(joe.grant, Grant { extra, ..grant("backend") }, "the default role");
     assert!(ann.credential == Ticket("plain".into()));
+    assert!(bob.credential == joe.credential, "the same variable as Crossbar.io writes it");
+    assert!(eve.credential == Ticket("$not-a-name".into()), "after a warning");
     assert_eq!(ann.grant, Grant { realm: Some("realm2".into()), ..grant("frontend") });
 }
 

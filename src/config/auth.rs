@@ -1,7 +1,7 @@
 //! `auth` of a transport: by which methods its clients authenticate, and who is known.
 //!
 //! Owns Crossbar's keys for it, with a few more: every principal may have a `realm` and an `extra` (the `authextra` of its
-//! sessions). Reads the same object for a listener, where a text such as `"$SECRET"` is an environment variable, and for
+//! sessions). Reads the same object for a listener, where a text such as `"$SECRET"` or `"${SECRET}"` is an environment variable, and for
 //! the ports of a router in a browser. What is done with it is in [`auth`](crate::auth).
 //!
 //! What is secret is never shown: a complaint about it says what kind of value it is.
@@ -371,7 +371,12 @@ impl<'r> AuthReader<'r> {
             (Some(name), Some(environment)) => variable(environment, value, name, self.report),
             (Some(_), None) => value.problem_found(IN_THE_OPEN, "the name of a variable", self.report),
             (None, _) if text.is_empty() => value.problem(expected, self.report),
-            (None, _) => Some(text.to_owned()),
+            (None, environment) => {
+                if cfg!(feature = "native") && environment.is_some() && text.starts_with('$') {
+                    self.report.warn(value.path(), NO_VARIABLE);
+                }
+                Some(text.to_owned())
+            }
         }
     }
 
@@ -454,9 +459,12 @@ pub(super) fn roles<'r>(realms: Option<&'r Realms>, realm: Option<&str>) -> Opti
     Some(roles)
 }
 
-/// The name in `$NAME`, and in nothing else.
+/// The name in `$NAME`, and in nothing else; or in Crossbar's `${NAME}`, where it may have any characters.
 pub(super) fn variable_name(text: &str) -> Option<&str> {
     let name = text.strip_prefix('$')?;
+    if let Some(name) = name.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+        return (!name.is_empty()).then_some(name);
+    }
     let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         && name.bytes().next().is_some_and(|b| !b.is_ascii_digit());
     is_name.then_some(name)
@@ -509,6 +517,8 @@ const FINGERPRINT_SHA256: &str = "a fingerprint: 64 hexadecimal digits";
 const MEMORY: &str = "the memory of Argon2 in kibibytes";
 const ROLE_OR_DEFAULT: &str = "a role, here or as \"default-role\"";
 const IN_THE_OPEN: &str = "the text itself (there are no environment variables here)";
+const NO_VARIABLE: &str =
+    "begins with \"$\" and is the secret itself: a variable is \"$NAME\" or \"${NAME}\"";
 const SOME_METHOD: &str = "a method by which clients can authenticate";
 #[cfg(feature = "native")]
 const NEEDS_COOKIES: &str = "\"cookie\" beside \"auth\" at this transport (others have none)";

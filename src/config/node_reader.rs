@@ -1,7 +1,7 @@
 //! What is needed to read a node of the native router.
 //!
 //! Owns where files and variables come from: relative paths start at the directory of the configuration, and a text such
-//! as `"$PORT"` is the environment variable of that name. The walk over a node is in [`load`](super::load).
+//! as `"$PORT"` or `"${PORT}"` is the environment variable of that name. The walk over a node is in [`load`](super::load).
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

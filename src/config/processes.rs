@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::auth::variable_name;
 use super::cursor::{Cursor, Key, Object, quote};
 use super::node::{Component, ComponentConnection, Guest, Restart, RestartPolicy};
 use super::node_reader::NodeReader;
@@ -56,11 +57,8 @@ impl NodeReader<'_> {
         else {
             return read;
         };
-        if let Some(disabled) = options.get("disabled")
-            && disabled.value() != Some(&Value::Bool(false))
-        {
-            disabled
-                .problem::<()>("false (a worker that is not wanted is to be taken out)", &mut self.report);
+        if let Some(disabled) = options.get("disabled") {
+            self.not_disabled(&disabled);
         }
         read.pythonpath = self.paths(&options, "pythonpath", "directories", "a directory");
         read.python = options.get("python").and_then(|python| self.executable(&python, self.base.into()));
@@ -71,6 +69,20 @@ impl NodeReader<'_> {
             read.restart = self.restart(&restart).unwrap_or_default();
         }
         read
+    }
+
+    /// `disabled` of a worker, which must not be. A variable that is unset or empty is false, as in Crossbar.io.
+    fn not_disabled(&mut self, disabled: &Cursor<'_>) {
+        let Some(name) = disabled.value().and_then(Value::as_str).and_then(variable_name) else {
+            if disabled.value() != Some(&Value::Bool(false)) {
+                disabled.problem::<()>(NOT_DISABLED, &mut self.report);
+            }
+            return;
+        };
+        if let Some(value) = (self.environment)(name).filter(|value| !value.is_empty()) {
+            let found = format!("the environment variable {name} to be {}", quote(&value));
+            disabled.problem_found::<()>(NOT_DISABLED, &found, &mut self.report);
+        }
     }
 
     /// `components` of a router worker or container.
@@ -387,6 +399,7 @@ pub(super) const MAX_CONNECT_SECONDS: u64 = 600;
 pub(super) const MAX_RESTART_DELAY: u64 = 60_000;
 pub(super) const MAX_RESTART_ATTEMPTS: u64 = 1_000_000;
 
+const NOT_DISABLED: &str = "false (a worker that is not wanted is to be taken out)";
 const CLASS: &str = "a class and its module such as \"package.module.Class\"";
 const VARIABLE: &str = "the name of an environment variable";
 const WEBSOCKET_URL: &str = "an address such as \"ws://127.0.0.1:8080/ws\"";

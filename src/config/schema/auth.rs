@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{described, flag, integer, list, object, one_of, reference, text};
+use super::{VARIABLE, described, flag, integer, list, object, one_of, reference, text};
 use crate::config::auth;
 use crate::config::cookie;
 use crate::config::cursor::Key;
@@ -51,13 +51,14 @@ fn methods() -> Value {
             vec![kind(), (key, principals), ("default-role", text("The role of those without one."))];
         by(object(known, &["type", key], fields))
     };
-    let secret = |words: &str| text(&format!("{words}, or \"$NAME\" of an environment variable."));
+    let secret =
+        |words: &str| text(&format!("{words}, or \"$NAME\" or \"${{NAME}}\" of an environment variable."));
     let hex = |digits: u32, words: &str| {
-        let pattern = format!(r"^([0-9a-fA-F]{{{digits}}}|\$[A-Za-z_][A-Za-z0-9_]*)$");
+        let pattern = format!("^([0-9a-fA-F]{{{digits}}}|{VARIABLE})$");
         json!({ "type": "string", "pattern": pattern, "description": words })
     };
     let fingerprint = |bytes: u32, words: &str| {
-        let pattern = format!(r"^(([0-9a-fA-F]{{2}}:?){{{bytes}}}|\$[A-Za-z_][A-Za-z0-9_]*)$");
+        let pattern = format!("^(([0-9a-fA-F]{{2}}:?){{{bytes}}}|{VARIABLE})$");
         let one = json!({ "type": "string", "pattern": pattern });
         json!({ "oneOf": [one, { "type": "array", "items": one }], "description": words })
     };

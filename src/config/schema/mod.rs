@@ -158,14 +158,17 @@ fn power_of_two(least: u64, most: u64, default: u64, words: &str) -> Value {
     json!({ "enum": powers, "default": default, "description": words })
 }
 
+/// The name of an environment variable, as a pattern.
+const VARIABLE: &str = r"(\$[A-Za-z_][A-Za-z0-9_]*|\$\{.+\})";
+
 /// A number, or the variable that holds it.
 fn port(least: u64, words: &str) -> Value {
     json!({
         "oneOf": [
             { "type": "integer", "minimum": least, "maximum": MAX_PORT },
-            { "type": "string", "pattern": "^\\$[A-Za-z_][A-Za-z0-9_]*$" },
+            { "type": "string", "pattern": format!("^{VARIABLE}$") },
         ],
-        "description": format!("A port, or \"$NAME\" of an environment variable. {words}"),
+        "description": format!("A port, or \"$NAME\" or \"${{NAME}}\" of an environment variable. {words}"),
     })
 }
 

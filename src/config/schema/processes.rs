@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    any, choice, described, integer, list, not_served, object, one_of, port, reference, serializers, text,
+    VARIABLE, any, choice, described, integer, list, not_served, object, one_of, port, reference,
+    serializers, text,
 };
 use crate::config::load;
 use crate::config::node::Restart;
@@ -115,7 +116,10 @@ fn worker_options() -> Vec<(&'static str, Value)> {
         ("restart", reference("restart")),
         (
             "disabled",
-            json!({ "const": false, "description": "A worker that is not wanted is to be taken out." }),
+            json!({
+                "oneOf": [{ "const": false }, { "type": "string", "pattern": format!("^{VARIABLE}$") }],
+                "description": "False, or a variable that is unset: a worker that is not wanted is to be taken out.",
+            }),
         ),
     ]
 }
