@@ -98,6 +98,20 @@ fn check_prints_every_problem_with_its_place_and_ends_with_1() {
 }
 
 #[test]
+fn a_file_without_a_configuration_is_not_valid() {
+    for (name, text_of_it) in [("empty.yaml", ""), ("comments.yml", "# realms:\n#   - name: realm1\n")] {
+        let file = File::new(name, text_of_it);
+        let path = file.path();
+        let output = wamplet(&["check", path]);
+        let expected = format!(
+            "error: config: expected a map such as {{ realms: [..], transports: [..] }}, found nothing\n\
+             {path} is not valid\n"
+        );
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), expected.as_str()), "{name}");
+    }
+}
+
+#[test]
 fn check_prints_warnings_and_what_is_there() {
     let mut config = rawsocket();
     config["workers"][0]["manhole"] = json!({ "port": 1 });

@@ -1,8 +1,8 @@
 //! `auth` of a transport: by which methods its clients authenticate, and who is known.
 //!
 //! Owns Crossbar's keys for it, with a few more: every principal may have a `realm` and an `extra` (the `authextra` of its
-//! sessions). Reads the same object for a listener, where a text such as `"$SECRET"` or `"${SECRET}"` is an environment variable, and for
-//! the ports of a router in a browser. What is done with it is in [`auth`](crate::auth).
+//! sessions). Reads the same object for a listener, where a text such as `"$SECRET"` or `"${SECRET}"` is an environment
+//! variable, and for the ports of a router in a browser. What is done with it is in [`auth`](crate::auth).
 //!
 //! What is secret is never shown: a complaint about it says what kind of value it is.
 

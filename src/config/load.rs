@@ -85,6 +85,10 @@ impl Node {
     ) -> Result<LoadedNode, ConfigError> {
         let root = Cursor::root(value);
         let mut report = Report::default();
+        if root.is_null() {
+            // Of YAML this is all that a file without a line is; a node whose realms were lost must not serve everybody.
+            root.problem_found::<()>(A_MAP, "nothing", &mut report);
+        }
         let mut config = crossbar::read_config(&root, &NODE, &mut report);
         if let Some(Config { realms: Realms::Named(realms), .. }) = &mut config {
             let stores = realms.iter_mut().filter_map(|realm| realm.store.as_mut());
@@ -176,6 +180,8 @@ fn check_own_realm(component: &Component, node: &Node, reader: &mut NodeReader<'
     let path = format!("{}.realm", component.path);
     reader.report.known(path, "a realm of this node, to which it connects", &component.realm, &known);
 }
+
+const A_MAP: &str = "a map such as { realms: [..], transports: [..] }";
 
 fn process_environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
