@@ -217,6 +217,42 @@ fn sighup_reads_permissions_anew_and_drops_nobody() {
     client.publish("com.example.topic", json!([1]));
 }
 
+/// What a client hears that joins a realm which no configuration names.
+fn join_elsewhere(address: std::net::SocketAddr) -> Value {
+    let mut client = RawClient::connect(address);
+    client.send(&process::hello_to("elsewhere"));
+    client.receive()
+}
+
+#[test]
+fn sighup_never_opens_a_router_to_everybody() {
+    let config = rawsocket();
+    let mut router = Process::start("reload-any-realm", &config);
+    let address = router.tcp_address();
+    let transports = &config["workers"][0]["transports"];
+    for text in ["{}".to_owned(), json!({ "transports": transports }).to_string()] {
+        std::fs::write(router.folder().join("config.json"), text).expect("the file of the router");
+        router.signal("HUP");
+        router.wait_for("is not valid, the old configuration stays");
+        router.wait_for("config: expected \"realms\", which this router has had so far");
+        let abort = join_elsewhere(address);
+        assert_eq!((&abort[0], &abort[2]), (&json!(3), &json!("wamp.error.no_such_realm")));
+    }
+    RawClient::join(address);
+    // Who begins with any realm may get some, and then keeps them.
+    let open = json!({ "transports": transports });
+    let mut router = Process::start("reload-named", &open);
+    let address = router.tcp_address();
+    assert_eq!(join_elsewhere(address)[0], json!(2));
+    let steps = [(&config, "was read again"), (&open, "the old configuration stays")];
+    for (text, outcome) in steps {
+        std::fs::write(router.folder().join("config.json"), text.to_string()).expect("its file");
+        router.signal("HUP");
+        router.wait_for(outcome);
+        assert_eq!(join_elsewhere(address)[0], json!(3));
+    }
+}
+
 #[test]
 fn the_log_names_listeners_sessions_and_rejected_input() {
     let mut router = Process::start("log", &rawsocket());

@@ -103,7 +103,24 @@ impl Config {
     pub fn check_functions(&self, has: impl Fn(&str) -> bool) -> Result<(), ConfigError> {
         check_functions(self.functions(), has)
     }
+
+    /// Refuses any realm, for a router that runs and has realms of its own: a file that lost them would let everybody in.
+    #[cfg(feature = "native")]
+    pub fn check_named(&self) -> Result<(), ConfigError> {
+        match self.realms {
+            Realms::Named(_) => Ok(()),
+            Realms::Any => {
+                let mut report = cursor::Report::default();
+                let root = cursor::Cursor::root(&Value::Null);
+                root.problem_found::<()>(STILL_NAMED, "none, which is any realm", &mut report);
+                report.finish().map(|_| ())
+            }
+        }
+    }
 }
+
+#[cfg(feature = "native")]
+const STILL_NAMED: &str = "\"realms\", which this router has had so far (restart it to serve any realm)";
 
 /// Refuses functions that the program does not have; each comes with where it is named.
 fn check_functions<'n>(

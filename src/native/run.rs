@@ -101,9 +101,10 @@ async fn serve(node: &Node, options: &Options, seed: [u8; 32], threads: Threads)
     let version = env!("CARGO_PKG_VERSION");
     info!(version, pid = std::process::id(), threads = options.threads, "wamplet is ready");
 
+    let mut has_realms = matches!(node.config.realms, Realms::Named(_));
     loop {
         match signals.next().await {
-            Wish::Reload => reload(&hub, options, &recorded),
+            Wish::Reload => reload(&hub, options, &recorded, &mut has_realms),
             Wish::End(name) => {
                 info!("{name}: saying goodbye to {} connections", hub.connections());
                 break;
@@ -183,13 +184,17 @@ fn check_functions(node: &Node, options: &Options) -> Result<(), ConfigError> {
     node.check_functions(|name| options.decider.as_ref().is_some_and(|decider| decider.has(name)))
 }
 
-fn reload(hub: &Hub, options: &Options, recorded: &[String]) {
+/// `has_realms`: whether the router serves realms of its configuration and no others, before and after.
+fn reload(hub: &Hub, options: &Options, recorded: &[String], has_realms: &mut bool) {
     let Some(source) = &options.source else {
         warn!("SIGHUP: there is no file to read again, this is the embedded configuration");
         return;
     };
     let loaded = Node::from_file(source).and_then(|loaded| {
         check_functions(&loaded.node, options)?;
+        if *has_realms {
+            loaded.node.config.check_named()?;
+        }
         Ok(loaded)
     });
     let LoadedNode { node, warnings } = match loaded {
@@ -204,6 +209,7 @@ fn reload(hub: &Hub, options: &Options, recorded: &[String]) {
         warn!("{warning}");
     }
     if let Realms::Named(realms) = &node.config.realms {
+        *has_realms = true;
         let wants_file = |store: &Store| store.kind == StoreKind::Database;
         for realm in realms.iter().filter(|realm| realm.store.as_ref().is_some_and(wants_file)) {
             if !recorded.contains(&realm.name) {
