@@ -69,8 +69,28 @@ fn wrong_arguments_end_with_2() {
     assert_eq!(missing.status.code(), Some(2));
     assert_eq!(
         text(&missing.stderr),
-        "error: --cbdir /nonexistent: expected config.json or config.yaml in it, found neither\n"
+        "error: /nonexistent: expected config.json or config.yaml in it, found neither\n"
     );
+}
+
+#[test]
+fn a_folder_of_a_node_without_its_configuration_starts_no_open_router() {
+    let folder = std::env::temp_dir().join(format!("wamplet-cli-{}-node", std::process::id()));
+    let node = folder.join(".crossbar");
+    std::fs::create_dir_all(&node).expect("a temporary folder");
+    let said = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wamplet"));
+        let output = command.args(arguments).current_dir(&folder).output().expect("the binary was built");
+        (output.status.code(), text(&output.stderr).to_owned())
+    };
+    let missing = "error: .crossbar: expected config.json or config.yaml in it, found neither\n";
+    assert_eq!(said(&["start"]), (Some(2), missing.to_owned()));
+    assert_eq!(said(&["check"]), (Some(2), missing.to_owned()));
+    std::os::unix::fs::symlink("nowhere.json", node.join("config.json")).expect("a link");
+    let dangling = said(&["start", "--log-level", "off"]);
+    assert!(dangling.1.starts_with("error: .crossbar/config.json: No such file"), "{}", dangling.1);
+    assert_eq!(said(&["check"]), dangling);
+    std::fs::remove_dir_all(&folder).expect("it is there");
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn run_start(start: &Start) -> Result<(), Failure> {
     let source = match (&start.config, &start.cbdir) {
         (Some(file), _) => Some(file.clone()),
         (None, Some(folder)) => Some(config_in(folder)?),
-        (None, None) => default_config(),
+        (None, None) => default_config()?,
     };
     let LoadedNode { node, warnings } = match &source {
         Some(file) => load(file)?,
@@ -140,8 +140,10 @@ fn run_start(start: &Start) -> Result<(), Failure> {
 }
 
 fn check(file: Option<PathBuf>) -> Result<(), Failure> {
-    let Some(file) = file.or_else(default_config) else {
-        return Err(Failure::Usage("there is no .crossbar/config.json here: name a file".into()));
+    let file = match file {
+        Some(file) => file,
+        None => default_config()?
+            .ok_or_else(|| Failure::Usage("there is no .crossbar/config.json here: name a file".into()))?,
     };
     let LoadedNode { node, warnings } = load(&file)?;
     let mut text = String::new();
@@ -194,17 +196,25 @@ fn load(file: &Path) -> Result<LoadedNode, Failure> {
     loaded.map_err(|error| Failure::Config { file: file.display().to_string(), error })
 }
 
-/// The configuration in a folder, by the names that Crossbar.io looks for.
+/// The configuration in a folder, by the names that Crossbar.io looks for. One that is there and cannot be read is found,
+/// so that its reader complains of it.
 fn config_in(folder: &Path) -> Result<PathBuf, Failure> {
     let names = ["config.json", "config.yaml", "config.yml"];
-    names.iter().map(|name| folder.join(name)).find(|file| file.is_file()).ok_or_else(|| {
+    names.iter().map(|name| folder.join(name)).find(|file| is_there(file)).ok_or_else(|| {
         let folder = folder.display();
-        Failure::Usage(format!("--cbdir {folder}: expected config.json or config.yaml in it, found neither"))
+        Failure::Usage(format!("{folder}: expected config.json or config.yaml in it, found neither"))
     })
 }
 
-fn default_config() -> Option<PathBuf> {
-    config_in(Path::new(".crossbar")).ok()
+/// The configuration of a node in this folder. A node without one must not become the open router that is embedded.
+fn default_config() -> Result<Option<PathBuf>, Failure> {
+    let folder = Path::new(".crossbar");
+    if is_there(folder) { config_in(folder).map(Some) } else { Ok(None) }
+}
+
+/// Whether the name is taken, be it by what cannot be read.
+fn is_there(path: &Path) -> bool {
+    !matches!(path.symlink_metadata(), Err(error) if error.kind() == io::ErrorKind::NotFound)
 }
 
 fn print(text: &str) -> Result<(), Failure> {
