@@ -139,10 +139,14 @@ impl NodeReader<'_> {
             part.chars().all(|c| c.is_alphanumeric() || c == '_')
                 && part.chars().next().is_some_and(|c| !c.is_numeric())
         };
-        if !name.contains('.') || !name.split('.').all(is_identifier) {
-            return value.problem(CLASS, &mut self.report);
+        // Python imports a module whose file has a dash, though no statement can name it.
+        let is_module = |part: &str| is_identifier(&part.replace('-', "_")) && !part.starts_with('-');
+        match name.rsplit_once('.') {
+            Some((module, class)) if module.split('.').all(is_module) && is_identifier(class) => {
+                Some(name.to_owned())
+            }
+            _ => value.problem(CLASS, &mut self.report),
         }
-        Some(name.to_owned())
     }
 
     fn inside(&mut self, object: &Object<'_>, realm: Option<&str>) -> Option<ComponentConnection> {
