@@ -441,6 +441,16 @@ fn check_paths(paths: &Paths, is_known: &dyn Fn(&Option<Auth>) -> bool) {
     }
 }
 
+#[test]
+fn a_rawsocket_takes_the_next_size_that_its_handshake_can_say() {
+    let sizes: Vec<_> = good("odd-but-harmless.json")
+        .listeners
+        .iter()
+        .filter_map(|listener| Some(listener.rawsocket.as_ref()?.max_message_size))
+        .collect();
+    assert_eq!(sizes, [1 << 20, 1 << 24, 512]);
+}
+
 /// What clients get that prove nothing.
 fn anonymous(auth: &Option<Auth>) -> Grant {
     match auth.as_ref().map(|auth| &auth.methods.anonymous) {

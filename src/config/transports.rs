@@ -130,17 +130,15 @@ impl NodeReader<'_> {
         let Some(options) = object.get("options") else { return Some(rawsocket) };
         let options = options.object(&RAWSOCKET_OPTION_KEYS, &mut self.report)?;
         if let Some(size) = options.get("max_message_size") {
-            let written = size.value().and_then(|size| size.as_u64());
-            rawsocket.max_message_size = match written {
-                Some(written)
-                    if (MIN_RAWSOCKET..MAX_RAWSOCKET).contains(&written) && !written.is_power_of_two() =>
-                {
-                    let meant = written.next_power_of_two().to_string();
-                    let expected = format!("a power of two from {MIN_RAWSOCKET} to {MAX_RAWSOCKET}");
-                    return size.problem_meant(&expected, meant, &mut self.report);
-                }
-                _ => size.power_of_two(MIN_RAWSOCKET, MAX_RAWSOCKET, &mut self.report)? as usize,
-            };
+            let written = size.integer(1, MAX_RAWSOCKET_WRITTEN, &mut self.report)?;
+            let served = written.next_power_of_two().clamp(MIN_RAWSOCKET, MAX_RAWSOCKET);
+            if served != written {
+                let message = format!(
+                    "it is {served}: the handshake says powers of two from {MIN_RAWSOCKET} to {MAX_RAWSOCKET} alone"
+                );
+                self.report.warn(size.path(), &message);
+            }
+            rawsocket.max_message_size = served as usize;
         }
         Some(rawsocket)
     }
@@ -273,6 +271,8 @@ pub(super) const MAX_PORT: u64 = 65_535;
 pub(super) const MAX_BACKLOG: u64 = 65_535;
 pub(super) const MIN_RAWSOCKET: u64 = 512;
 pub(super) const MAX_RAWSOCKET: u64 = 1 << 24;
+/// What Crossbar.io takes, whatever the handshake can say.
+pub(super) const MAX_RAWSOCKET_WRITTEN: u64 = 1 << 26;
 
 const INTERFACE: &str = "an IP address of this machine, or \"localhost\"";
 

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    described, flag, integer, list, not_served, object, one_of, path_names, port, power_of_two, reference,
-    serializers, text,
+    described, flag, integer, list, not_served, object, one_of, path_names, port, reference, serializers,
+    text,
 };
 use crate::config::node::{BACKLOG, Deflate, RawSocket, WebSocketOptions};
 use crate::config::{transports, websocket};
@@ -37,11 +37,11 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
                     &[],
                     vec![(
                         "max_message_size",
-                        power_of_two(
-                            transports::MIN_RAWSOCKET,
-                            transports::MAX_RAWSOCKET,
+                        integer(
+                            1,
+                            transports::MAX_RAWSOCKET_WRITTEN,
                             RawSocket::default().max_message_size as u64,
-                            "Bytes of a message that a client may send.",
+                            "Bytes of a message that a client may send; the next power of two from 512 to 16777216.",
                         ),
                     )],
                 ),
