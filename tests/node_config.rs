@@ -451,6 +451,14 @@ fn a_rawsocket_takes_the_next_size_that_its_handshake_can_say() {
     assert_eq!(sizes, [1 << 20, 1 << 24, 512]);
 }
 
+#[test]
+fn a_session_of_long_polling_that_never_times_out_lives_for_a_day() {
+    let node = good("odd-but-harmless.json");
+    let paths = &node.listeners[1].web.as_ref().expect("HTTP").paths;
+    let Service::LongPoll(poll) = child(paths, "lp") else { panic!("long polling") };
+    assert_eq!(poll.session_timeout, seconds(86_400));
+}
+
 /// What clients get that prove nothing.
 fn anonymous(auth: &Option<Auth>) -> Grant {
     match auth.as_ref().map(|auth| &auth.methods.anonymous) {

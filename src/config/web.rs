@@ -114,8 +114,14 @@ impl NodeReader<'_> {
         if let Some(time) = self.seconds(&options, "request_timeout", 1, MAX_SECONDS) {
             long_poll.request_timeout = time;
         }
-        if let Some(time) = self.seconds(&options, "session_timeout", 1, MAX_SECONDS) {
-            long_poll.session_timeout = time;
+        if let Some(time) = self.seconds(&options, "session_timeout", 0, MAX_SECONDS) {
+            // Never, to Crossbar.io. No socket says that such a session is gone, so that the longest time stands for it.
+            let is_never = time.is_zero();
+            long_poll.session_timeout = if is_never { Duration::from_secs(MAX_SECONDS) } else { time };
+            if is_never {
+                let message = format!("there is always one: it is {MAX_SECONDS} s");
+                self.report.warn(options.required("session_timeout").path(), &message);
+            }
         }
         if let Some(bytes) = self.number(&options, "queue_limit_bytes", 1, MAX_QUEUE_BYTES) {
             long_poll.queue_limit_bytes = bytes as usize;

@@ -55,10 +55,10 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
             (
                 "session_timeout",
                 integer(
-                    1,
+                    0,
                     web::MAX_SECONDS,
                     poll.session_timeout.as_secs(),
-                    "Seconds that a session lives without a receive.",
+                    "Seconds that a session lives without a receive; 0 stands for a day.",
                 ),
             ),
             (
