@@ -112,6 +112,10 @@ impl<'r> AuthReader<'r> {
         let authid = object.get("authid").and_then(|authid| self.text(&authid, AUTHID));
         let mut grant = self.grant(&object, Some(ANONYMOUS.into()))?;
         grant.authid = authid;
+        #[cfg(feature = "native")]
+        if object.get("role").is_none() && !has_anonymous(self.realms, grant.realm.as_deref()) {
+            self.report.warn(method.path(), NO_SUCH_DEFAULT);
+        }
         Some(Anonymous::Static(grant))
     }
 
@@ -459,6 +463,12 @@ pub(super) fn roles<'r>(realms: Option<&'r Realms>, realm: Option<&str>) -> Opti
     Some(roles)
 }
 
+/// Whether those who prove nothing may join a realm, or this one.
+#[cfg(feature = "native")]
+pub(super) fn has_anonymous(realms: Option<&Realms>, realm: Option<&str>) -> bool {
+    roles(realms, realm).is_none_or(|roles| roles.contains(&ANONYMOUS))
+}
+
 /// The name in `$NAME`, and in nothing else; or in Crossbar's `${NAME}`, where it may have any characters.
 pub(super) fn variable_name(text: &str) -> Option<&str> {
     let name = text.strip_prefix('$')?;
@@ -519,6 +529,9 @@ const ROLE_OR_DEFAULT: &str = "a role, here or as \"default-role\"";
 const IN_THE_OPEN: &str = "the text itself (there are no environment variables here)";
 const NO_VARIABLE: &str =
     "begins with \"$\" and is the secret itself: a variable is \"$NAME\" or \"${NAME}\"";
+#[cfg(feature = "native")]
+const NO_SUCH_DEFAULT: &str =
+    "without \"role\" these are \"anonymous\", and there is no such role: nobody can join by it";
 const SOME_METHOD: &str = "a method by which clients can authenticate";
 #[cfg(feature = "native")]
 const NEEDS_COOKIES: &str = "\"cookie\" beside \"auth\" at this transport (others have none)";

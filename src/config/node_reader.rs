@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Realms;
-use super::auth::{self, AuthReader, Environment, roles, variable_name};
+use super::auth::{self, AuthReader, Environment, variable_name};
 use super::cursor::{Cursor, Key, Object, Report, quote};
 use super::node::{Address, Auth};
+use super::transports::WEBSOCKET_TESTEE;
 use crate::auth::ANONYMOUS;
 use crate::codec::Serializer;
 
@@ -165,6 +166,10 @@ impl NodeReader<'_> {
 
     /// `auth` of a transport, which may be left out.
     pub fn auth(&mut self, transport: &Object<'_>) -> Option<Option<Auth>> {
+        let is_wamp = !transport.required("type").is(WEBSOCKET_TESTEE);
+        if is_wamp && transport.get("auth").is_none() && !auth::has_anonymous(self.realms.as_ref(), None) {
+            self.report.warn(transport.required("auth").path(), NOBODY);
+        }
         let has_cookies = transport.get("cookie").is_some();
         self.optional(transport, "auth", |reader, auth| {
             let mut reader = AuthReader {
@@ -191,7 +196,7 @@ impl NodeReader<'_> {
 
     /// The role of those who are given none: `anonymous`, if the realm has it.
     pub fn default_role(&mut self, role: &Cursor<'_>, realm: &str) -> Option<String> {
-        if roles(self.realms.as_ref(), Some(realm)).is_some_and(|roles| !roles.contains(&ANONYMOUS)) {
+        if !auth::has_anonymous(self.realms.as_ref(), Some(realm)) {
             let expected =
                 format!("a role of realm {} (it has no \"anonymous\" to be the default)", quote(realm));
             return role.problem(&expected, &mut self.report);
@@ -199,6 +204,9 @@ impl NodeReader<'_> {
         Some(ANONYMOUS.to_owned())
     }
 }
+
+const NOBODY: &str =
+    "there is none: all clients are \"anonymous\", which no realm has as a role, and nobody can join";
 
 const MAX_PATHS: usize = 1_000;
 /// Each of them a few times.

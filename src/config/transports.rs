@@ -27,7 +27,7 @@ impl NodeReader<'_> {
         }
         let keys: &[(&str, Key)] = match kind {
             "web" => &WEB_KEYS,
-            "websocket" | "websocket.testee" => &WEBSOCKET_KEYS,
+            "websocket" | WEBSOCKET_TESTEE => &WEBSOCKET_KEYS,
             "rawsocket" => &RAWSOCKET_KEYS,
             _ => &UNIVERSAL_KEYS,
         };
@@ -40,7 +40,7 @@ impl NodeReader<'_> {
         let (rawsocket, web) = match kind {
             "web" => (None, Some(self.web(&object, is_tls)?)),
             "websocket" => (None, Some(websocket_alone(self.websocket(&object)?))),
-            "websocket.testee" => {
+            WEBSOCKET_TESTEE => {
                 let mut testee = self.websocket(&object)?;
                 testee.is_testee = true;
                 // A test suite speaks no WAMP.
@@ -276,6 +276,9 @@ pub(super) const MAX_RAWSOCKET_WRITTEN: u64 = 1 << 26;
 
 const INTERFACE: &str = "an IP address of this machine, or \"localhost\"";
 
+/// A WebSocket without WAMP.
+pub(super) const WEBSOCKET_TESTEE: &str = "websocket.testee";
+
 pub(super) const TRANSPORT_TYPES: [(&str, Key); 9] = [
     ("web", Key::Served),
     ("websocket", Key::Served),
@@ -284,7 +287,7 @@ pub(super) const TRANSPORT_TYPES: [(&str, Key); 9] = [
     (MESSAGE_PORT, Key::NotServed("there are no message ports here: it is for a router in a browser")),
     ("mqtt", Key::NotServed("MQTT is not served: its clients cannot connect")),
     ("flashpolicy", Key::NotServed("Flash policies are not served")),
-    ("websocket.testee", Key::Served),
+    (WEBSOCKET_TESTEE, Key::Served),
     ("stream.testee", Key::NotServed("testees are not served")),
 ];
 
