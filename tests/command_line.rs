@@ -3,9 +3,14 @@
 #[path = "common/process.rs"]
 mod process;
 
-use std::process::{Command, Output};
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
-use process::{Process, RawClient, loopback, node};
+use process::{PATIENCE, Process, RawClient, loopback, node};
 use serde_json::{Value, json};
 
 fn wamplet(arguments: &[&str]) -> Output {
@@ -17,7 +22,7 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 /// A file with this text that is gone after the test.
-struct File(std::path::PathBuf);
+struct File(PathBuf);
 
 impl File {
     fn new(name: &str, text: &str) -> Self {
@@ -307,4 +312,118 @@ fn a_json_log_is_one_object_a_line() {
         let entry: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         assert!(entry["level"].is_string() && entry["timestamp"].is_string(), "{line}");
     }
+}
+
+/// A router on a unix socket, whose log goes where the test wants.
+struct Logging {
+    child: Child,
+    folder: PathBuf,
+}
+
+impl Logging {
+    fn start(name: &str, log: Stdio) -> Self {
+        let folder = std::env::temp_dir().join(format!("wamplet-cli-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a temporary folder");
+        let endpoint = json!({ "type": "unix", "path": folder.join("socket") });
+        let mut config = node(json!([{ "type": "rawsocket", "endpoint": endpoint }]));
+        config["workers"][0]["realms"][0]["name"] = json!(long_realm());
+        std::fs::write(folder.join("config.json"), config.to_string()).expect("a temporary file");
+        let child = Command::new(env!("CARGO_BIN_EXE_wamplet"))
+            .args(["start", "--config", "config.json", "--threads", "1"])
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the binary was built");
+        Self { child, folder }
+    }
+
+    #[track_caller]
+    fn connect(&mut self) -> RawClient<UnixStream> {
+        for _ in 0..PATIENCE.as_millis() / 10 {
+            assert_eq!(self.child.try_wait().expect("it was started"), None, "it runs");
+            if let Ok(socket) = UnixStream::connect(self.folder.join("socket")) {
+                socket.set_read_timeout(Some(PATIENCE)).expect("a socket option");
+                return RawClient::on(socket);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("nobody listens on {}", self.folder.display());
+    }
+
+    /// More lines than a pipe and the router can hold.
+    #[track_caller]
+    fn flood(&mut self) -> RawClient<UnixStream> {
+        let mut client = self.connect();
+        let realm = long_realm();
+        for _ in 0..2 * 1_048_576 / (2 * realm.len()) {
+            client.hello(&realm);
+            client.send(&json!([6, {}, "wamp.close.normal"]));
+            assert_eq!(client.receive()[0], 6);
+        }
+        client.hello(&realm);
+        client
+    }
+
+    #[track_caller]
+    fn end(&mut self, mut last: RawClient<UnixStream>) {
+        let sent = Command::new("kill").arg(self.child.id().to_string()).status();
+        assert!(sent.expect("kill is everywhere").success());
+        assert_eq!(last.receive()[2], "wamp.close.system_shutdown");
+        drop(last);
+        assert_eq!(self.child.wait().expect("it was started").code(), Some(0));
+    }
+}
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The name of a realm that makes the lines of the log long.
+fn long_realm() -> String {
+    format!("com.example.{}", "x".repeat(1_000))
+}
+
+#[test]
+fn a_log_that_cannot_be_written_costs_the_log_only() {
+    let full = OpenOptions::new().write(true).open("/dev/full").expect("a device of Linux");
+    let (reader, ended) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    for (name, log) in [("full", Stdio::from(full)), ("ended", Stdio::from(ended))] {
+        let mut router = Logging::start(&format!("log-{name}"), log);
+        let mut client = router.connect();
+        client.hello(&long_realm());
+        client.subscribe("com.example.topic");
+        router.end(client);
+    }
+}
+
+#[test]
+fn a_log_that_nobody_reads_keeps_no_session_and_no_signal_waiting() {
+    let mut router = Logging::start("log-held", Stdio::piped());
+    let mut client = router.flood();
+    client.subscribe("com.example.topic");
+    router.end(client);
+}
+
+#[test]
+fn a_log_that_is_read_again_says_how_many_lines_are_lost() {
+    let mut router = Logging::start("log-late", Stdio::piped());
+    let client = router.flood();
+    let log = BufReader::new(router.child.stderr.take().expect("it is piped"));
+    let mut lines = log.lines().map_while(Result::ok);
+    let lost = lines.find(|line| line.contains("lines of the log are lost")).expect("it says so");
+    let number = lost.split_whitespace().find_map(|word| word.parse::<u64>().ok()).expect("how many");
+    assert!(number > 0, "{lost}");
+    // All that is logged until the end is there.
+    let rest = std::thread::spawn(move || lines.last());
+    router.end(client);
+    let last = rest.join().expect("it reads").expect("a line");
+    assert!(last.ends_with("ended"), "{last}");
 }

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal};
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use wamplet::native::LogWriter;
 
 /// `--log-format`
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -44,7 +45,10 @@ pub(super) fn init(format: LogFormat, level: LogLevel) {
         Ok(directive) => filter.add_directive(directive),
         Err(_) => filter,
     };
-    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_env_filter(filter).with_target(false);
+    let writer = LogWriter::start();
+    let log = tracing_subscriber::fmt().with_writer(move || writer).with_env_filter(filter);
+    // It would report a line that it cannot write to standard error, and panic where that fails, too.
+    let log = log.with_target(false).log_internal_errors(false);
     match format {
         LogFormat::Human => log.with_ansi(io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().flatten_event(true).init(),

@@ -21,6 +21,7 @@
 //! | `store` | kept events in files |
 //! | `gate`, `cookies` | how clients of each listening path authenticate, and how browsers are known again |
 //! | `clock` | the only clock |
+//! | `log` | the way of the log to standard error |
 
 pub mod clock;
 pub mod components;
@@ -35,6 +36,7 @@ mod connection;
 mod cookies;
 mod flusher;
 mod listener;
+mod log;
 mod mailbox;
 mod outgoing;
 mod rawsocket;
@@ -45,5 +47,6 @@ mod tls;
 mod web;
 
 pub use listener::ListenError;
+pub use log::LogWriter;
 pub use run::{Options, RunError, run};
 pub use threads::default_threads;

@@ -15,6 +15,7 @@ use tracing::{debug, error, info, warn};
 use super::components::{Children, Inside};
 use super::hub::Hub;
 use super::listener::{ListenError, Listener};
+use super::log;
 use super::rawsocket::{self, Doorway};
 use super::store::NodeStore;
 use super::stream::{PeerInfo, Stream};
@@ -56,6 +57,13 @@ pub enum RunError {
 /// At SIGHUP the configuration is read anew: roles, permissions, principals and statistics change without dropping a
 /// session; listeners and children do not change. A file with a problem is refused and the old configuration stays.
 pub fn run(node: &Node, options: &Options) -> Result<(), RunError> {
+    let ended = start(node, options);
+    // The program ends now, and with it the thread that writes the log.
+    log::flush();
+    ended
+}
+
+fn start(node: &Node, options: &Options) -> Result<(), RunError> {
     check_functions(node, options)?;
     if let Err(reason) = rlimit::increase_nofile_limit(u64::MAX) {
         warn!("the number of open files stays as it is: {reason}");

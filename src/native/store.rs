@@ -15,6 +15,7 @@ use bytes::Bytes;
 use redb::{Database, ReadableDatabase, TableDefinition, TableError};
 use tracing::{debug, error, warn};
 
+use super::log;
 use crate::codec::Serializer;
 use crate::config::{Realms, StoreKind};
 use crate::payload::EncodedPayload;
@@ -298,6 +299,7 @@ fn naming_what_is_damaged<T>(path: &Path, open: impl FnOnce() -> Result<T, Strin
         let old_hook = panic::take_hook();
         panic::set_hook(Box::new(move |reason| {
             error!("the event store {place}: the file is damaged ({reason})");
+            log::flush();
             std::process::exit(EXIT_CODE);
         }));
         let opened = open();
