@@ -14,6 +14,7 @@ mod websocket;
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 
 use base64ct::{Base64, Encoding};
 use certificates::Certificates;
@@ -280,6 +281,86 @@ fn principals_are_those_of_the_file_when_it_was_read_last() {
     early.receive();
     early.send(&json!([5, "old", {}]));
     assert_eq!(early.receive()[0], 3, "a connection that was there before");
+}
+
+/// RawSocket listeners on unix sockets of these names, where these have tickets.
+fn with_tickets(sockets: &[&str], known: &[&str]) -> Value {
+    let tickets: Value = known.iter().map(|one| (*one, json!({ "ticket": "pencil" }))).collect();
+    let rawsocket = |socket: &&str| {
+        let endpoint = json!({ "type": "unix", "path": socket });
+        json!({ "type": "rawsocket", "endpoint": endpoint, "auth": { "ticket": principals(tickets.clone()) } })
+    };
+    node(sockets.iter().map(rawsocket).collect())
+}
+
+/// Reads the configuration of a router anew. Answers the lines of the log until then.
+#[track_caller]
+fn reload(router: &mut Process, config: &Value) -> Vec<String> {
+    std::fs::write(router.folder().join("config.json"), config.to_string()).expect("a temporary file");
+    router.signal("HUP");
+    let before = router.seen.len();
+    router.wait_for("was read again");
+    router.seen.split_off(before)
+}
+
+#[test]
+fn a_place_is_found_again_by_its_address_whatever_else_has_changed() {
+    let mut router = Process::start("auth-moved", &with_tickets(&["main"], &["joe", "amy"]));
+    router.wait_for("is ready");
+    let socket = router.folder().join("main");
+    let answer = || {
+        let mut raw = RawClient::on(UnixStream::connect(&socket).expect("it listens"));
+        raw.send(&hello("ticket", json!({})));
+        raw.receive();
+        raw.send(&json!([5, "pencil", {}]));
+        raw.receive()[0].clone()
+    };
+    assert_eq!(answer(), 2);
+    // Another listener stands where it stood.
+    reload(&mut router, &with_tickets(&["other", "main"], &["amy"]));
+    assert_eq!(answer(), 3, "joe is gone");
+    reload(&mut router, &with_tickets(&["main"], &["joe"]));
+    assert_eq!(answer(), 2);
+}
+
+#[test]
+fn nobody_logs_in_where_the_configuration_has_no_listener_any_more() {
+    let mut router = Process::start("auth-gone", &with_tickets(&["main"], &["joe"]));
+    router.wait_for("is ready");
+    let socket = router.folder().join("main");
+    let connect = || RawClient::on(UnixStream::connect(&socket).expect("it listens"));
+    let mut early = connect();
+    let log = reload(&mut router, &with_tickets(&["other"], &["joe"]));
+    let warning = log.iter().find(|line| line.contains("WARN")).expect("a warning");
+    assert!(warning.contains("main rawsocket is not in the configuration any more"), "{warning}");
+    for client in [&mut early, &mut connect()] {
+        client.send(&hello("ticket", json!({})));
+        assert_eq!(client.receive()[2], "wamp.error.no_matching_auth_method");
+    }
+    reload(&mut router, &with_tickets(&["main"], &["joe"]));
+    let mut late = connect();
+    late.send(&hello("ticket", json!({})));
+    assert_eq!(late.receive()[0], 4, "it is there again");
+}
+
+#[test]
+fn principals_of_a_listener_whose_backlog_changes_are_read_too() {
+    let config = |backlog: u32, ticket: &str| {
+        let mut endpoint = loopback();
+        endpoint["backlog"] = json!(backlog);
+        let auth = json!({ "ticket": principals(json!({ "joe": { "ticket": ticket } })) });
+        node(json!([{ "type": "rawsocket", "endpoint": endpoint, "auth": auth }]))
+    };
+    let mut router = Process::start("auth-backlog", &config(64, "old"));
+    let address = router.tcp_address();
+    reload(&mut router, &config(32, "new"));
+    for (ticket, expected) in [("old", 3), ("new", 2)] {
+        let mut raw = RawClient::connect(address);
+        raw.send(&hello("ticket", json!({})));
+        raw.receive();
+        raw.send(&json!([5, ticket, {}]));
+        assert_eq!(raw.receive()[0], expected, "{ticket}");
+    }
 }
 
 #[test]

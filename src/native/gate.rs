@@ -1,16 +1,22 @@
 //! How clients authenticate at each place where they connect, now.
 //!
 //! Owns the [`Methods`] of every RawSocket, WebSocket and long-poll path, which a reload replaces under the sockets that
-//! listen, and the cookies there, which stay. A place is found again by where its listener stands in the configuration, its
-//! address and its path: where one of them has changed, the old methods stay with the old socket.
+//! listen, and the cookies there, which stay. A place is found again by its address and its path, wherever its listener
+//! stands in the configuration and whatever else is said of it. Nobody logs in any more where the configuration has no
+//! such place, though its socket listens until the end.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tracing::warn;
 
 use super::clock::Clock;
 use super::cookies::Cookies;
 use crate::auth::Methods;
-use crate::config::node::{self, Auth, Cookie, Place, RAWSOCKET};
+use crate::config::node::{self, Address, Auth, Cookie, RAWSOCKET};
 
 /// How clients authenticate at one place. Default not at all.
 #[derive(Debug, Default)]
@@ -21,7 +27,22 @@ pub struct Gate {
 
 /// All places of a process.
 #[derive(Debug, Default)]
-pub(super) struct Gates(Mutex<BTreeMap<String, Arc<Gate>>>);
+pub(super) struct Gates(Mutex<BTreeMap<Door, Arc<Gate>>>);
+
+/// What a place is known by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Door {
+    socket: Socket,
+    path: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Socket {
+    Tcp(SocketAddr),
+    /// A port that the system chose. The place in the configuration tells it from others.
+    AnyPort(IpAddr, String),
+    Unix(PathBuf),
+}
 
 impl Gate {
     /// How a client that connects now authenticates.
@@ -36,13 +57,21 @@ impl Gate {
 
     /// Takes what is configured now. Answers what it replaced, if that was anything.
     fn replace(&self, auth: Option<&Auth>) -> Option<(Arc<Methods>, Option<Arc<Methods>>)> {
-        let methods = auth.map(|Auth { methods, by_cookie }| match &self.cookies {
+        self.set(auth.map(|Auth { methods, by_cookie }| match &self.cookies {
             Some(cookies) if *by_cookie => {
                 let logins = Arc::clone(cookies).as_logins();
                 Arc::new(Methods { cookie: Some(logins), ..Methods::clone(methods) })
             }
             _ => Arc::clone(methods),
-        });
+        }))
+    }
+
+    /// Lets nobody in any more. Answers what it replaced, if that was anything.
+    fn close(&self) -> Option<(Arc<Methods>, Option<Arc<Methods>>)> {
+        self.set(Some(Arc::default()))
+    }
+
+    fn set(&self, methods: Option<Arc<Methods>>) -> Option<(Arc<Methods>, Option<Arc<Methods>>)> {
         let old = std::mem::replace(&mut *lock(&self.methods), methods.clone());
         old.map(|old| (old, methods))
     }
@@ -51,14 +80,14 @@ impl Gate {
 impl Gates {
     /// Makes the places of a listener. The error says which cookies cannot be kept.
     pub fn open(&self, listener: &node::Listener) -> Result<(), String> {
-        for Place { path, auth, cookie } in listener.places() {
-            let cookies = match cookie {
+        for place in listener.places() {
+            let cookies = match place.cookie {
                 Some(cookie) => Some(self.cookies(cookie)?),
                 None => None,
             };
             let gate = Gate { cookies, ..Gate::default() };
-            gate.replace(auth);
-            lock(&self.0).insert(name(listener, &path), Arc::new(gate));
+            gate.replace(place.auth);
+            lock(&self.0).insert(Door::new(listener, &place.path), Arc::new(gate));
         }
         Ok(())
     }
@@ -78,7 +107,7 @@ impl Gates {
 
     /// What is at a path of a listener: `/`, `/ws`, `/api/ws`.
     pub fn path(&self, listener: &node::Listener, path: &str) -> Arc<Gate> {
-        lock(&self.0).get(&name(listener, path)).cloned().unwrap_or_default()
+        lock(&self.0).get(&Door::new(listener, path)).cloned().unwrap_or_default()
     }
 
     /// Waits until all cookies are where they are kept.
@@ -88,22 +117,55 @@ impl Gates {
 
     /// Takes what the node says of its listeners now. Answers what was replaced by what.
     pub fn reload(&self, listeners: &[node::Listener]) -> Vec<(Arc<Methods>, Option<Arc<Methods>>)> {
-        let gates = lock(&self.0);
-        let mut replaced = Vec::new();
+        let mut configured = BTreeMap::new();
         for listener in listeners {
-            for Place { path, auth, .. } in listener.places() {
-                replaced.extend(gates.get(&name(listener, &path)).and_then(|gate| gate.replace(auth)));
-            }
+            let places = listener.places().into_iter();
+            configured.extend(places.map(|place| (Door::new(listener, &place.path), place.auth)));
         }
-        replaced
+        let gates = lock(&self.0);
+        let replace = |(door, gate): (&Door, &Arc<Gate>)| match configured.get(door) {
+            Some(auth) => gate.replace(*auth),
+            None => {
+                warn!("{door} is not in the configuration any more: it listens, but nobody can log in there");
+                gate.close()
+            }
+        };
+        gates.iter().filter_map(replace).collect()
+    }
+}
+
+impl Door {
+    fn new(listener: &node::Listener, path: &str) -> Self {
+        let socket = match &listener.endpoint.address {
+            Address::Tcp { port, interface, version, backlog: _ } => {
+                let every = match version {
+                    Some(4) => Ipv4Addr::UNSPECIFIED.into(),
+                    _ => Ipv6Addr::UNSPECIFIED.into(),
+                };
+                match (interface.unwrap_or(every), *port) {
+                    (interface, 0) => Socket::AnyPort(interface, listener.path.clone()),
+                    (interface, port) => Socket::Tcp((interface, port).into()),
+                }
+            }
+            Address::Unix { path } => Socket::Unix(path.clone()),
+        };
+        Self { socket, path: path.to_owned() }
+    }
+}
+
+/// As the log names listeners.
+impl fmt::Display for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.socket {
+            Socket::Tcp(address) => write!(f, "tcp {address}")?,
+            Socket::AnyPort(interface, place) => write!(f, "tcp {interface} ({place})")?,
+            Socket::Unix(path) => write!(f, "unix {}", path.display())?,
+        }
+        write!(f, " {}", self.path)
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic while it is held ends the process: see `panic = "abort"`.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn name(listener: &node::Listener, path: &str) -> String {
-    format!("{} {:?} {path}", listener.path, listener.endpoint.address)
 }

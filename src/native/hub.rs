@@ -17,7 +17,7 @@ use super::clock::Clock;
 use super::flusher;
 use super::gate::Gates;
 use super::outgoing::{Peer, QueueLimits, Queued};
-use crate::auth::{Decider, Functions};
+use crate::auth::{Decider, Functions, Methods};
 use crate::config::node;
 use crate::config::{Config, Limits};
 use crate::id::SessionKey;
@@ -255,14 +255,18 @@ impl Hub {
 
     /// Replaces the configuration; see [`Router::reload`]. What peers may have waiting stays as it was.
     pub fn reload(&self, config: Config) {
-        self.reload_node(config, &[]);
+        self.take_config(config, &[]);
     }
 
-    /// The same, and how clients of these listeners authenticate from now on.
+    /// The same, and how clients authenticate from now on: at these listeners, and nowhere else.
     pub(super) fn reload_node(&self, config: Config, listeners: &[node::Listener]) {
         let replaced = self.gates.reload(listeners);
+        self.take_config(config, &replaced);
+    }
+
+    fn take_config(&self, config: Config, replaced: &[(Arc<Methods>, Option<Arc<Methods>>)]) {
         self.input(|router, now, outbox| {
-            router.replace_methods(&replaced);
+            router.replace_methods(replaced);
             router.reload(config, now, outbox);
         });
     }
