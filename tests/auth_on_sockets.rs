@@ -344,6 +344,39 @@ fn nobody_logs_in_where_the_configuration_has_no_listener_any_more() {
 }
 
 #[test]
+fn connections_from_before_a_reload_authenticate_as_it_says() {
+    let config = |auth: Option<Value>| {
+        let mut rawsocket = json!({ "type": "rawsocket", "endpoint": loopback() });
+        if let Some(auth) = auth {
+            rawsocket["auth"] = auth;
+        }
+        node(json!([rawsocket]))
+    };
+    let tickets = || Some(json!({ "ticket": principals(json!({ "joe": { "ticket": "pencil" } })) }));
+    let mut router = Process::start("auth-added", &config(None));
+    let address = router.tcp_address();
+    let (mut silent, mut joined) = (RawClient::connect(address), RawClient::join(address));
+    reload(&mut router, &config(tickets()));
+    joined.subscribe("com.example.topic");
+    joined.send(&json!([6, {}, "wamp.close.normal"]));
+    assert_eq!(joined.receive()[0], 6);
+    for client in [&mut silent, &mut joined] {
+        client.send(&hello("anonymous", json!({})));
+        assert_eq!(client.receive()[2], "wamp.error.no_matching_auth_method");
+    }
+
+    let mut silent = RawClient::connect(address);
+    reload(&mut router, &config(None));
+    silent.hello("realm1");
+    // What asked for nothing before is found again, time after time.
+    let mut silent = RawClient::connect(address);
+    reload(&mut router, &config(None));
+    reload(&mut router, &config(tickets()));
+    silent.send(&hello("ticket", json!({})));
+    assert_eq!(silent.receive()[0], 4);
+}
+
+#[test]
 fn principals_of_a_listener_whose_backlog_changes_are_read_too() {
     let config = |backlog: u32, ticket: &str| {
         let mut endpoint = loopback();

@@ -610,7 +610,7 @@ fn methods_of_open_transports_are_replaced_with_those_of_their_listener() {
         w.open_transport(Transport { auth: Some(Arc::clone(auth)), ..Transport::default() })
     };
     let [peer, other] = [open(&mut w, &old), open(&mut w, &others)];
-    w.router.replace_methods(&[(old, Some(new))]);
+    w.router.replace_methods(&[(old, new)]);
     for peer in [peer, other] {
         w.say(peer, hello("realm1", json!({ "authmethods": ["ticket"], "authid": "joe" })));
         w.expect(peer, json!([4, "ticket", {}]));

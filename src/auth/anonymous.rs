@@ -13,6 +13,11 @@ pub enum Anonymous {
     Static(Grant),
     /// `type: dynamic` and `type: function`.
     Dynamic(Authenticator),
+    /// Nobody authenticates, whatever other methods there are: what is said of a transport of which the configuration
+    /// says nothing, so that it can be told from others. The router joins its clients as those of a transport without
+    /// methods.
+    #[cfg(feature = "native")]
+    Open,
 }
 
 impl Anonymous {
@@ -25,6 +30,11 @@ impl Anonymous {
                 let values = question(hello, ANONYMOUS, Some(&hello.serial), None);
                 let client = Client::new(hello, ANONYMOUS, &hello.serial, Some(authenticator));
                 client.ask(authenticator, values, Wait::Admission)
+            }
+            #[cfg(feature = "native")]
+            Self::Open => {
+                let grant = Grant { role: ANONYMOUS.into(), ..Grant::default() };
+                Self::Static(grant).begin(hello)
             }
         }
     }

@@ -134,11 +134,17 @@ impl<'a> Hello<'a> {
 pub(super) const NO_AUTHID: &str = "this method needs HELLO.Details.authid";
 
 impl Methods {
+    /// Those of a transport where nobody authenticates.
+    #[cfg(feature = "native")]
+    pub(crate) fn open() -> Self {
+        Self { anonymous: Some(Anonymous::Open), ..Self::default() }
+    }
+
     /// The functions of the program that authenticate, each with the method that it is for.
     pub fn functions(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let anonymous = self.anonymous.as_ref().and_then(|anonymous| match anonymous {
             Anonymous::Dynamic(authenticator) => Some(authenticator),
-            Anonymous::Static(_) => None,
+            _ => None,
         });
         let methods = [
             ("anonymous", anonymous),
@@ -151,6 +157,12 @@ impl Methods {
         methods
             .into_iter()
             .filter_map(|(method, authenticator)| Some((method, authenticator?.ask.function()?)))
+    }
+
+    /// Whether they ask nobody who it is.
+    #[cfg(feature = "native")]
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.anonymous, Some(Anonymous::Open))
     }
 
     /// Answers a HELLO: the first of the client's `authmethods` that is configured and possible here decides. A client

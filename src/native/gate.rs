@@ -19,10 +19,17 @@ use crate::auth::Methods;
 use crate::config::node::{self, Address, Auth, Cookie, RAWSOCKET};
 
 /// How clients authenticate at one place. Default not at all.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Gate {
-    methods: Mutex<Option<Arc<Methods>>>,
+    /// [`Methods::open`] where nobody authenticates: a reload that changes that finds the transports by them.
+    methods: Mutex<Arc<Methods>>,
     cookies: Option<Arc<Cookies>>,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { methods: Mutex::new(Arc::new(Methods::open())), cookies: None }
+    }
 }
 
 /// All places of a process.
@@ -44,10 +51,13 @@ enum Socket {
     Unix(PathBuf),
 }
 
+/// Old methods, and those in their place.
+type Replaced = (Arc<Methods>, Arc<Methods>);
+
 impl Gate {
     /// How a client that connects now authenticates.
     pub(super) fn methods(&self) -> Option<Arc<Methods>> {
-        lock(&self.methods).clone()
+        Some(Arc::clone(&lock(&self.methods)))
     }
 
     /// Where browsers are known again.
@@ -55,25 +65,27 @@ impl Gate {
         self.cookies.as_ref()
     }
 
-    /// Takes what is configured now. Answers what it replaced, if that was anything.
-    fn replace(&self, auth: Option<&Auth>) -> Option<(Arc<Methods>, Option<Arc<Methods>>)> {
-        self.set(auth.map(|Auth { methods, by_cookie }| match &self.cookies {
-            Some(cookies) if *by_cookie => {
+    /// Takes what is configured now.
+    fn replace(&self, auth: Option<&Auth>) -> Replaced {
+        let methods = match (auth, &self.cookies) {
+            (Some(Auth { methods, by_cookie: true }), Some(cookies)) => {
                 let logins = Arc::clone(cookies).as_logins();
                 Arc::new(Methods { cookie: Some(logins), ..Methods::clone(methods) })
             }
-            _ => Arc::clone(methods),
-        }))
+            (Some(Auth { methods, .. }), _) => Arc::clone(methods),
+            (None, _) => Arc::new(Methods::open()),
+        };
+        self.set(methods)
     }
 
-    /// Lets nobody in any more. Answers what it replaced, if that was anything.
-    fn close(&self) -> Option<(Arc<Methods>, Option<Arc<Methods>>)> {
-        self.set(Some(Arc::default()))
+    /// Lets nobody in any more.
+    fn close(&self) -> Replaced {
+        self.set(Arc::default())
     }
 
-    fn set(&self, methods: Option<Arc<Methods>>) -> Option<(Arc<Methods>, Option<Arc<Methods>>)> {
-        let old = std::mem::replace(&mut *lock(&self.methods), methods.clone());
-        old.map(|old| (old, methods))
+    fn set(&self, methods: Arc<Methods>) -> Replaced {
+        let old = std::mem::replace(&mut *lock(&self.methods), Arc::clone(&methods));
+        (old, methods)
     }
 }
 
@@ -116,7 +128,7 @@ impl Gates {
     }
 
     /// Takes what the node says of its listeners now. Answers what was replaced by what.
-    pub fn reload(&self, listeners: &[node::Listener]) -> Vec<(Arc<Methods>, Option<Arc<Methods>>)> {
+    pub fn reload(&self, listeners: &[node::Listener]) -> Vec<Replaced> {
         let mut configured = BTreeMap::new();
         for listener in listeners {
             let places = listener.places().into_iter();
@@ -130,7 +142,7 @@ impl Gates {
                 gate.close()
             }
         };
-        gates.iter().filter_map(replace).collect()
+        gates.iter().map(replace).collect()
     }
 }
 

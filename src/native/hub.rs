@@ -264,7 +264,7 @@ impl Hub {
         self.take_config(config, &replaced);
     }
 
-    fn take_config(&self, config: Config, replaced: &[(Arc<Methods>, Option<Arc<Methods>>)]) {
+    fn take_config(&self, config: Config, replaced: &[(Arc<Methods>, Arc<Methods>)]) {
         self.input(|router, now, outbox| {
             router.replace_methods(replaced);
             router.reload(config, now, outbox);

@@ -39,7 +39,7 @@ impl<P: Payload> Router<P> {
                 let session = self.sessions.get(key).expect("the transport that said HELLO is open");
                 let methods = match &session.transport.identity {
                     Some(_) => None,
-                    None => session.transport.auth.as_ref().or(self.auth.as_ref()),
+                    None => session.transport.methods().or(self.auth.as_ref()),
                 };
                 match methods.cloned() {
                     Some(methods) => {

@@ -64,13 +64,11 @@ impl<P: Payload> Router<P> {
 
     /// Has the clients of transports that are open authenticate by other methods, if they say HELLO from now on: old ones
     /// and what came in their place. Who is authenticating already goes on as it began.
-    pub fn replace_methods(&mut self, replaced: &[(Arc<Methods>, Option<Arc<Methods>>)]) {
+    pub fn replace_methods(&mut self, replaced: &[(Arc<Methods>, Arc<Methods>)]) {
         for session in self.sessions.iter_mut() {
-            let auth = &mut session.transport.auth;
-            let is_old =
-                |(old, _): &&(Arc<Methods>, _)| auth.as_ref().is_some_and(|auth| Arc::ptr_eq(auth, old));
-            if let Some((_, new)) = replaced.iter().find(is_old) {
-                *auth = new.clone();
+            let Some(auth) = &mut session.transport.auth else { continue };
+            if let Some((_, new)) = replaced.iter().find(|(old, _)| Arc::ptr_eq(auth, old)) {
+                *auth = Arc::clone(new);
             }
         }
     }

@@ -50,6 +50,14 @@ pub struct Transport {
 }
 
 impl Transport {
+    /// How its peer authenticates, if the driver has it do so.
+    pub(super) fn methods(&self) -> Option<&Arc<Methods>> {
+        let methods = self.auth.as_ref();
+        #[cfg(feature = "native")]
+        let methods = methods.filter(|methods| !methods.is_open());
+        methods
+    }
+
     /// What the peer can be sent.
     pub(crate) fn accepts(&self) -> Accepts {
         let length = self.max_message_length.map_or(u32::MAX, |length| length.try_into().unwrap_or(u32::MAX));
