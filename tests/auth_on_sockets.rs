@@ -584,6 +584,59 @@ fn the_cookie_of_a_session_that_was_killed_is_worthless() {
 }
 
 #[test]
+fn a_cookie_logs_in_nobody_whom_the_configuration_does_not_know_any_more() {
+    let folder = std::env::temp_dir().join(format!("wamplet-cookies-known-{}", std::process::id()));
+    let store = json!({ "type": "file", "filename": folder.join("cookies.json") });
+    let config = |auth: Value| {
+        let mut config = with_cookies(json!({ "store": store }), json!({}));
+        for path in ["ws", "lp"] {
+            config["workers"][0]["transports"][0]["paths"][path]["auth"] = auth.clone();
+        }
+        config
+    };
+    let known = |name: &str, role: &str| {
+        let known = json!({ name: { "ticket": "pencil", "role": role } });
+        config(json!({ "ticket": { "type": "static", "principals": known }, "cookie": {} }))
+    };
+    let mut router = Process::start("auth-cookie-known", &known("joe", "user"));
+    let address = router.tcp_address();
+    let (_, answer, welcome) = by_browser(address, "", &["ticket"]);
+    assert_eq!(welcome[0], 2);
+    let header = format!("Cookie: {}", cookie_of(&answer));
+    let changed = json!({ "ticket": principals(json!({ "joe": { "ticket": "other" } })), "cookie": {} });
+    let method_gone = json!({ "wampcra": { "type": "static", "users": { "joe": {
+        "secret": "pencil", "role": "user",
+    } } }, "cookie": {} });
+    let dynamic =
+        json!({ "ticket": { "type": "dynamic", "authenticator": "com.example.check" }, "cookie": {} });
+    for (config, expected) in [
+        (known("amy", "user"), 3),
+        (known("joe", "user"), 2),
+        (known("joe", "anonymous"), 3),
+        (config(changed), 2),
+        (config(method_gone), 3),
+        (config(dynamic), 2),
+        (known("amy", "user"), 3),
+    ] {
+        reload(&mut router, &config);
+        let (_, _, heard) = by_browser(address, &header, &["cookie"]);
+        assert_eq!(heard[0], expected, "{config}");
+    }
+    router.signal("TERM");
+    assert_eq!(router.exit_code(), Some(0));
+    drop(router);
+    // Nor does one from before the start.
+    for (name, expected) in [("amy", 3), ("joe", 2)] {
+        let mut router = Process::start("auth-cookie-known", &known(name, "user"));
+        let (_, _, heard) = by_browser(router.tcp_address(), &header, &["cookie"]);
+        assert_eq!(heard[0], expected, "{name}");
+        router.signal("TERM");
+        assert_eq!(router.exit_code(), Some(0));
+    }
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+#[test]
 fn logins_in_a_file_outlive_the_process() {
     let folder = std::env::temp_dir().join(format!("wamplet-cookies-{}", std::process::id()));
     let file = folder.join("kept/cookies.json");

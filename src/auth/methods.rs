@@ -9,17 +9,19 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-#[cfg(feature = "native")]
-use super::AUTHENTICATION_FAILED;
 use super::anonymous::Anonymous;
 use super::cookie::Logins;
 use super::cryptosign::AuthorizedKeys;
 use super::exchange::Exchange;
+#[cfg(feature = "native")]
+use super::principals::Principal;
 use super::principals::Provider;
 use super::scram::{Dialect, ScramKeys};
 use super::ticket::Ticket;
 use super::wampcra::CraSecret;
 use super::{AUTHENTICATION_DENIED, Ask, Certificate, Fingerprints, Identity, NO_MATCHING_AUTH_METHOD};
+#[cfg(feature = "native")]
+use super::{AUTHENTICATION_FAILED, Grant};
 use crate::id::SessionId;
 use crate::message::Dict;
 use crate::payload::Values;
@@ -211,6 +213,34 @@ impl Methods {
         }
         identity.authprovider = "cookie".into();
         Some(Step::Accept { identity, welcome_extra: Dict::new() })
+    }
+
+    /// Whether who once logged in as this would be let in as the same by the same method now: by an authenticator, which is
+    /// not asked, or as a principal with this authid and role.
+    #[cfg(feature = "native")]
+    pub(crate) fn still_know(&self, login: &Identity) -> bool {
+        fn know<C>(provider: Option<&Provider<C>>, login: &Identity) -> bool {
+            let is_same = |principal: &Principal<C>| {
+                let Grant { realm, authid, role, .. } = &principal.grant;
+                let authid = authid.as_ref().unwrap_or(&principal.authid);
+                login.authid.as_ref() == Some(authid)
+                    && login.authrole == *role
+                    && (realm.is_none() || login.realm == *realm)
+            };
+            match provider {
+                Some(Provider::Static(principals)) => principals.list().iter().any(is_same),
+                Some(Provider::Dynamic(_)) => true,
+                None => false,
+            }
+        }
+        match &*login.authmethod {
+            "ticket" => know(self.ticket.as_ref(), login),
+            "wampcra" => know(self.wampcra.as_ref(), login),
+            "scram" | "wamp-scram" => know(self.scram.as_ref(), login),
+            "cryptosign" => know(self.cryptosign.as_ref(), login),
+            "tls" => know(self.tls.as_ref(), login),
+            _ => false,
+        }
     }
 
     /// Remembers who has joined, so that its cookie stands for it. For the router to call with each WELCOME; does nothing

@@ -4,6 +4,10 @@
 //! nothing; whoever shows one that was never handed out, or not lately, gets a new one. When a client has authenticated,
 //! its cookie stands for it, if `auth.cookie` is configured: the router says so through [`Logins`].
 //!
+//! A cookie stands for a login that is still possible: one of the paths with these cookies must have the method that it was
+//! made by, and there either an authenticator, or a principal with the same authid and role. So nobody stays who was taken
+//! out of the configuration or has another role there; an authenticator is not asked again until the cookie is too old.
+//!
 //! A browser sends a cookie with the requests of any page. So a cookie only logs in where the request comes from no page,
 //! from a page of the same host, or from one that `allowed_origins` names: a `*` alone names nobody.
 
@@ -22,7 +26,7 @@ use tracing::warn;
 
 use super::clock::Clock;
 use super::secret::random_text;
-use crate::auth::{Identity, Logins};
+use crate::auth::{Identity, Logins, Methods};
 use crate::config::node::{Cookie, CookieStore, SameSite};
 use crate::router::Now;
 
@@ -32,6 +36,8 @@ pub(super) struct Cookies {
     config: Cookie,
     clock: Clock,
     jar: Arc<Mutex<Jar>>,
+    /// The methods of each path where cookies log in, without the cookies.
+    methods: Mutex<BTreeMap<String, Arc<Methods>>>,
     /// The thread that writes the file, until the end.
     keeper: Mutex<Option<Keeper>>,
 }
@@ -72,7 +78,8 @@ impl Cookies {
             CookieStore::Memory => None,
             CookieStore::File { path, .. } => Some(keep(path.clone(), Arc::clone(&jar))?),
         };
-        let cookies = Self { config: config.clone(), clock, jar, keeper: Mutex::new(keeper) };
+        let (methods, keeper) = (Mutex::default(), Mutex::new(keeper));
+        let cookies = Self { config: config.clone(), clock, jar, methods, keeper };
         // Says now, and not at the first login, that the file cannot be written.
         cookies.save();
         Ok(Arc::new(cookies))
@@ -110,6 +117,15 @@ impl Cookies {
     /// What is configured.
     pub fn config(&self) -> &Cookie {
         &self.config
+    }
+
+    /// Takes how clients log in at a path now, if cookies log in there.
+    pub fn set_methods(&self, path: &str, methods: Option<&Arc<Methods>>) {
+        let mut known = lock(&self.methods);
+        match methods {
+            Some(methods) => known.insert(path.to_owned(), Arc::clone(methods)),
+            None => known.remove(path),
+        };
     }
 
     /// The same, as authentication sees it.
@@ -166,7 +182,8 @@ impl Logins for Cookies {
     fn login(&self, value: &str, now: Now) -> Option<Identity> {
         let jar = self.lock();
         let login = jar.logins.get(value).filter(|login| !login.is_over(seconds(now), &self.config))?;
-        Some(login.identity.clone())
+        let is_possible = lock(&self.methods).values().any(|methods| methods.still_know(&login.identity));
+        is_possible.then(|| login.identity.clone())
     }
 
     fn remember(&self, value: &str, identity: &Identity, now: Now) {

@@ -66,7 +66,11 @@ impl Gate {
     }
 
     /// Takes what is configured now.
-    fn replace(&self, auth: Option<&Auth>) -> Replaced {
+    fn replace(&self, door: &Door, auth: Option<&Auth>) -> Replaced {
+        if let Some(cookies) = &self.cookies {
+            let methods = auth.filter(|auth| auth.by_cookie).map(|auth| &auth.methods);
+            cookies.set_methods(&door.to_string(), methods);
+        }
         let methods = match (auth, &self.cookies) {
             (Some(Auth { methods, by_cookie: true }), Some(cookies)) => {
                 let logins = Arc::clone(cookies).as_logins();
@@ -79,7 +83,10 @@ impl Gate {
     }
 
     /// Lets nobody in any more.
-    fn close(&self) -> Replaced {
+    fn close(&self, door: &Door) -> Replaced {
+        if let Some(cookies) = &self.cookies {
+            cookies.set_methods(&door.to_string(), None);
+        }
         self.set(Arc::default())
     }
 
@@ -98,8 +105,9 @@ impl Gates {
                 None => None,
             };
             let gate = Gate { cookies, ..Gate::default() };
-            gate.replace(place.auth);
-            lock(&self.0).insert(Door::new(listener, &place.path), Arc::new(gate));
+            let door = Door::new(listener, &place.path);
+            gate.replace(&door, place.auth);
+            lock(&self.0).insert(door, Arc::new(gate));
         }
         Ok(())
     }
@@ -136,10 +144,10 @@ impl Gates {
         }
         let gates = lock(&self.0);
         let replace = |(door, gate): (&Door, &Arc<Gate>)| match configured.get(door) {
-            Some(auth) => gate.replace(*auth),
+            Some(auth) => gate.replace(door, *auth),
             None => {
                 warn!("{door} is not in the configuration any more: it listens, but nobody can log in there");
-                gate.close()
+                gate.close(door)
             }
         };
         gates.iter().map(replace).collect()
