@@ -489,6 +489,50 @@ async fn output_is_logged_line_by_line_whatever_it_is() {
     children.stop(GRACE).await;
 }
 
+#[tokio::test]
+async fn too_much_output_is_dropped_and_counted() {
+    const PRINTED: u64 = 100_000;
+    let log = Log::start();
+    let children = start_guest(shell(&format!("seq {PRINTED}")));
+    log.line("workers[1]: ended").await;
+    let logged = log.lines().iter().filter(|line| line.stream == "stdout").count() as u64;
+    let said = log.router_says();
+    assert!(!said.is_empty());
+    let dropped: u64 = said.iter().map(|line| dropped_lines(line)).sum();
+    assert_eq!(logged + dropped, PRINTED);
+    children.stop(GRACE).await;
+}
+
+fn dropped_lines(line: &str) -> u64 {
+    let count = line.strip_prefix("WARN ").and_then(|line| {
+        line.strip_suffix(" lines of stdout dropped: no more than 1000 a second are logged")
+    });
+    count.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("{line}"))
+}
+
+const LOUD: &str = r#"
+import sys
+from autobahn.twisted.wamp import ApplicationSession
+
+class Loud(ApplicationSession):
+    def __init__(self, config):
+        print("again and again\n" * 20_000, end="", file=sys.stderr)
+        raise ValueError("no luck")
+"#;
+
+#[tokio::test]
+async fn the_last_word_of_a_component_is_not_lost_in_its_output() {
+    let (log, world, files) = (Log::start(), World::default(), Directory::new("loud"));
+    files.file("loud.py", LOUD);
+    let component =
+        Component { restart: restart(RestartPolicy::Never, 1), ..component("loud.Loud", &files.0) };
+    let children = start(component, &world);
+    let line = log.line("workers[0].components[0]: ").await;
+    assert!(line.text.ends_with("the constructor raised ValueError: no luck; not started again"), "{line:?}");
+    assert!(log.router_says().iter().any(|line| line.contains(" lines of stderr dropped")));
+    children.stop(GRACE).await;
+}
+
 // -- the end
 
 #[tokio::test]

@@ -6,7 +6,8 @@
 //! | File | Holds |
 //! |---|---|
 //! | `supervisor` | one child from start to start, until it is over or given up |
-//! | `process` | one process: spawned, read, ended with everything that it started |
+//! | `process` | one process: spawned, ended with everything that it started |
+//! | `output` | what it prints, on its way to the log |
 //! | `restarts` | when a process that ended is started again |
 //! | `door` | the socket through which a component comes in, once |
 //! | `python`, `launcher.py` | a class of Autobahn\|Python as a process |
@@ -14,7 +15,8 @@
 //!
 //! What is logged here has the target `wamplet::components` and the field `component`, the name of the component or
 //! guest. Lines of its output have also `stream` and `pid`; those of standard output are of the level info, those of
-//! standard error of the level warn.
+//! standard error of the level warn. Of each stream 1 000 lines a second are logged; how many more there were is a line
+//! of its own, at the end of that second.
 //!
 //! The standard input of every child is a pipe on which nothing more is said and which ends when the router ends, even
 //! when it is killed. Components end with it. A guest that must not outlive a router that was killed watches it;
@@ -22,6 +24,7 @@
 
 mod door;
 mod executable;
+mod output;
 mod process;
 mod python;
 mod restarts;

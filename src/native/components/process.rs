@@ -3,24 +3,23 @@
 use std::io;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{self, Instant};
 
 use super::door::Door;
+use super::output::{Output, Report};
 use super::{Inside, executable, python};
 use crate::config::node::{Component, Guest, Restart};
 use crate::router::Identity;
 
-/// Bytes of a line of output; longer lines are logged in pieces.
-const LINE_LENGTH: usize = 8 << 10;
 /// Time for what a process left behind to end, after it has ended itself.
 const LINGER: Duration = Duration::from_secs(2);
 /// With this code the launcher says that no start will ever succeed. (EX_CONFIG of sysexits.h)
@@ -123,7 +122,7 @@ impl Program {
         })?;
         let pid = child.id().expect("a process that nobody waited for has an id");
         tracing::info!(target: "wamplet::components", component = self.name(), pid, "started");
-        let report = Arc::new(Mutex::new(None));
+        let report = Report::default();
         let output = |stream| Output { component: self.name().to_owned(), stream, pid };
         let stdout = child.stdout.take().expect("it was asked to be a pipe");
         let stderr = child.stderr.take().expect("it was asked to be a pipe");
@@ -160,7 +159,7 @@ struct Process {
     entrance: Option<(Door, Identity)>,
     readers: Readers,
     /// What the launcher said last of all.
-    report: Arc<Mutex<Option<String>>>,
+    report: Report,
 }
 
 impl Process {
@@ -248,80 +247,4 @@ impl Drop for Group {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
     }
-}
-
-/// One stream of output on its way to the log.
-struct Output {
-    component: String,
-    stream: &'static str,
-    pid: u32,
-}
-
-impl Output {
-    /// Logs every line. One that begins with the marker is the process's last word, and is kept.
-    async fn log<R: AsyncRead + Unpin>(
-        self,
-        stream: R,
-        report: Option<(String, Arc<Mutex<Option<String>>>)>,
-    ) {
-        let mut lines = Lines { stream: BufReader::new(stream), line: Vec::new() };
-        while let Ok(Some(line)) = lines.next().await {
-            let line = String::from_utf8_lossy(&line);
-            let line = line.trim_end();
-            if let Some((marker, report)) = &report
-                && let Some(text) = line.strip_prefix(marker.as_str())
-            {
-                if let Ok(mut report) = report.lock() {
-                    *report = Some(text.trim_start().to_owned());
-                }
-                continue;
-            }
-            let Self { component, stream, pid } = &self;
-            match *stream {
-                _ if line.is_empty() => {}
-                "stdout" => {
-                    tracing::info!(target: "wamplet::components", component, stream, pid, "{line}");
-                }
-                _ => tracing::warn!(target: "wamplet::components", component, stream, pid, "{line}"),
-            }
-        }
-    }
-}
-
-/// Lines of bounded length.
-struct Lines<R> {
-    stream: BufReader<R>,
-    line: Vec<u8>,
-}
-
-impl<R: AsyncRead + Unpin> Lines<R> {
-    /// The next line, or the next piece of a long one.
-    async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
-        loop {
-            let read = self.stream.fill_buf().await?;
-            if read.is_empty() {
-                let rest = std::mem::take(&mut self.line);
-                return Ok((!rest.is_empty()).then_some(rest));
-            }
-            let window = &read[..read.len().min(LINE_LENGTH - self.line.len())];
-            let newline = window.iter().position(|byte| *byte == b'\n');
-            let length = newline.unwrap_or(window.len());
-            self.line.extend_from_slice(&window[..length]);
-            self.stream.consume(newline.map_or(length, |newline| newline + 1));
-            if newline.is_some() {
-                return Ok(Some(std::mem::take(&mut self.line)));
-            }
-            if self.line.len() == LINE_LENGTH {
-                let rest = self.line.split_off(end_of_characters(&self.line));
-                return Ok(Some(std::mem::replace(&mut self.line, rest)));
-            }
-        }
-    }
-}
-
-/// Where the last character of UTF-8 that may be incomplete begins: not more than three bytes before the end.
-fn end_of_characters(line: &[u8]) -> usize {
-    let begin = line.len().saturating_sub(3);
-    let is_first = |byte: &u8| *byte >= 0xC0;
-    line[begin..].iter().rposition(is_first).map_or(line.len(), |position| begin + position)
 }
