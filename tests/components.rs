@@ -490,6 +490,18 @@ async fn output_is_logged_line_by_line_whatever_it_is() {
 }
 
 #[tokio::test]
+async fn control_characters_are_written_out() {
+    let log = Log::start();
+    let children = start_guest(shell(r"printf '10%%\r20%%\t\033[1m\000\302\205.\n'"));
+    log.line("workers[1]: ended").await;
+    let lines = log.lines();
+    let printed: Vec<&str> =
+        lines.iter().filter(|line| !line.stream.is_empty()).map(|line| line.text.as_str()).collect();
+    assert_eq!(printed, ["10%\\x0d20%\t\\x1b[1m\\x00\\x85."]);
+    children.stop(GRACE).await;
+}
+
+#[tokio::test]
 async fn too_much_output_is_dropped_and_counted() {
     const PRINTED: u64 = 100_000;
     let log = Log::start();

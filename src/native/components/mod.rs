@@ -16,7 +16,7 @@
 //! What is logged here has the target `wamplet::components` and the field `component`, the name of the component or
 //! guest. Lines of its output have also `stream` and `pid`; those of standard output are of the level info, those of
 //! standard error of the level warn. Of each stream 1 000 lines a second are logged; how many more there were is a line
-//! of its own, at the end of that second.
+//! of its own, at the end of that second. Control characters are written as `\x0d`.
 //!
 //! The standard input of every child is a pipe on which nothing more is said and which ends when the router ends, even
 //! when it is killed. Components end with it. A guest that must not outlive a router that was killed watches it;

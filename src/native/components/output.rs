@@ -1,5 +1,7 @@
-//! What a process prints, on its way to the log: line by line, and no more of it than a log can take.
+//! What a process prints, on its way to the log: line by line, escaped, and no more of it than a log can take.
 
+use std::borrow::Cow;
+use std::fmt::Write;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -67,7 +69,7 @@ impl Output {
                     self.account(quota.renew());
                 }
                 if quota.takes() {
-                    self.line(&String::from_utf8_lossy(line));
+                    self.line(&escaped(&String::from_utf8_lossy(line)));
                 }
             }
         }
@@ -129,6 +131,24 @@ impl Quota {
         }
         is_taken
     }
+}
+
+/// The line with its control characters as `\x0d`: what a terminal would obey, and what ends a text elsewhere.
+fn escaped(line: &str) -> Cow<'_, str> {
+    let is_control = |c: char| c.is_control() && c != '\t';
+    if !line.contains(is_control) {
+        return line.into();
+    }
+    let mut escaped = String::with_capacity(line.len() + 16);
+    for c in line.chars() {
+        if is_control(c) {
+            // Writing into a String does not fail.
+            let _ = write!(escaped, "\\x{:02x}", u32::from(c));
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped.into()
 }
 
 /// Lines of bounded length.
