@@ -409,6 +409,27 @@ async fn a_guest_gets_its_arguments_environment_and_directory() {
 }
 
 #[tokio::test]
+async fn a_guest_of_a_plain_name_is_in_its_directory_or_else_in_the_path() {
+    let files = Directory::new("plain-name");
+    files.script("tool", "#!/bin/sh\necho here\n");
+    // Neither is a program that could go before those of the path.
+    files.file("echo", "text");
+    std::fs::create_dir(files.0.join("printf")).expect("the directory is new");
+    for (executable, arguments) in [("tool", vec![]), ("echo", vec!["here"]), ("printf", vec!["here"])] {
+        let log = Log::start();
+        let children = start_guest(Guest {
+            executable: executable.into(),
+            arguments: arguments.into_iter().map(str::to_owned).collect(),
+            workdir: Some(files.0.clone()),
+            ..shell("")
+        });
+        log.line("here").await;
+        log.line("workers[1]: ended").await;
+        children.stop(GRACE).await;
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_guest_is_one_line() {
     let files = Directory::new("wrong-guest");
     files.file("data", "text");

@@ -543,7 +543,7 @@ pub struct Guest {
     pub path: String,
     /// `id`, or else the file name of the executable.
     pub name: String,
-    /// One without a `/` is to be looked up in the path of the environment.
+    /// One without a `/` stands in the `workdir`, or else in the path of the environment.
     pub executable: PathBuf,
     pub arguments: Vec<String>,
     pub env: Vec<(String, String)>,

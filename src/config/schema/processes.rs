@@ -60,7 +60,10 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
         vec![
             kind("guest"),
             id(),
-            ("executable", text("A path relative to \"workdir\", or a name that is looked up.")),
+            (
+                "executable",
+                text("A path relative to \"workdir\", or a name that is looked up there and in PATH."),
+            ),
             ("arguments", list(json!({ "type": "string" }), "Its arguments.")),
             ("options", guest_options()),
         ],

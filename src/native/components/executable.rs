@@ -26,10 +26,18 @@ pub(super) fn find(name: &Path, directory: &Path, path: Option<&OsStr>) -> Resul
     let path = path.unwrap_or(DEFAULT_PATH.as_ref());
     std::env::split_paths(path)
         .map(|searched| directory.join(searched).join(name))
-        .find(|file| {
-            file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-        })
+        .find(|file| is_executable(file))
         .ok_or_else(|| format!("\"{}\" is in no directory of PATH", name.display()))
+}
+
+/// As [`find`], but what stands in `directory` goes before what is found elsewhere, as in Crossbar.io.
+pub(super) fn find_beside(name: &Path, directory: &Path, path: Option<&OsStr>) -> Result<PathBuf, String> {
+    let file = directory.join(name);
+    if is_executable(&file) { Ok(file) } else { find(name, directory, path) }
+}
+
+fn is_executable(file: &Path) -> bool {
+    file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 /// A variable as the process will see it, whose own environment goes before the router's.

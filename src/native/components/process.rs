@@ -143,7 +143,7 @@ fn prepare_guest(guest: &Guest) -> Result<Start, String> {
         None => std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
     };
     let path = executable::variable("PATH", &guest.env, guest.inherit_env);
-    let file = executable::find(&guest.executable, &directory, path.as_deref())
+    let file = executable::find_beside(&guest.executable, &directory, path.as_deref())
         .map_err(|reason| format!("found no executable: {reason}"))?;
     let mut command = executable::command(&file, &guest.env, guest.inherit_env);
     command.args(&guest.arguments).current_dir(directory);
