@@ -581,6 +581,7 @@ async fn whoever_does_not_end_in_time_is_killed_with_all_that_it_started() {
     children.stop(Duration::from_millis(100)).await;
     gone(outer).await;
     gone(inner).await;
+    assert_eq!(log.router_says(), ["WARN workers[1]: did not end within 100ms: killed"]);
 }
 
 #[tokio::test]

@@ -98,7 +98,7 @@ impl Program {
         stop: &mut watch::Receiver<Option<Duration>>,
     ) -> Ended {
         match self.spawn() {
-            Ok(process) => process.run(inside, stop).await,
+            Ok(process) => process.run(self, inside, stop).await,
             Err(failure) => Ended::Failed(failure),
         }
     }
@@ -163,7 +163,13 @@ struct Process {
 }
 
 impl Process {
-    async fn run(self, inside: &dyn Inside, stop: &mut watch::Receiver<Option<Duration>>) -> Ended {
+    async fn run(
+        self,
+        program: &Program,
+        inside: &dyn Inside,
+        stop: &mut watch::Receiver<Option<Duration>>,
+    ) -> Ended {
+        let (name, path) = (program.name(), program.path());
         let Self { mut child, group, mut stdin, input, entrance, readers, report } = self;
         let attend = async {
             // A process that does not read it has ended, or will be seen to do nothing: either way it is not this
@@ -182,6 +188,13 @@ impl Process {
                 let end = Instant::now() + grace;
                 group.signal(Signal::TERM);
                 let is_over = time::timeout_at(end, child.wait()).await.is_ok();
+                if !is_over {
+                    tracing::warn!(
+                        target: "wamplet::components",
+                        component = name,
+                        "{path}: did not end within {grace:?}: killed",
+                    );
+                }
                 let readers = if is_over { finish_reading(readers, end).await } else { readers };
                 // Whoever is left in it is killed.
                 drop(group);
