@@ -466,6 +466,15 @@ async fn what_is_wrong_with_a_guest_is_one_line() {
 }
 
 #[tokio::test]
+async fn a_guest_whose_standard_input_is_closed_reads_its_end_at_once() {
+    let log = Log::start();
+    let children = start_guest(Guest { closes_stdin: true, ..shell("cat; echo read it all") });
+    log.line("read it all").await;
+    log.line("workers[1]: ended").await;
+    children.stop(GRACE).await;
+}
+
+#[tokio::test]
 async fn a_guest_that_fails_is_started_again_and_given_up() {
     let log = Log::start();
     let guest = Guest { restart: restart(RestartPolicy::OnFailure, 3), ..shell("echo run; exit 3") };

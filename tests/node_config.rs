@@ -300,6 +300,7 @@ fn processes_of_a_big_node_have_their_environment_and_their_paths() {
     assert_eq!(tool.name, "tool");
     assert_eq!(tool.executable, Path::new("/node/.crossbar/../bin/tool"));
     assert_eq!(tool.workdir.as_deref(), Some(Path::new(BASE)));
+    assert!(tool.closes_stdin && !build.closes_stdin);
 }
 
 #[test]

@@ -551,6 +551,8 @@ pub struct Guest {
     pub inherit_env: bool,
     /// Default the directory of the configuration.
     pub workdir: Option<PathBuf>,
+    /// Whether its standard input ends at once, instead of with the router. Default false.
+    pub closes_stdin: bool,
     pub restart: Restart,
 }
 

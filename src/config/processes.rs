@@ -285,6 +285,7 @@ impl NodeReader<'_> {
             env: options.env,
             inherit_env: options.inherit_env,
             workdir: Some(options.workdir),
+            closes_stdin: options.closes_stdin,
             restart: options.restart,
         })
     }
@@ -300,8 +301,11 @@ impl NodeReader<'_> {
         if let Some(restart) = given.get("restart") {
             options.restart = self.restart(&restart).unwrap_or_default();
         }
-        if let Some(stdin) = given.get("stdin").filter(|stdin| !stdin.is("close")) {
-            self.report.warn(stdin.path(), "has no effect: a guest reads nothing on its standard input");
+        if let Some(stdin) = given.get("stdin") {
+            options.closes_stdin = stdin.is("close");
+            if !options.closes_stdin {
+                self.report.warn(stdin.path(), "has no effect: a guest reads nothing on its standard input");
+            }
         }
         for key in ["stdout", "stderr"] {
             let Some(value) = given.get(key) else { continue };
@@ -384,12 +388,19 @@ struct GuestOptions {
     workdir: PathBuf,
     env: Vec<(String, String)>,
     inherit_env: bool,
+    closes_stdin: bool,
     restart: Restart,
 }
 
 impl Default for GuestOptions {
     fn default() -> Self {
-        Self { workdir: PathBuf::new(), env: Vec::new(), inherit_env: true, restart: Restart::default() }
+        Self {
+            workdir: PathBuf::new(),
+            env: Vec::new(),
+            inherit_env: true,
+            closes_stdin: false,
+            restart: Restart::default(),
+        }
     }
 }
 

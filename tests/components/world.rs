@@ -206,6 +206,7 @@ pub fn shell(script: &str) -> Guest {
         env: Vec::new(),
         inherit_env: true,
         workdir: None,
+        closes_stdin: false,
         restart: restart(RestartPolicy::OnFailure, 10),
     }
 }

@@ -135,7 +135,7 @@ fn guest_options() -> Value {
         vec![
             ("env", reference("env")),
             ("workdir", text("Where it runs. Default the directory of the configuration.")),
-            ("stdin", any("Always closed.")),
+            ("stdin", any("\"close\": it ends at once. Default: it is empty, and ends with the router.")),
             ("stdout", output()),
             ("stderr", output()),
             ("restart", reference("restart")),

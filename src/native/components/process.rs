@@ -36,8 +36,8 @@ pub(super) enum Program {
 /// All that is needed for one start.
 pub(super) struct Start {
     pub command: Command,
-    /// What the process finds on its standard input.
-    pub input: Vec<u8>,
+    /// What the process finds on its standard input, which ends with the router; `None`: at once.
+    pub input: Option<Vec<u8>>,
     /// Where it comes in, and as whom.
     pub entrance: Option<(Door, Identity)>,
     /// A line of standard error that begins with it says why the process ends.
@@ -105,7 +105,8 @@ impl Program {
 
     fn spawn(&self) -> Result<Process, Failure> {
         let Start { mut command, input, entrance, marker } = self.prepare()?;
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0).kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| {
             let program = command.as_std().get_program().display();
@@ -129,8 +130,8 @@ impl Program {
         let mut readers = JoinSet::new();
         readers.spawn(output("stdout").log(stdout, None));
         readers.spawn(output("stderr").log(stderr, marker.map(|marker| (marker, Arc::clone(&report)))));
-        let stdin = child.stdin.take().expect("it was asked to be a pipe");
-        Ok(Process { child, group: Group(pid), stdin, input, entrance, readers, report })
+        let stdin = child.stdin.take().zip(input);
+        Ok(Process { child, group: Group(pid), stdin, entrance, readers, report })
     }
 }
 
@@ -147,15 +148,16 @@ fn prepare_guest(guest: &Guest) -> Result<Start, String> {
         .map_err(|reason| format!("found no executable: {reason}"))?;
     let mut command = executable::command(&file, &guest.env, guest.inherit_env);
     command.args(&guest.arguments).current_dir(directory);
-    Ok(Start { command, input: Vec::new(), entrance: None, marker: None })
+    let input = (!guest.closes_stdin).then(Vec::new);
+    Ok(Start { command, input, entrance: None, marker: None })
 }
 
 /// A process that runs.
 struct Process {
     child: Child,
     group: Group,
-    stdin: ChildStdin,
-    input: Vec<u8>,
+    /// With what is written to it.
+    stdin: Option<(ChildStdin, Vec<u8>)>,
     entrance: Option<(Door, Identity)>,
     readers: Readers,
     /// What the launcher said last of all.
@@ -170,11 +172,13 @@ impl Process {
         stop: &mut watch::Receiver<Option<Duration>>,
     ) -> Ended {
         let (name, path) = (program.name(), program.path());
-        let Self { mut child, group, mut stdin, input, entrance, readers, report } = self;
+        let Self { mut child, group, mut stdin, entrance, readers, report } = self;
         let attend = async {
             // A process that does not read it has ended, or will be seen to do nothing: either way it is not this
             // that fails.
-            let _ = stdin.write_all(&input).await;
+            if let Some((stdin, input)) = &mut stdin {
+                let _ = stdin.write_all(input).await;
+            }
             if let Some((door, identity)) = entrance {
                 inside.connected(door.admit().await, identity);
             }

@@ -58,7 +58,7 @@ pub(super) fn prepare(component: &Component) -> Result<Start, Failure> {
     command.args(["-u", "-c", BOOTSTRAP, &LAUNCHER.len().to_string(), &component.classname]);
     Ok(Start {
         command,
-        input: format!("{LAUNCHER}{settings}\n").into_bytes(),
+        input: Some(format!("{LAUNCHER}{settings}\n").into_bytes()),
         entrance,
         marker: Some(marker),
     })
