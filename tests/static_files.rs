@@ -378,3 +378,20 @@ fn a_file_of_a_time_that_has_no_date_in_http_is_served_without_one() {
         assert_eq!(site.get("/far.txt").text(), "far", "{seconds}");
     }
 }
+
+#[test]
+fn a_file_that_changed_has_another_tag_whatever_time_it_bears() {
+    let site = Site::start("same-time", json!({}));
+    let mut tags = Vec::new();
+    for content in ["one", "two"] {
+        fs::write(site.file("same.txt"), content).expect("a temporary file");
+        let file = fs::File::options().write(true).open(site.file("same.txt")).expect("it is there");
+        file.set_modified(UNIX_EPOCH).expect("a time of any package");
+        let answer = site.get("/same.txt");
+        assert_eq!(answer.text(), content);
+        tags.push(answer.header("etag").to_owned());
+        // The clock of a file system goes in steps of some milliseconds.
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_ne!(tags[0], tags[1]);
+}

@@ -6,6 +6,7 @@
 
 use std::fs::{self, File, Metadata};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -34,6 +35,8 @@ struct Opened {
     file: File,
     length: u64,
     modified: SystemTime,
+    /// Nanoseconds since 1970 at which the system saw the file change: archives and packages bring times of their own.
+    changed: i128,
     content_type: String,
     /// How the file itself is encoded.
     encoding: Option<&'static str>,
@@ -166,6 +169,7 @@ impl Wanted {
             file: File::open(path)?,
             length: metadata.len(),
             modified,
+            changed: changed(metadata),
             content_type,
             encoding,
             is_negotiable,
@@ -186,6 +190,7 @@ impl Wanted {
             {
                 opened.file = File::open(path)?;
                 opened.length = metadata.len();
+                opened.changed = changed(&metadata);
                 opened.encoding = Some(coding);
                 return Ok(opened);
             }
@@ -228,6 +233,10 @@ fn inside(root: &Path, path: &Path) -> io::Result<Option<(PathBuf, Metadata)>> {
     Ok(Some((path, metadata)))
 }
 
+fn changed(metadata: &Metadata) -> i128 {
+    i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec())
+}
+
 /// Whether a name ends so, in whatever case, and is more than that: `.htaccess` has no ending.
 fn has_ending(name: &Path, ending: &str) -> bool {
     let (name, ending) = (name.as_os_str().as_encoded_bytes(), ending.as_bytes());
@@ -256,9 +265,9 @@ fn is_compressible(content_type: &str) -> bool {
 }
 
 fn respond(opened: Opened, request: &HeaderMap) -> Result<Answer, Refusal> {
-    let Opened { file, length, modified, content_type, encoding, is_negotiable, compress } = opened;
+    let Opened { file, length, modified, changed, content_type, encoding, is_negotiable, compress } = opened;
     let encoding = if compress { Some("gzip") } else { encoding };
-    let etag = entity_tag(modified, length, encoding.filter(|_| is_negotiable));
+    let etag = entity_tag(changed, length, encoding.filter(|_| is_negotiable));
     let mut headers = HeaderMap::new();
     let text = |text: &str| HeaderValue::from_str(text).map_err(|_| Refusal::not_found());
     headers.insert(header::ETAG, text(&etag)?);
@@ -305,10 +314,9 @@ fn respond(opened: Opened, request: &HeaderMap) -> Result<Answer, Refusal> {
 const DATES: Duration = Duration::from_secs(253_402_300_800);
 
 /// Changes with every form of a file and whenever it is written.
-fn entity_tag(modified: SystemTime, length: u64, encoding: Option<&str>) -> String {
-    let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+fn entity_tag(changed: i128, length: u64, encoding: Option<&str>) -> String {
     let form = encoding.map(|encoding| format!("-{encoding}")).unwrap_or_default();
-    format!("\"{modified:x}-{length:x}{form}\"")
+    format!("\"{changed:x}-{length:x}{form}\"")
 }
 
 /// Whether the client has this already. [RFC 9110, 13.2.2]
