@@ -176,6 +176,46 @@ fn upgrade_prints_or_writes_version_2() {
 }
 
 #[test]
+fn upgrade_replaces_the_file_behind_a_link_with_its_mode_and_leaves_nothing_beside_it() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    let folder = std::env::temp_dir().join(format!("wamplet-cli-{}-upgrade", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let (file, link) = (folder.join("secret.json"), folder.join("config.json"));
+    std::fs::write(&file, json!({ "realms": [{ "name": "realm1", "roles": [] }] }).to_string())
+        .expect("a file");
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o640)).expect("its owner may");
+    symlink("secret.json", &link).expect("a link");
+    let path = link.to_str().expect("a plain path");
+
+    let written = wamplet(&["upgrade", "--write", path]);
+    assert_eq!((written.status.code(), text(&written.stderr)), (Some(0), "version: 2 (there was none)\n"));
+    let metadata = |path: &std::path::Path| std::fs::symlink_metadata(path).expect("it is there");
+    assert!(metadata(&link).is_symlink());
+    let first = metadata(&file);
+    assert_eq!(first.mode() & 0o777, 0o640);
+    assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 2, "nothing but the file and the link");
+
+    let again = wamplet(&["upgrade", "--write", path]);
+    let said = format!("{path} is of version 2 already, and stays as it is\n");
+    assert_eq!((again.status.code(), text(&again.stderr)), (Some(0), said.as_str()));
+    assert_eq!(metadata(&file).ino(), first.ino(), "it was not written again");
+    std::fs::remove_dir_all(&folder).expect("it is there");
+}
+
+#[test]
+fn upgrade_prints_yaml_as_json_and_writes_none() {
+    let yaml = "# ours\nrealms: [{ name: realm1, roles: [] }]\n";
+    let file = File::new("old.yaml", yaml);
+    let printed: Value = serde_json::from_slice(&wamplet(&["upgrade", file.path()]).stdout).expect("JSON");
+    assert_eq!(printed["version"], json!(2));
+    let refused = wamplet(&["upgrade", "--write", file.path()]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = format!("error: {} is YAML, and --write would make JSON of it", file.path());
+    assert!(text(&refused.stderr).starts_with(&said), "{}", text(&refused.stderr));
+    assert_eq!(std::fs::read_to_string(file.path()).expect("it is there"), yaml);
+}
+
+#[test]
 fn schema_and_completions_are_printed() {
     let schema: Value = serde_json::from_slice(&wamplet(&["schema"]).stdout).expect("a JSON Schema");
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");

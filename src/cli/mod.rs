@@ -4,6 +4,7 @@
 //! [`wamplet::config`].
 
 mod log;
+mod upgrade;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use wamplet::config::node::{LoadedNode, Node};
-use wamplet::config::{self, ConfigError, Format};
+use wamplet::config::{self, ConfigError};
 use wamplet::native;
 
 use self::log::{LogFormat, LogLevel};
@@ -38,9 +39,9 @@ enum Command {
     },
     /// Turn the permissions of configuration version 1 into those of version 2.
     Upgrade {
-        /// The configuration, in JSON.
+        /// The configuration: JSON, or YAML by its ending.
         file: PathBuf,
-        /// Write the file instead of printing it.
+        /// Write the file, if anything changes, instead of printing it. Not for YAML, which would lose its comments.
         #[arg(long)]
         write: bool,
     },
@@ -103,7 +104,7 @@ pub fn run() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Start(start) => run_start(&start),
         Command::Check { file } => check(file),
-        Command::Upgrade { file, write } => upgrade(&file, write),
+        Command::Upgrade { file, write } => upgrade::run(&file, write),
         Command::Schema => print(&pretty(&config::schema())),
         Command::Completions { shell } => completions(shell),
     };
@@ -163,22 +164,6 @@ fn check(file: Option<PathBuf>) -> Result<(), Failure> {
         count(warnings.len(), "warning"),
     ));
     print(&text)
-}
-
-fn upgrade(file: &Path, write: bool) -> Result<(), Failure> {
-    let invalid = |error| Failure::Config { file: file.display().to_string(), error };
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", file.display())))?;
-    let value = Format::of(file).parse(&text).map_err(invalid)?;
-    let upgraded = config::upgrade(&value).map_err(invalid)?;
-    for change in &upgraded.changes {
-        let _ = writeln!(io::stderr(), "{change}");
-    }
-    let text = pretty(&upgraded.value);
-    if !write {
-        return print(&text);
-    }
-    std::fs::write(file, text).map_err(Failure::Output)
 }
 
 fn completions(shell: Shell) -> Result<(), Failure> {
