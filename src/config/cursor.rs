@@ -284,9 +284,28 @@ pub(super) struct Report {
     more_problems: usize,
     warnings: Vec<Warning>,
     more_warnings: usize,
+    /// Whether it may be that the configuration is for another machine, with variables that are not set here.
+    #[cfg(feature = "native")]
+    is_for_elsewhere: bool,
+    /// Whether values are unknown for that reason alone.
+    #[cfg(feature = "native")]
+    is_incomplete: bool,
 }
 
 impl Report {
+    /// The report of a configuration that is read and not served: that a variable is unset is no problem of it.
+    #[cfg(feature = "native")]
+    pub fn of_elsewhere() -> Self {
+        Self { is_for_elsewhere: true, ..Self::default() }
+    }
+
+    /// Whether the value of an unset variable may be left open.
+    #[cfg(feature = "native")]
+    pub fn leaves_open(&mut self) -> bool {
+        self.is_incomplete |= self.is_for_elsewhere;
+        self.is_for_elsewhere
+    }
+
     fn problem(&mut self, path: String, expected: String, found: String, did_you_mean: Option<String>) {
         if self.problems.len() < SHOWN {
             self.problems.push(Problem { path: shown_path(&path), expected, found, did_you_mean });
@@ -317,13 +336,18 @@ impl Report {
         None
     }
 
+    /// Whether anything is missing of what was to be read.
     pub fn has_problems(&self) -> bool {
+        #[cfg(feature = "native")]
+        if self.is_incomplete {
+            return true;
+        }
         !self.problems.is_empty()
     }
 
     /// The warnings, unless there was a problem.
     pub fn finish(mut self) -> Result<Vec<Warning>, ConfigError> {
-        if self.has_problems() {
+        if !self.problems.is_empty() {
             return Err(ConfigError::Invalid { problems: self.problems, more: self.more_problems });
         }
         if self.more_warnings > 0 {

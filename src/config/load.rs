@@ -83,8 +83,23 @@ impl Node {
         base: &Path,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<LoadedNode, ConfigError> {
+        let (node, report) = Self::read_value(value, base, environment, Report::default());
+        Ok(LoadedNode { node, warnings: report.finish()? })
+    }
+
+    /// Refuses what is no configuration of a node on any machine, whatever its variables are.
+    pub(super) fn check_value(value: &Value) -> Result<(), ConfigError> {
+        let (_, report) = Self::read_value(value, Path::new("/"), &|_| None, Report::of_elsewhere());
+        report.finish().map(|_| ())
+    }
+
+    fn read_value(
+        value: &Value,
+        base: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+        mut report: Report,
+    ) -> (Self, Report) {
         let root = Cursor::root(value);
-        let mut report = Report::default();
         if root.is_null() {
             // Of YAML this is all that a file without a line is; a node whose realms were lost must not serve everybody.
             root.problem_found::<()>(A_MAP, "nothing", &mut report);
@@ -102,7 +117,7 @@ impl Node {
             NodeReader { report, base, environment, realms, addresses: Vec::new(), has_certificates: false };
         let mut node = Node { config: config.unwrap_or_default(), ..Self::default() };
         node.read(&root, &mut reader);
-        Ok(LoadedNode { node, warnings: reader.report.finish()? })
+        (node, reader.report)
     }
 
     fn read(&mut self, root: &Cursor<'_>, reader: &mut NodeReader<'_>) {

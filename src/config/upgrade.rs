@@ -5,9 +5,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::ConfigError;
 use super::crossbar::starred;
 use super::cursor::quote;
-use super::{Config, ConfigError};
+use super::node::Node;
 
 /// A configuration of version 2, and how it came to be that.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,9 +20,10 @@ pub struct Upgraded {
 }
 
 /// Turns flat permissions into `uri`, `match`, `allow`, `disclose` and `cache`, and `version` into 2. Doing it again
-/// changes nothing. What cannot be read is refused with its problems.
+/// changes nothing. What is no configuration of the native router is refused with its problems; its variables need not
+/// be set.
 pub fn upgrade(value: &Value) -> Result<Upgraded, ConfigError> {
-    Config::from_value(value)?;
+    Node::check_value(value)?;
     let mut value = value.clone();
     let mut changes = Vec::new();
     for_each(&mut value, "realms", "", &mut |realm, path| upgrade_realm(realm, path, &mut changes));
