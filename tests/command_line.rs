@@ -93,9 +93,40 @@ fn a_folder_of_a_node_without_its_configuration_starts_no_open_router() {
     assert_eq!(said(&["check"]), (Some(2), missing.to_owned()));
     std::os::unix::fs::symlink("nowhere.json", node.join("config.json")).expect("a link");
     let dangling = said(&["start", "--log-level", "off"]);
-    assert!(dangling.1.starts_with("error: .crossbar/config.json: No such file"), "{}", dangling.1);
+    assert!(
+        dangling.1.starts_with("error: cannot read .crossbar/config.json: No such file"),
+        "{}",
+        dangling.1
+    );
     assert_eq!(said(&["check"]), dangling);
     std::fs::remove_dir_all(&folder).expect("it is there");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_ends_with_2_and_one_of_other_characters_with_1() {
+    let latin1 = File::new("latin1.json", "");
+    std::fs::write(latin1.path(), b"{\n  \"realms\": \"\xe9\" }").expect("the file is there");
+    for command in [&["check"][..], &["upgrade"], &["upgrade", "--write"], &["start", "--config"]] {
+        let missing = wamplet(&[command, &["/nonexistent/config.json"]].concat());
+        let said = "error: cannot read /nonexistent/config.json: No such file or directory (os error 2)\n";
+        assert_eq!((missing.status.code(), text(&missing.stderr)), (Some(2), said), "{command:?}");
+        let unclear = wamplet(&[command, &[latin1.path()]].concat());
+        let path = latin1.path();
+        let said = format!("error: line 2, column 14: the text is not UTF-8\n{path} is not valid\n");
+        assert_eq!((unclear.status.code(), text(&unclear.stderr)), (Some(1), said.as_str()), "{command:?}");
+    }
+}
+
+#[test]
+fn marks_of_utf_8_and_endings_in_capitals_change_nothing() {
+    let json = r#"{ "realms": [{ "name": "realm1", "roles": [] }] }"#;
+    let yaml = "realms:\n  - { name: realm1, roles: [] }\n";
+    for (name, text_of_it) in [("bom.json", json), ("bom.yaml", yaml), ("bom.YAML", yaml), ("bom.Yml", yaml)]
+    {
+        let file = File::new(name, &format!("\u{feff}{text_of_it}"));
+        let output = wamplet(&["check", file.path()]);
+        assert!(text(&output.stdout).contains("is valid: 1 realm"), "{name}: {}", text(&output.stderr));
+    }
 }
 
 #[test]

@@ -77,7 +77,8 @@ Examples:
   wamplet check .crossbar/config.json    every problem, with its place
   wamplet upgrade --write config.json    version 1 permissions to version 2
 
-Exit codes: 0 all is well, 1 the configuration is not valid, 2 wrong arguments, 3 the router could not start.";
+Exit codes: 0 all is well, 1 the configuration is not valid, 2 wrong arguments or a file that cannot be read,
+3 the router could not start.";
 
 const AFTER_START_HELP: &str = "\
 Without --cbdir and --config, and without a folder .crossbar: realm \"realm1\", where everybody is \"anonymous\" and may do
@@ -178,7 +179,7 @@ fn load(file: &Path) -> Result<LoadedNode, Failure> {
         loaded.node.check_functions(|_| false)?;
         Ok(loaded)
     });
-    loaded.map_err(|error| Failure::Config { file: file.display().to_string(), error })
+    loaded.map_err(|error| Failure::of(file, error))
 }
 
 /// The configuration in a folder, by the names that Crossbar.io looks for. One that is there and cannot be read is found,
@@ -220,6 +221,14 @@ fn count(number: usize, what: &str) -> String {
 }
 
 impl Failure {
+    /// Of a file that is no configuration, or cannot be read.
+    fn of(file: &Path, error: ConfigError) -> Self {
+        match error {
+            ConfigError::File { .. } => Self::Usage(format!("cannot read {error}")),
+            _ => Self::Config { file: file.display().to_string(), error },
+        }
+    }
+
     fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Config { .. } => 1,

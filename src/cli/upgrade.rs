@@ -14,17 +14,13 @@ use super::{Failure, pretty, print};
 
 pub(super) fn run(file: &Path, write: bool) -> Result<(), Failure> {
     let name = file.display();
-    let format = Format::of(file);
-    if write && format == Format::Yaml {
+    if write && Format::of(file) == Format::Yaml {
         let sentence =
             "--write would make JSON of it, without its comments: leave it out, and copy what is printed";
         return Err(Failure::Usage(format!("{name} is YAML, and {sentence}")));
     }
-    let invalid = |error| Failure::Config { file: name.to_string(), error };
-    let text =
-        fs::read_to_string(file).map_err(|error| Failure::Usage(format!("cannot read {name}: {error}")))?;
-    let value = format.parse(&text).map_err(invalid)?;
-    let upgraded = config::upgrade(&value).map_err(invalid)?;
+    let upgraded = Format::read(file).and_then(|value| config::upgrade(&value));
+    let upgraded = upgraded.map_err(|error| Failure::of(file, error))?;
     // The changes are for people; if nobody sees them, the upgrade is what it is.
     for change in &upgraded.changes {
         let _ = writeln!(io::stderr(), "{change}");

@@ -10,6 +10,8 @@ use super::cursor::quote;
 use super::error::ConfigError;
 
 pub(super) fn parse(text: &str) -> Result<Value, ConfigError> {
+    // Some editors mark UTF-8 with it, and YAML knows it.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let Unique(value) = serde_json::from_str(text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let reason = error.to_string();

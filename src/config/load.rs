@@ -5,6 +5,7 @@
 //! guests in [`processes`](super::processes).
 
 use std::fs;
+use std::io;
 use std::net::IpAddr;
 use std::path::{self, Path};
 
@@ -28,12 +29,22 @@ pub enum Format {
 }
 
 impl Format {
-    /// By the ending of the file: `.yaml` and `.yml` are YAML, all others JSON.
+    /// By the ending of the file: `.yaml` and `.yml` are YAML, in capitals too, all others JSON.
     pub fn of(file: &Path) -> Self {
-        match file.extension().and_then(|ending| ending.to_str()) {
-            Some("yaml" | "yml") => Self::Yaml,
-            _ => Self::Json,
-        }
+        let is = |known: &str| file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case(known));
+        if is("yaml") || is("yml") { Self::Yaml } else { Self::Json }
+    }
+
+    /// The values in a file, by its ending. One that cannot be read is a [`ConfigError::File`].
+    pub fn read(file: &Path) -> Result<Value, ConfigError> {
+        let bytes = fs::read(file).map_err(|error| unreadable(file, &error))?;
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let good = &bytes[..error.valid_up_to()];
+            let line = good.split(|b| *b == b'\n');
+            let column = line.clone().next_back().map_or(0, <[u8]>::len) + 1;
+            ConfigError::Syntax { line: line.count(), column, reason: "the text is not UTF-8".to_owned() }
+        })?;
+        Self::of(file).parse(text)
     }
 
     /// The values in the text. A key that is twice in one object is an error.
@@ -49,12 +60,10 @@ impl Node {
     /// Reads a file, JSON or YAML by its ending. Relative paths in it start at its directory; variables are those of this
     /// process.
     pub fn from_file(file: &Path) -> Result<LoadedNode, ConfigError> {
-        let unreadable =
-            |error: std::io::Error| ConfigError::File { path: file.into(), reason: error.to_string() };
-        let text = fs::read_to_string(file).map_err(unreadable)?;
-        let file = path::absolute(file).map_err(unreadable)?;
+        let value = Format::read(file)?;
+        let file = path::absolute(file).map_err(|error| unreadable(file, &error))?;
         let base = file.parent().unwrap_or(Path::new("/"));
-        Self::from_text(&text, Format::of(&file), base, &process_environment)
+        Self::from_value(&value, base, &process_environment)
     }
 
     /// Reads JSON. Relative paths in it start at `base`; variables are those of this process.
@@ -197,6 +206,10 @@ fn check_own_realm(component: &Component, node: &Node, reader: &mut NodeReader<'
 }
 
 const A_MAP: &str = "a map such as { realms: [..], transports: [..] }";
+
+fn unreadable(file: &Path, error: &io::Error) -> ConfigError {
+    ConfigError::File { path: file.into(), reason: error.to_string() }
+}
 
 fn process_environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
