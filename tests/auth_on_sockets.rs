@@ -246,6 +246,16 @@ fn an_authenticator_lets_in_whom_it_likes() {
             );
         }
     }
+    let mut client = RawClient::connect(address);
+    client.send(&hello("ticket", json!({})));
+    client.receive();
+    client.send(&json!([5, "pencil", {}]));
+    authenticator.receive();
+    authenticator.send(&json!([70, 3, {}, [{ "rolle": "user" }]]));
+    assert_eq!(client.receive()[1]["message"], "the authenticator has failed", "and no more");
+    let reason = router.wait_for("com.example.authenticate has failed");
+    assert!(reason.contains("expected a role"), "{reason}");
+    assert!(reason.contains("found a dictionary of \"rolle\": a string"), "{reason}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::methods::{Denial, Hello};
 use super::{AUTHENTICATION_FAILED, Ask, Failure, Grant};
-use crate::codec::value_as_id;
+use crate::codec::{value_as_id, value_kind};
 use crate::message::{Dict, dict};
 use crate::payload::Values;
 
@@ -29,14 +29,20 @@ impl Failure {
             None => self.error.starts_with("wamplet.") || self.error == BUSY,
         };
         if is_fault {
-            return Self::no_answer();
+            return Self::no_answer(|| format!("{}: {:?}", self.error, self.text));
         }
-        Denial { error: self.error.into(), text: self.text.into() }
+        Denial { error: self.error.into(), text: self.text.into(), ..Denial::default() }
     }
 
-    /// What the client is told where the authenticator gives no answer, or none that can be read.
-    pub(super) fn no_answer() -> Denial {
-        Denial { error: AUTHENTICATION_FAILED.into(), text: "the authenticator has failed".into() }
+    /// What the client is told where the authenticator gives no answer, or none that can be read; and why, for the log.
+    #[cfg_attr(not(feature = "native"), expect(unused_variables, reason = "there is no log"))]
+    pub(super) fn no_answer(why: impl FnOnce() -> String) -> Denial {
+        Denial {
+            error: AUTHENTICATION_FAILED.into(),
+            text: "the authenticator has failed".into(),
+            #[cfg(feature = "native")]
+            fault: why(),
+        }
     }
 }
 
@@ -79,10 +85,10 @@ pub(super) struct Answer {
 
 impl Answer {
     /// Reads the first argument, if it is such an answer.
-    pub(super) fn read(values: Values, default_role: Option<&str>) -> Option<Self> {
-        let fields = match values.args.into_iter().next()? {
-            role @ Value::String(_) => dict([("role", role)]),
-            Value::Object(fields) => fields,
+    pub(super) fn read(values: &Values, default_role: Option<&str>) -> Option<Self> {
+        let fields = match values.args.first()? {
+            role @ Value::String(_) => dict([("role", role.clone())]),
+            Value::Object(fields) => fields.clone(),
             _ => return None,
         };
         let extra = match fields.get("extra") {
@@ -107,6 +113,23 @@ impl Answer {
     }
 }
 
+/// What an answer is that cannot be read, for the log: the names and types of what is in it, and no value, which may be a
+/// secret.
+pub(super) fn found(values: &Values) -> String {
+    let Some(answer) = values.args.first() else { return "nothing".to_owned() };
+    let Value::Object(fields) = answer else { return value_kind(answer).to_owned() };
+    let mut text = "a dictionary".to_owned();
+    for (number, (key, value)) in fields.iter().take(MOST_FIELDS).enumerate() {
+        let before = if number == 0 { " of" } else { "," };
+        text.push_str(&format!("{before} {key:?}: {}", value_kind(value)));
+    }
+    text
+}
+
+/// What an answer must be.
+pub(super) const READABLE: &str = "a role, or a dictionary with texts as \"role\" (which the default-role may stand for), \"realm\" and \"authid\", and \
+     a dictionary as \"extra\"";
+
 /// The string at `key`, if there is one; `None` where something else is there.
 fn text(fields: &Dict, key: &str) -> Option<Option<String>> {
     match fields.get(key) {
@@ -115,6 +138,9 @@ fn text(fields: &Dict, key: &str) -> Option<Option<String>> {
         Some(_) => None,
     }
 }
+
+/// Entries of an answer that the log names.
+const MOST_FIELDS: usize = 12;
 
 /// Crossbar.io's name for an authenticator that has no time.
 const BUSY: &str = "crossbar.error.max_concurrency_reached";

@@ -62,6 +62,9 @@ impl Provider<AuthorizedKeys> {
     }
 }
 
+/// What the answer of an authenticator must have beside a role.
+pub(super) const ANSWER: &str = "64 hexadecimal digits as \"pubkey\"";
+
 impl Offer {
     /// Challenges the client to sign with the `pubkey` of the answer.
     pub(super) fn challenge(self, client: Client, answer: Answer) -> Option<Step> {

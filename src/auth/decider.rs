@@ -25,6 +25,15 @@ pub enum Ask {
 }
 
 impl Ask {
+    /// The URI of the procedure, or the name of the function.
+    #[cfg(feature = "native")]
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Procedure { uri, .. } => uri,
+            Self::Function(name) => name,
+        }
+    }
+
     /// The name of the function, if it is one.
     pub(crate) fn function(&self) -> Option<&str> {
         match self {

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::authenticator::{Answer, Authenticator};
+use super::authenticator::{self, Answer, Authenticator};
 use super::methods::{Hello, Step};
 use super::{Failure, Grant, Identity, cryptosign, scram, ticket, wampcra};
 use crate::message::Dict;
@@ -44,6 +44,9 @@ pub(super) struct Client {
     authid: String,
     /// The role of those for whom an authenticator names none.
     default_role: Option<String>,
+    /// The name of the authenticator, for the log.
+    #[cfg(feature = "native")]
+    asked: String,
 }
 
 impl Client {
@@ -59,6 +62,9 @@ impl Client {
             realm: hello.realm.map(str::to_owned),
             authid: authid.to_owned(),
             default_role: authenticator.and_then(|authenticator| authenticator.default_role.clone()),
+            #[cfg(feature = "native")]
+            asked: authenticator
+                .map_or_else(String::new, |authenticator| authenticator.ask.name().to_owned()),
         }
     }
 
@@ -140,25 +146,48 @@ impl Exchange {
     /// Takes the answer of the authenticator.
     pub fn answered(self, answer: Result<Values, Failure>) -> Step {
         let Pending { client, wait } = *self.0;
-        let answer = answer.map_err(Failure::denial).and_then(|values| {
-            Answer::read(values, client.default_role.as_deref()).ok_or_else(Failure::no_answer)
-        });
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(denial) => return Step::Deny(denial),
-        };
-        let step = match wait {
-            Wait::Admission => Some(client.accept(answer.grant, Dict::new())),
-            Wait::CraSecret(offer) => offer.challenge(client, answer),
-            Wait::ScramKeys(offer) => offer.challenge(client, answer),
-            Wait::SignatureKey(offer) => offer.challenge(client, answer),
-            Wait::Ticket(_)
-            | Wait::TicketToAsk(_)
-            | Wait::CraSignature(_)
-            | Wait::ScramProof(_)
-            | Wait::Signature(_) => Some(Step::refuse()),
-        };
-        step.unwrap_or_else(|| Step::Deny(Failure::no_answer()))
+        #[cfg(feature = "native")]
+        let asked = client.asked.clone();
+        let step = answered(client, wait, answer);
+        #[cfg(feature = "native")]
+        if let Step::Deny(mut denial) = step {
+            if !denial.fault.is_empty() {
+                denial.fault = format!("the authenticator {asked} has failed: {}", denial.fault);
+            }
+            return Step::Deny(denial);
+        }
+        step
+    }
+}
+
+fn answered(client: Client, wait: Wait, answer: Result<Values, Failure>) -> Step {
+    let values = match answer {
+        Ok(values) => values,
+        Err(failure) => return Step::Deny(failure.denial()),
+    };
+    let unreadable = |expected| {
+        let why = || format!("expected {expected}, found {}", authenticator::found(&values));
+        Step::Deny(Failure::no_answer(why))
+    };
+    let Some(answer) = Answer::read(&values, client.default_role.as_deref()) else {
+        return unreadable(authenticator::READABLE);
+    };
+    match wait {
+        Wait::Admission => client.accept(answer.grant, Dict::new()),
+        Wait::CraSecret(offer) => {
+            offer.challenge(client, answer).unwrap_or_else(|| unreadable(wampcra::ANSWER))
+        }
+        Wait::ScramKeys(offer) => {
+            offer.challenge(client, answer).unwrap_or_else(|| unreadable(scram::ANSWER))
+        }
+        Wait::SignatureKey(offer) => {
+            offer.challenge(client, answer).unwrap_or_else(|| unreadable(cryptosign::ANSWER))
+        }
+        Wait::Ticket(_)
+        | Wait::TicketToAsk(_)
+        | Wait::CraSignature(_)
+        | Wait::ScramProof(_)
+        | Wait::Signature(_) => Step::refuse(),
     }
 }
 

@@ -98,12 +98,15 @@ pub enum Step {
 }
 
 /// Why somebody is not let in, as ABORT says it. Names no principal, unless an authenticator does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Denial {
     /// The reason of the ABORT.
     pub error: Cow<'static, str>,
     /// Its message.
     pub text: Cow<'static, str>,
+    /// What went wrong with the authenticator, for the log and not for the client. Default nothing.
+    #[cfg(feature = "native")]
+    pub fault: String,
 }
 
 #[cfg(feature = "native")]
@@ -111,7 +114,7 @@ impl Denial {
     /// Because of others that came from the same address.
     pub(crate) fn for_failures() -> Self {
         let text = "too many logins from this address have failed: try again in a minute";
-        Self { error: AUTHENTICATION_DENIED.into(), text: text.into() }
+        Self { error: AUTHENTICATION_DENIED.into(), text: text.into(), ..Self::default() }
     }
 
     /// Whether it says nothing about the client.
@@ -184,6 +187,7 @@ impl Methods {
         Step::Deny(Denial {
             error: NO_MATCHING_AUTH_METHOD.into(),
             text: "none of the methods in HELLO.Details.authmethods is possible here".into(),
+            ..Denial::default()
         })
     }
 
@@ -276,6 +280,6 @@ impl Step {
 
     /// Refuses a HELLO that lacks what the method needs, whoever it is from.
     pub(super) fn refuse_hello(text: &'static str) -> Self {
-        Self::Deny(Denial { error: AUTHENTICATION_DENIED.into(), text: text.into() })
+        Self::Deny(Denial { error: AUTHENTICATION_DENIED.into(), text: text.into(), ..Denial::default() })
     }
 }

@@ -119,6 +119,9 @@ impl Provider<ScramKeys> {
     }
 }
 
+/// What the answer of an authenticator must have beside a role.
+pub(super) const ANSWER: &str = "\"kdf\" (pbkdf2 or argon2id-13), \"iterations\" from 1, and in hexadecimal digits \"salt\", \"stored-key\" and \"server-key\"";
+
 impl Offer {
     fn new(hello: &Hello<'_>, dialect: Dialect, authid: &str) -> Result<Self, &'static str> {
         let client_nonce = hello.authextra("nonce").and_then(Value::as_str).unwrap_or_default();

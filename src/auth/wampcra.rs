@@ -75,6 +75,10 @@ impl Provider<CraSecret> {
     }
 }
 
+/// What the answer of an authenticator must have beside a role.
+pub(super) const ANSWER: &str =
+    "a text as \"secret\"; with a \"salt\", numbers from 1 as \"iterations\" and \"keylen\"";
+
 impl Offer {
     /// Challenges the client with the `secret` of the answer; salted where it has a `salt`.
     pub(super) fn challenge(self, client: Client, answer: Answer) -> Option<Step> {

@@ -41,6 +41,7 @@ use quick::{CborScan, JsonScan, MsgPackScan};
 use reader::{Fault, Reader, Step};
 
 pub use values::value_as_id;
+pub(crate) use values::value_kind;
 
 /// The serializers of the WAMP subprotocols `wamp.2.json`, `wamp.2.msgpack` and `wamp.2.cbor`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -68,14 +68,14 @@ fn read_values(tail: &[u8], elements: u8, serializer: Serializer) -> Step<Values
         let at = reader.position();
         values.args = match value(reader, MAX_DEPTH)? {
             Value::Array(args) => args,
-            other => return Err(expected("a list of arguments", at, Found::Kind(kind(&other)))),
+            other => return Err(expected("a list of arguments", at, Found::Kind(value_kind(&other)))),
         };
     }
     if reader.more(&mut tail)? {
         let at = reader.position();
         values.kwargs = match value(reader, MAX_DEPTH)? {
             Value::Object(kwargs) => kwargs,
-            other => return Err(expected("a map of arguments", at, Found::Kind(kind(&other)))),
+            other => return Err(expected("a map of arguments", at, Found::Kind(value_kind(&other)))),
         };
     }
     reader.finish()?;
@@ -196,7 +196,8 @@ fn object<'a, R: Reader<'a> + ?Sized>(
     Ok(map)
 }
 
-fn kind(value: &Value) -> &'static str {
+/// What a value is, for people.
+pub(crate) fn value_kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

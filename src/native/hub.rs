@@ -398,7 +398,10 @@ impl Hub {
                 }
             }
             for news in core.outbox.take_news() {
-                let (News::Joined { key, .. } | News::Left { key, .. } | News::Aborted { key, .. }) = &news;
+                let (News::Joined { key, .. }
+                | News::Left { key, .. }
+                | News::AuthenticatorFailed { key, .. }
+                | News::Aborted { key, .. }) = &news;
                 let peer = core.peers[key.index as usize].as_ref().map(|(_, peer)| Arc::clone(peer));
                 core.happened.push(Happened::News(news, peer));
             }
@@ -491,6 +494,7 @@ fn log(news: &News, peer: Option<&Peer>) {
         News::Left { session, realm, .. } => {
             info!(session = session.0, realm, peer, "session detached");
         }
+        News::AuthenticatorFailed { fault, .. } => warn!(peer, "{fault}"),
         News::Aborted { reason, message, .. } => warn!(peer, reason, "rejected input: {message}"),
     }
 }

@@ -218,14 +218,23 @@ impl<P: Payload> Router<P> {
                 };
                 if !has_realm {
                     // To whom has not authenticated, a realm without the authenticator is as good as none.
-                    let failure = Failure::new(fault::NO_SUCH_PROCEDURE, "");
+                    let failure = Failure::new(fault::NO_SUCH_PROCEDURE, "its realm is not there");
                     let step = exchange.answered(Err(failure));
                     return self.take_step(key, hello, step, now, outbox);
                 }
                 let question = self.ask(&ask, home, values, Asked::Authenticate(key), now, outbox);
                 self.suspend(key, hello, exchange, Some(question));
             }
-            Step::Deny(Denial { error, text }) => {
+            Step::Deny(Denial {
+                error,
+                text,
+                #[cfg(feature = "native")]
+                fault,
+            }) => {
+                #[cfg(feature = "native")]
+                if !fault.is_empty() {
+                    outbox.tell(super::News::AuthenticatorFailed { key, fault });
+                }
                 self.abort(key, &error, &text, Close::Normal, now, outbox);
             }
         }

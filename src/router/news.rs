@@ -18,6 +18,12 @@ pub enum News {
     },
     /// A session left its realm, whatever the reason.
     Left { key: SessionKey, session: SessionId, realm: String },
+    /// An authenticator gave no answer, or none that can be read, when it was asked about the client of a transport.
+    AuthenticatorFailed {
+        key: SessionKey,
+        /// A sentence, which is for the operator and not for the client.
+        fault: String,
+    },
     /// A transport was sent ABORT.
     Aborted {
         key: SessionKey,

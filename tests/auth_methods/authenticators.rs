@@ -71,6 +71,35 @@ fn an_answer_that_cannot_be_read_lets_nobody_in() {
     }
 }
 
+#[cfg(feature = "native")]
+#[test]
+fn why_an_authenticator_has_failed_is_for_the_log() {
+    for (method, answer, expected) in [
+        ("ticket", Ok(vec![]), ["a role, or a dictionary with", "found nothing"]),
+        ("ticket", Ok(vec![json!(5)]), ["a role, or a dictionary with", "found a number"]),
+        (
+            "ticket",
+            Ok(vec![json!({ "rolee": "user", "realm": 7 })]),
+            ["\"role\" (which", "\"rolee\": a string or binary data, \"realm\": a number"],
+        ),
+        ("wampcra", Ok(vec![json!({ "role": "user" })]), ["a text as \"secret\"", "\"role\": a string"]),
+        ("cryptosign", Ok(vec![json!({ "role": "user", "pubkey": "hunter2" })]), ["64 hex", "\"pubkey\": a"]),
+        ("scram", Ok(vec![json!("user")]), ["\"stored-key\"", "found a string"]),
+        ("ticket", Err(("wamp.error.timeout", "too\nlate")), ["wamp.error.timeout", "too\\nlate"]),
+    ] {
+        let denial = denied(answered_by(method, answer));
+        assert_eq!(denial.text, "the authenticator has failed");
+        let begin = "the authenticator com.example.authenticate has failed: ";
+        assert!(denial.fault.starts_with(begin), "{}", denial.fault);
+        for part in expected {
+            assert!(denial.fault.contains(part), "{part} is missing in {}", denial.fault);
+        }
+        // Among what it has said may be secrets.
+        assert!(!denial.fault.contains("hunter2"), "{}", denial.fault);
+    }
+    assert_eq!(denied(answered_by("ticket", Err(("com.example.locked", "no")))).fault, "");
+}
+
 #[test]
 fn an_exchange_out_of_order_ends_in_a_refusal() {
     let methods = everything_dynamic();
