@@ -350,6 +350,39 @@ fn sighup_never_opens_a_router_to_everybody() {
 }
 
 #[test]
+fn sighup_reads_limits_anew() {
+    let config =
+        |limits: Value| process::node_with(json!([{ "type": "rawsocket", "endpoint": loopback() }]), limits);
+    let mut router =
+        Process::start("reload-limits", &config(json!({ "transports": 1, "goodbye_timeout_ms": 600_000 })));
+    let address = router.tcp_address();
+    let mut publisher = RawClient::join(address);
+    let mut refused = process::connect(address);
+    let mut answer = [0; 4];
+    std::io::Write::write_all(&mut refused, &[0x7f, 0xf1, 0, 0]).expect("it reads");
+    std::io::Read::read_exact(&mut refused, &mut answer).expect("it answers");
+    assert_eq!(answer, [0x7f, 0x40, 0, 0], "one is what there may be");
+    drop(refused);
+
+    let limits = json!({ "transports": 5, "queue_length": 100_000, "goodbye_timeout_ms": 100 });
+    let file = router.folder().join("config.json");
+    std::fs::write(file, config(limits).to_string()).expect("the file of the router");
+    router.signal("HUP");
+    router.wait_for("was read again");
+    let mut slow = RawClient::join(address);
+    slow.subscribe("com.example.topic");
+    // Less than the default, and more than sockets hold.
+    let payload = "x".repeat(50_000);
+    for _ in 0..250 {
+        publisher.publish("com.example.topic", json!([payload]));
+    }
+    router.wait_for("it takes too little of what is sent to it");
+    // The publisher does not answer GOODBYE, and is not waited for as long as the old file says.
+    router.signal("TERM");
+    assert_eq!(router.exit_code(), Some(0));
+}
+
+#[test]
 fn the_log_names_listeners_sessions_and_rejected_input() {
     let mut router = Process::start("log", &rawsocket());
     let address = router.tcp_address();

@@ -32,7 +32,10 @@ use crate::store::{self, EventStore, StoreError};
 #[derive(Debug)]
 pub struct Hub {
     clock: Clock,
-    limits: Limits,
+    /// Those of the configuration that was taken last.
+    limits: Mutex<Limits>,
+    /// Of these: every read asks for it.
+    message_length: AtomicUsize,
     core: Mutex<Core>,
     /// The functions that the configuration may name.
     decider: Option<Arc<dyn Decider>>,
@@ -121,7 +124,8 @@ impl Hub {
     fn around(core: Core, decider: Option<Arc<dyn Decider>>, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             clock,
-            limits: core.router.limits().clone(),
+            limits: Mutex::new(core.router.limits().clone()),
+            message_length: core.router.limits().message_length.into(),
             core: Mutex::new(core),
             decider,
             asked: Notify::new(),
@@ -142,6 +146,10 @@ impl Hub {
     /// Whether a transport would be let in now: for those who can tell its peer only before it is one.
     pub(super) fn check_open(&self) -> Result<(), OpenRefused> {
         self.lock().router.check_open()
+    }
+
+    fn limits(&self) -> MutexGuard<'_, Limits> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets a transport in.
@@ -226,17 +234,22 @@ impl Hub {
 
     /// The most transports there may be.
     pub(super) fn transport_limit(&self) -> usize {
-        self.limits.transports
+        self.limits().transports
     }
 
     /// Bytes of the longest message.
     pub(super) fn message_length(&self) -> usize {
-        self.limits.message_length
+        self.message_length.load(Ordering::Relaxed)
     }
 
-    /// What may wait for each peer.
+    /// Time in which peers must answer GOODBYE.
+    pub(super) fn goodbye_timeout(&self) -> Duration {
+        Duration::from_millis(self.limits().goodbye_timeout_ms)
+    }
+
+    /// What may wait for each peer that connects now.
     pub(super) fn queue_limits(&self) -> QueueLimits {
-        let Limits { queue_length, overflow, .. } = self.limits;
+        let Limits { queue_length, overflow, .. } = *self.limits();
         QueueLimits { bytes: queue_length, messages: usize::MAX, overflow }
     }
 
@@ -253,7 +266,7 @@ impl Hub {
         warn!(peer = &*peer.address, "rejected input: {reason}");
     }
 
-    /// Replaces the configuration; see [`Router::reload`]. What peers may have waiting stays as it was.
+    /// Replaces the configuration; see [`Router::reload`]. What may wait for the peers that are there stays as it was.
     pub fn reload(&self, config: Config) {
         self.take_config(config, &[]);
     }
@@ -265,6 +278,8 @@ impl Hub {
     }
 
     fn take_config(&self, config: Config, replaced: &[(Arc<Methods>, Arc<Methods>)]) {
+        self.limits().clone_from(&config.limits);
+        self.message_length.store(config.limits.message_length, Ordering::Relaxed);
         self.input(|router, now, outbox| {
             router.replace_methods(replaced);
             router.reload(config, now, outbox);
@@ -311,7 +326,7 @@ impl Hub {
                 let hub = Arc::clone(&self);
                 tokio::spawn(async move {
                     // The router does not wait any longer.
-                    let patience = Duration::from_millis(hub.limits.answer_timeout_ms);
+                    let patience = Duration::from_millis(hub.limits().answer_timeout_ms);
                     if let Ok(answer) = tokio::time::timeout(patience, answer).await {
                         hub.input(|router, now, outbox| router.handle_answer(ticket, answer, now, outbox));
                     }
@@ -346,7 +361,7 @@ impl Hub {
     pub(super) fn count_connection(self: &Arc<Self>) -> Option<Counted> {
         self.counters.accepted.fetch_add(1, Ordering::Relaxed);
         let counted = self.count_child();
-        if self.counters.open.load(Ordering::Relaxed) > self.limits.transports {
+        if self.counters.open.load(Ordering::Relaxed) > self.transport_limit() {
             self.counters.refused.fetch_add(1, Ordering::Relaxed);
             return None;
         }

@@ -54,8 +54,8 @@ pub enum RunError {
 
 /// Runs a node until SIGTERM or SIGINT; a second one does not wait for anybody.
 ///
-/// At SIGHUP the configuration is read anew: roles, permissions, principals and statistics change without dropping a
-/// session; listeners and children do not change. A file with a problem is refused and the old configuration stays.
+/// At SIGHUP the configuration is read anew: roles, permissions, principals, limits and statistics change without dropping
+/// a session; listeners and children do not change. A file with a problem is refused and the old configuration stays.
 pub fn run(node: &Node, options: &Options) -> Result<(), RunError> {
     let ended = start(node, options);
     // The program ends now, and with it the thread that writes the log.
@@ -122,7 +122,7 @@ async fn serve(node: &Node, options: &Options, seed: [u8; 32], threads: Threads)
     for listener in serving {
         listener.abort();
     }
-    let grace = Duration::from_millis(node.config.limits.goodbye_timeout_ms);
+    let grace = hub.goodbye_timeout();
     let ended = async {
         // Components may say goodbye themselves while the router is there to answer.
         tokio::join!(hub.shut_down(grace + LAST_WRITES), children.stop(grace));
