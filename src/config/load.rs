@@ -122,9 +122,16 @@ impl Node {
             }
         }
         let realms = config.as_ref().filter(|_| !report.has_problems()).map(|config| config.realms.clone());
-        let mut reader =
-            NodeReader { report, base, environment, realms, addresses: Vec::new(), has_certificates: false };
         let mut node = Node { config: config.unwrap_or_default(), ..Self::default() };
+        let mut reader = NodeReader {
+            report,
+            base,
+            environment,
+            realms,
+            message_length: node.config.limits.message_length,
+            addresses: Vec::new(),
+            has_certificates: false,
+        };
         node.read(&root, &mut reader);
         (node, reader.report)
     }

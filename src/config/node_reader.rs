@@ -24,6 +24,8 @@ pub(super) struct NodeReader<'n> {
     pub environment: &'n Environment<'n>,
     /// The realms of the node; `None` where they have problems of their own.
     pub realms: Option<Realms>,
+    /// `limits.message_length`
+    pub message_length: usize,
     /// Where the listeners so far are, and where they stand in the configuration.
     pub addresses: Vec<(Address, String)>,
     /// Whether clients of the listener that is being read show certificates.
@@ -124,6 +126,14 @@ impl NodeReader<'_> {
             if self.flag(object, key).is_some_and(|wanted| wanted != *served) {
                 self.report.warn(object.required(key).path(), message);
             }
+        }
+    }
+
+    /// Warns of a `max_message_size` of a transport that is beyond what the node takes anywhere.
+    pub fn check_message_size(&mut self, options: &Object<'_>, size: usize) {
+        if size > self.message_length {
+            let message = format!("it is {}: that is \"message_length\" of \"limits\"", self.message_length);
+            self.report.warn(options.required("max_message_size").path(), &message);
         }
     }
 

@@ -139,6 +139,7 @@ impl NodeReader<'_> {
                 self.report.warn(size.path(), &message);
             }
             rawsocket.max_message_size = served as usize;
+            self.check_message_size(&options, rawsocket.max_message_size);
         }
         Some(rawsocket)
     }
@@ -156,7 +157,10 @@ impl NodeReader<'_> {
             (self.tcp(&object), tls?)
         } else {
             object.check_keys(&UNIX_KEYS, &mut self.report);
-            self.number(&object, "backlog", 1, MAX_BACKLOG);
+            if self.number(&object, "backlog", 1, MAX_BACKLOG).is_some() {
+                let message = "has no effect: it is for connections over TCP";
+                self.report.warn(object.required("backlog").path(), message);
+            }
             let path = self.path(&object.required("path"), "the path of a socket")?;
             (Some(Address::Unix { path }), None)
         };

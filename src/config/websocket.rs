@@ -4,9 +4,12 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::cursor::{Cursor, Key, Object};
 use super::node::{Deflate, WebSocket, WebSocketOptions};
 use super::node_reader::NodeReader;
+use super::transports::WEBSOCKET_TESTEE;
 use crate::codec::Serializer;
 
 impl NodeReader<'_> {
@@ -17,10 +20,16 @@ impl NodeReader<'_> {
         let serializers = self.serializers(object);
         let auth = self.auth(object);
         let cookie = self.cookie(object);
-        let options = self.optional(object, "options", Self::websocket_options)?.unwrap_or_default();
-        let serializers = serializers?;
-        let speaks_wamp = !object.required("type").is("websocket.testee");
-        if !options.require_websocket_subprotocol && !serializers.contains(&Serializer::Json) && speaks_wamp {
+        let options = self.optional(object, "options", |reader, options| {
+            let is_alone = !object.required("endpoint").is_null();
+            reader.websocket_options(options, is_alone)
+        });
+        let is_testee = object.required("type").is(WEBSOCKET_TESTEE);
+        if is_testee {
+            self.without_pings(&object.required("options"), &PINGS, "has no effect: a testee pings nobody");
+        }
+        let (options, serializers) = (options?.unwrap_or_default(), serializers?);
+        if !options.require_websocket_subprotocol && !serializers.contains(&Serializer::Json) && !is_testee {
             let path = object.required("options").at("require_websocket_subprotocol").path();
             let message = "has no effect: clients that name no subprotocol speak JSON, which is not in \
                            \"serializers\"";
@@ -29,8 +38,19 @@ impl NodeReader<'_> {
         Some(WebSocket { serializers, options, auth: auth?, cookie: cookie?, is_testee: false })
     }
 
-    fn websocket_options(&mut self, options: &Cursor<'_>) -> Option<WebSocketOptions> {
-        let object = options.object(&OPTION_KEYS, &mut self.report)?;
+    /// Warns of options of pings where there are none.
+    fn without_pings(&mut self, options: &Cursor<'_>, keys: &[&str], message: &str) {
+        for key in keys {
+            let option = options.at(key);
+            if option.value().and_then(Value::as_u64).is_some_and(|value| value > 0) {
+                self.report.warn(option.path(), message);
+            }
+        }
+    }
+
+    /// `is_alone`: whether nothing else is on this listener.
+    fn websocket_options(&mut self, given: &Cursor<'_>, is_alone: bool) -> Option<WebSocketOptions> {
+        let object = given.object(&OPTION_KEYS, &mut self.report)?;
         let mut options = WebSocketOptions::default();
         for (key, option) in FLAGS {
             if let Some(value) = self.flag(&object, key) {
@@ -42,11 +62,16 @@ impl NodeReader<'_> {
                 *option(&mut options) = value as usize;
             }
         }
+        self.check_message_size(&object, options.max_message_size);
         for (key, option) in TIMES {
             let Some(value) = self.number(&object, key, 0, MAX_MILLISECONDS) else { continue };
+            if key == OPEN_HANDSHAKE_TIMEOUT && !is_alone {
+                self.report.warn(object.required(key).path(), SHARED_HANDSHAKE);
+                continue;
+            }
             let option = option(&mut options);
             match value {
-                0 if key.ends_with("handshake_timeout") => {
+                0 if key.ends_with("timeout") => {
                     let message = format!("there is always one: it is {} ms", option.as_millis());
                     self.report.warn(object.required(key).path(), &message);
                 }
@@ -56,6 +81,13 @@ impl NodeReader<'_> {
                 let message = format!("these are milliseconds, and {value} of them are few");
                 self.report.warn(object.required(key).path(), &message);
             }
+        }
+        if options.auto_ping_interval.is_zero() {
+            self.without_pings(
+                given,
+                &PINGS[1..],
+                "has no effect: \"auto_ping_interval\" is 0, and no ping is sent",
+            );
         }
         self.fixed(&object, &FIXED);
         if let Some(origins) = object.get("allowed_origins") {
@@ -121,6 +153,11 @@ const MAX_ORIGINS: usize = 1_000;
 pub(super) const MIN_WINDOW_BITS: u64 = 9;
 pub(super) const MAX_WINDOW_BITS: u64 = 15;
 
+const OPEN_HANDSHAKE_TIMEOUT: &str = "open_handshake_timeout";
+const SHARED_HANDSHAKE: &str =
+    "has no effect at a path: \"client_timeout\" in the options of \"web\" holds for all";
+const PINGS: [&str; 3] = ["auto_ping_interval", "auto_ping_timeout", "auto_ping_size"];
+
 const ORIGIN: &str = "\"*\" or an origin such as \"https://*.example.com:*\", without a path";
 
 pub(super) const DEBUG: [(&str, bool, &str); 1] =
@@ -160,7 +197,7 @@ pub(super) const SIZES: [(&str, u64, u64, Size); 4] = [
 ];
 
 pub(super) const TIMES: [(&str, Time); 4] = [
-    ("open_handshake_timeout", |options| &mut options.open_handshake_timeout),
+    (OPEN_HANDSHAKE_TIMEOUT, |options| &mut options.open_handshake_timeout),
     ("close_handshake_timeout", |options| &mut options.close_handshake_timeout),
     ("auto_ping_interval", |options| &mut options.auto_ping_interval),
     ("auto_ping_timeout", |options| &mut options.auto_ping_timeout),

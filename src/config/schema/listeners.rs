@@ -261,10 +261,10 @@ fn websocket_words(key: &str) -> &'static str {
         "max_message_size" => "Bytes of a message; 0 is limits.message_length.",
         "auto_fragment_size" => "Cut messages into frames of so many bytes; 0 is never.",
         "auto_ping_size" => "Bytes of a ping.",
-        "open_handshake_timeout" => "Milliseconds for the opening handshake.",
+        "open_handshake_timeout" => "Milliseconds for the opening handshake, on a listener of its own.",
         "close_handshake_timeout" => "Milliseconds for the answer to a close.",
         "auto_ping_interval" => "Milliseconds of silence before a ping; 0 is never.",
-        "auto_ping_timeout" => "Milliseconds for the answer to a ping; 0 is for ever.",
+        "auto_ping_timeout" => "Milliseconds for the answer to a ping; 0 is the default.",
         _ => "",
     }
 }
