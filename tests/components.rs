@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::net::{TcpListener, UnixListener};
 use wamplet::codec::Serializer;
-use wamplet::config::node::{Component, ComponentConnection, Guest, Node, RestartPolicy};
+use wamplet::config::node::{Component, Guest, Node, RestartPolicy};
 use wamplet::native::components::Children;
 use wamplet::router::Identity;
 
@@ -141,57 +140,6 @@ async fn a_component_that_loses_the_router_is_started_again() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     children.stop(GRACE).await;
-}
-
-// -- a class as an ordinary client
-
-#[tokio::test]
-async fn a_component_of_a_container_waits_for_its_router() {
-    let (log, world, files) = (Log::start(), World::default(), Directory::new("container"));
-    files.file("watcher.py", ASYNCIO);
-    let socket = files.0.join("router");
-    let connection = ComponentConnection::Transport {
-        kind: "rawsocket".into(),
-        url: None,
-        endpoint: json!({ "type": "unix", "path": socket }),
-        serializer: Serializer::Cbor,
-    };
-    let children = start(Component { connection, ..component("watcher.Watcher", &files.0) }, &world);
-    log.line("waits for a router at ").await;
-    let listener = UnixListener::bind(&socket).expect("the directory is new");
-    let (stream, _) = listener.accept().await.expect("the component comes");
-    tokio::spawn(world.clone().serve(stream, None));
-    log.line("onJoin cbor as anonymous").await;
-    assert_eq!(world.identities(), [], "it did not come in as part of the router");
-    children.stop(GRACE).await;
-    assert_eq!(log.router_says(), Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn components_of_a_container_speak_websocket_whatever_their_framework() {
-    let files = Directory::new("websocket");
-    files.file("watcher.py", ASYNCIO);
-    files.file("twisted_watcher.py", &ASYNCIO.replace("asyncio", "twisted"));
-    for (classname, serializer) in
-        [("watcher.Watcher", Serializer::MsgPack), ("twisted_watcher.Watcher", Serializer::Json)]
-    {
-        let (log, world) = (Log::start(), World::default());
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback is there");
-        let port = listener.local_addr().expect("it listens").port();
-        let connection = ComponentConnection::Transport {
-            kind: "websocket".into(),
-            url: Some(format!("ws://localhost:{port}/ws")),
-            endpoint: json!({ "type": "tcp", "host": "127.0.0.1", "port": port }),
-            serializer,
-        };
-        let children = start(Component { connection, ..component(classname, &files.0) }, &world);
-        let (stream, _) = listener.accept().await.expect("the component comes");
-        tokio::spawn(world.clone().serve_websocket(stream, serializer));
-        log.line(&format!("onJoin {} as anonymous", serializer.name())).await;
-        children.stop(GRACE).await;
-        log.line("onLeave wamp.close.goodbye_and_out").await;
-        assert_eq!(log.router_says(), Vec::<String>::new());
-    }
 }
 
 // -- what goes wrong is one line

@@ -284,7 +284,11 @@ fn processes_of_a_big_node_have_their_environment_and_their_paths() {
     };
     assert_eq!((kind.as_str(), *serializer), ("websocket", Serializer::Cbor));
     assert_eq!(url.as_deref(), Some("wss://wamp.example.com/ws"));
-    let tls = json!({ "hostname": "wamp.example.com", "ca_certificates": ["/node/.crossbar/ca.pem"] });
+    let tls = json!({
+        "hostname": "wamp.example.com",
+        "key": "/node/.crossbar/client.key",
+        "ca_certificates": ["/node/.crossbar/ca.pem"],
+    });
     let expected =
         json!({ "type": "tcp", "host": "wamp.example.com", "port": 443, "tls": tls, "timeout": 5 });
     assert_eq!(endpoint, &expected);

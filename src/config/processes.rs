@@ -239,6 +239,9 @@ impl NodeReader<'_> {
             let path = self.path(&value, "a file (PEM)")?;
             read.insert(key.into(), self.path_text(&value, path)?);
         }
+        if let (Some(key), None) = (object.get("key"), object.get("certificate")) {
+            self.report.warn(key.path(), "has no effect without a \"certificate\"");
+        }
         if let Some(list) = object.get("ca_certificates") {
             let mut files = Vec::new();
             for value in list.elements(MAX_CERTIFICATES, "certificates", &mut self.report)? {

@@ -1,5 +1,7 @@
 //! What the tests of components share: the log, files, and a router that its components can join.
 
+#![allow(dead_code, reason = "each test binary uses another part of this module")]
+
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -48,6 +49,10 @@ PACKAGES = {
     "OpenSSL": "twisted[tls]",
     "service_identity": "twisted[tls]",
 }
+
+
+# A certificate in a file that may hold several, keys, and text.
+CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 class Failure(Exception):
@@ -185,27 +190,45 @@ def connect_inside(settings):
 def connect_transport(settings):
     """To any router, as soon as it listens."""
     endpoint = settings["endpoint"]
-    if endpoint["type"] == "unix":
-        family, address, name = socket.AF_UNIX, endpoint["path"], endpoint["path"]
-    else:
-        family, address = None, (endpoint.get("host", "127.0.0.1"), int(endpoint["port"]))
-        name = "%s:%s" % address
+    name = endpoint["path"] if endpoint["type"] == "unix" else f"{host_of(endpoint)}:{endpoint['port']}"
     pause, is_told = FIRST_PAUSE, False
     while True:
         try:
-            if family is None:
-                connection = socket.create_connection(address)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            else:
-                connection = socket.socket(family, socket.SOCK_STREAM)
-                connection.connect(address)
-            return connection
+            return connect_endpoint(endpoint)
         except OSError as error:
             if not is_told:
                 print(f"waits for a router at {name}: {describe(error)}")
                 is_told = True
             time.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def host_of(endpoint):
+    return endpoint.get("host", "127.0.0.1")
+
+
+def connect_endpoint(endpoint):
+    """One attempt, at each address of the host; each may take as long as the endpoint says."""
+    if endpoint["type"] == "unix":
+        addresses = [(socket.AF_UNIX, endpoint["path"])]
+    else:
+        family = {4: socket.AF_INET, 6: socket.AF_INET6}.get(endpoint.get("version"), socket.AF_UNSPEC)
+        found = socket.getaddrinfo(host_of(endpoint), int(endpoint["port"]), family, socket.SOCK_STREAM)
+        addresses = [(family, address) for family, _, _, _, address in found]
+    for family, address in addresses:
+        connection = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            # 0 is no timeout.
+            connection.settimeout(endpoint.get("timeout") or None)
+            connection.connect(address)
+            connection.settimeout(None)
+            if family != socket.AF_UNIX:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connection
+        except OSError as error:
+            connection.close()
+            failure = error
+    raise failure
 
 
 class Twisted:
@@ -235,7 +258,9 @@ class Twisted:
 
     def run(self, component, factory, connection, tls):
         if tls is not None:
-            factory = self.over_tls(factory, tls)
+            from twisted.protocols.tls import TLSMemoryBIOFactory
+
+            factory = TLSMemoryBIOFactory(tls["context"], True, factory)
         factory.noisy = False
         connection.setblocking(False)
         self.reactor.adoptStreamConnection(connection.fileno(), connection.family, factory)
@@ -246,16 +271,29 @@ class Twisted:
     def on_shutdown(self):
         self.is_over = True
 
-    def over_tls(self, factory, tls):
+    def context_of(self, tls):
+        from OpenSSL import crypto
         from twisted.internet import ssl
-        from twisted.protocols.tls import TLSMemoryBIOFactory
 
-        trusted = None
-        if tls["ca_certificates"]:
-            pems = [open(path, encoding="ascii").read() for path in tls["ca_certificates"]]
-            trusted = ssl.trustRootFromCertificates([ssl.Certificate.loadPEM(pem) for pem in pems])
-        options = ssl.optionsForClientTLS(tls["hostname"], trusted) if trusted else None
-        return TLSMemoryBIOFactory(options or ssl.optionsForClientTLS(tls["hostname"]), True, factory)
+        def certificates(key, path):
+            with using(key, path):
+                pems = CERTIFICATE.findall(read(path))
+                if not pems:
+                    raise ValueError("there is no certificate in it")
+                return [ssl.Certificate.loadPEM(pem) for pem in pems]
+
+        trusted = [found for path in tls["ca_certificates"] for found in certificates("ca_certificates", path)]
+        trusted = ssl.trustRootFromCertificates(trusted) if trusted else None
+        if tls["certificate"] is None:
+            return ssl.optionsForClientTLS(tls["hostname"], trusted)
+        own, *chain = certificates("certificate", tls["certificate"])
+        with using("key", tls["key"]):
+            # Nobody is there who could be asked for a passphrase.
+            key = crypto.load_privatekey(crypto.FILETYPE_PEM, read(tls["key"]), lambda *_: b"")
+            own = {"privateKey": key, "certificate": own.original, "extraCertChain": [one.original for one in chain]}
+            # Tells now, and not when it is used, that they do not belong together.
+            ssl.CertificateOptions(**own).getContext()
+        return ssl.optionsForClientTLS(tls["hostname"], trusted, extraCertificateOptions=own)
 
     def stop(self):
         if self.reactor.running:
@@ -291,17 +329,28 @@ class Asyncio:
             root.addHandler(Output())
             root.setLevel(logging.INFO)
 
-    def run(self, component, factory, connection, tls):
-        context = None
-        if tls is not None:
-            import ssl
+    def context_of(self, tls):
+        import ssl
 
-            context = ssl.create_default_context()
-            for path in tls["ca_certificates"]:
+        # It checks certificates and names.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        for path in tls["ca_certificates"]:
+            with using("ca_certificates", path):
                 context.load_verify_locations(path)
+        if not tls["ca_certificates"]:
+            context.load_default_certs()
+        if tls["certificate"] is not None:
+            with using("certificate", tls["certificate"]):
+                read(tls["certificate"])
+            with using("key", tls["key"]):
+                # Nobody is there who could be asked for a passphrase.
+                context.load_cert_chain(tls["certificate"], tls["key"], password="")
+        return context
+
+    def run(self, component, factory, connection, tls):
         connection.setblocking(False)
         self.loop.add_signal_handler(signal.SIGTERM, self.on_term, component)
-        hostname = tls["hostname"] if tls is not None else None
+        context, hostname = (tls["context"], tls["hostname"]) if tls is not None else (None, None)
 
         async def connect():
             try:
@@ -334,12 +383,14 @@ class Component:
         self.framework = framework
         self.is_inside = settings["connection"]["kind"] == "inside"
         self.is_joined = self.is_asked = self.is_stopped = self.is_over = False
-        self.reason = self.failure = None
+        self.is_connected = False
+        self.reason = self.failure = self.lost = None
         try:
             self.session = found(ComponentConfig(realm=settings["realm"], extra=settings["extra"]))
         except Exception as error:
             print_own_traceback(error)
             raise Failure(f"the constructor raised {describe(error)}") from None
+        self.before("onConnect", self.on_connect)
         self.watch("onConnect")
         self.watch("onJoin")
         self.before("onLeave", self.on_leave)
@@ -384,6 +435,9 @@ class Component:
 
         setattr(self.session, name, wrapped)
 
+    def on_connect(self):
+        self.is_connected = True
+
     def on_leave(self, details):
         self.reason = self.reason or (details.reason, details.message)
 
@@ -403,10 +457,11 @@ class Component:
         self.session.disconnect()
         return None
 
-    def on_lost(self):
+    def on_lost(self, reason):
         """The connection is lost; the session has been told."""
         if not self.is_over:
             self.is_over = True
+            self.lost = reason
             # What onLeave and onDisconnect began is given one more turn.
             self.framework.call_later(0, self.framework.stop)
 
@@ -414,9 +469,11 @@ class Component:
         """Makes the protocol that carries the session."""
         serializer = serializer_for(settings["serializers"])
         if settings["kind"] == "websocket":
-            factory = self.framework.websocket(
-                lambda: self.session, url=settings["url"], serializers=[serializer]
-            )
+            url = settings["url"]
+            try:
+                factory = self.framework.websocket(lambda: self.session, url=url, serializers=[serializer])
+            except Exception as error:
+                raise hopeless(f'cannot use the url "{url}": {describe(error)}') from None
         else:
             factory = self.framework.rawsocket(lambda: self.session, serializer=serializer)
         lost, component = self.framework.lost, self
@@ -425,7 +482,10 @@ class Component:
             try:
                 getattr(super(watched, protocol), lost)(reason)
             finally:
-                component.on_lost()
+                # A WebSocket knows best. Elsewhere it is an exception, or Twisted's Failure that holds one.
+                handshake = getattr(protocol, "wasNotCleanReason", None)
+                error = getattr(reason, "value", reason)
+                component.on_lost(one_line(handshake) if handshake else error and describe(error))
 
         watched = type("ComponentProtocol", (factory.protocol,), {lost: on_lost})
         factory.protocol = watched
@@ -441,12 +501,14 @@ class Component:
         if reason in NORMAL_REASONS or (self.is_inside and reason == SHUTDOWN):
             return
         if reason is None or reason == "wamp.close.transport_lost":
+            if self.lost and not self.is_connected:
+                raise Failure(f"cannot connect: {self.lost}")
             raise Failure("the connection to the router was lost")
         raise Failure(f"the router ended the session: {reason}" + (f" ({one_line(message)})" if message else ""))
 
 
 def tls_of(settings):
-    """Host name and trusted certificates, where the connection is encrypted."""
+    """Host name and files of certificates, where the connection is encrypted."""
     endpoint = settings.get("endpoint") or {}
     tls = endpoint.get("tls")
     if tls is None and not (settings.get("url") or "").startswith(("wss:", "rss:")):
@@ -455,7 +517,24 @@ def tls_of(settings):
     return {
         "hostname": tls.get("hostname") or endpoint.get("host", "localhost"),
         "ca_certificates": tls.get("ca_certificates") or [],
+        "certificate": tls.get("certificate"),
+        "key": tls.get("key") or tls.get("certificate"),
     }
+
+
+def read(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+@contextlib.contextmanager
+def using(key, path):
+    """What goes wrong with a file is told with its name."""
+    try:
+        yield
+    except Exception as error:
+        reason = error.strerror if type(error).__module__ == "builtins" and isinstance(error, OSError) else None
+        raise hopeless(f'cannot use {path}, which "{key}" of "tls" names: {reason or describe(error)}') from None
 
 
 def run(settings):
@@ -472,8 +551,11 @@ def run(settings):
     connection = settings["connection"]
     factory = component.factory(connection)
     connect = connect_inside if component.is_inside else connect_transport
+    tls = tls_of(connection)
     try:
-        framework.run(component, factory, connect(connection), tls_of(connection))
+        if tls is not None:
+            tls["context"] = framework.context_of(tls)
+        framework.run(component, factory, connect(connection), tls)
     except ModuleNotFoundError as error:
         raise missing_module(error.name) from None
     component.outcome()
