@@ -26,4 +26,10 @@ connection.onopen = async (session) => {
   connection.close();
 };
 
+connection.onclose = (reason, details) => {
+  if (details.reason === 'wamp.close.goodbye_and_out') return;
+  console.log(`no session: ${details.message || details.reason || reason}`);
+  process.exitCode = 1;
+};
+
 connection.open();

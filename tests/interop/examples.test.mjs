@@ -142,6 +142,20 @@ test('the_script_of_metaapi_counts_gets_and_kills', async () => {
   }
 });
 
+test('the_script_of_metaapi_fails_where_there_is_no_router', async () => {
+  const example = await copyExample('metaapi');
+  const asked = await runProgram(process.execPath, ['sessions.mjs'], example.folder);
+  assert.equal(asked.code, 1, asked.log.join('\n'));
+  assert.ok(asked.log.includes('no session: unreachable'), asked.log.join('\n'));
+});
+
+test('make_router_says_that_the_python_it_was_given_is_not_there', async () => {
+  const example = await copyExample('statistics');
+  const made = await runProgram('make', ['router', 'WAMPLET=false', 'PYTHON=/no/such/python'], example.folder);
+  assert.equal(made.code, 2, made.log.join('\n'));
+  assert.ok(made.log.includes('There is no /no/such/python: make PYTHON=... names another one.'), made.log.join('\n'));
+});
+
 for (const target of ['router', 'crossbar']) {
   test(`make_${target}_and_make_test_show_the_statistics_of_the_client`, async () => {
     const example = await copyExample('statistics');
