@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::panic;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -40,6 +41,12 @@ impl LogWriter {
     pub fn start() -> Self {
         // A system that has no thread for this has none for connections either: the router does not start.
         let _ = thread::Builder::new().name("log".into()).spawn(write_lines);
+        let report = panic::take_hook();
+        // A panic ends the process (see `panic = "abort"`); what was logged before it says most of why.
+        panic::set_hook(Box::new(move |reason| {
+            flush();
+            report(reason);
+        }));
         Self(())
     }
 }
