@@ -84,8 +84,8 @@ const AFTER_START_HELP: &str = "\
 Without --cbdir and --config, and without a folder .crossbar: realm \"realm1\", where everybody is \"anonymous\" and may do
 everything, on 127.0.0.1:8080: WebSocket at /ws, RawSocket on the same port, a status page at /.
 
-Signals: SIGTERM and SIGINT say goodbye to all sessions and end the router; SIGHUP reads roles, permissions and
-statistics options anew, and keeps the old ones if the file has a problem or no realms any more.";
+Signals: SIGTERM and SIGINT say goodbye to all sessions and end the router; SIGHUP reads realms, roles, permissions,
+principals, limits and statistics options anew, and keeps the old ones if the file has a problem or no realms any more.";
 
 /// Why a command failed, and the exit code that says so.
 #[derive(Debug)]

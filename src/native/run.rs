@@ -225,6 +225,7 @@ fn reload(hub: &Hub, options: &Options, recorded: &[String], has_realms: &mut bo
             }
         }
     }
+    log_realms(&node);
     hub.reload_node(node.config, &node.listeners);
     info!("SIGHUP: {} was read again; listeners and components stay as they were", source.display());
 }
