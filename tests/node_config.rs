@@ -464,15 +464,6 @@ fn a_session_of_long_polling_that_never_times_out_lives_for_a_day() {
     assert_eq!(poll.session_timeout, seconds(86_400));
 }
 
-#[test]
-fn no_time_for_the_answer_to_a_ping_is_the_default_and_not_none_at_all() {
-    let node = good("without-effect.json");
-    let websocket = child(&node.listeners[2].web.as_ref().expect("HTTP").paths, "ws2");
-    let Service::WebSocket(WebSocket { options, .. }) = websocket else { panic!("a WebSocket") };
-    assert_eq!(options.auto_ping_timeout, seconds(10));
-    assert_eq!(options.open_handshake_timeout, WebSocketOptions::default().open_handshake_timeout);
-}
-
 /// What clients get that prove nothing.
 fn anonymous(auth: &Option<Auth>) -> Grant {
     match auth.as_ref().map(|auth| &auth.methods.anonymous) {

@@ -399,7 +399,7 @@ pub struct WebSocketOptions {
     pub close_handshake_timeout: Duration,
     /// Time of silence after which the peer is pinged; zero is never. Default 30 s, so that dead peers are noticed.
     pub auto_ping_interval: Duration,
-    /// Time for the answer to a ping. Default 10 s.
+    /// Time for the answer to a ping; zero is any time. Default 10 s.
     pub auto_ping_timeout: Duration,
     /// Bytes of a ping, 12 to 125. Default 12.
     pub auto_ping_size: usize,

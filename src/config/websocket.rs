@@ -71,7 +71,7 @@ impl NodeReader<'_> {
             }
             let option = option(&mut options);
             match value {
-                0 if key.ends_with("timeout") => {
+                0 if key.ends_with("handshake_timeout") => {
                     let message = format!("there is always one: it is {} ms", option.as_millis());
                     self.report.warn(object.required(key).path(), &message);
                 }

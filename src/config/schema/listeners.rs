@@ -264,7 +264,7 @@ fn websocket_words(key: &str) -> &'static str {
         "open_handshake_timeout" => "Milliseconds for the opening handshake, on a listener of its own.",
         "close_handshake_timeout" => "Milliseconds for the answer to a close.",
         "auto_ping_interval" => "Milliseconds of silence before a ping; 0 is never.",
-        "auto_ping_timeout" => "Milliseconds for the answer to a ping; 0 is the default.",
+        "auto_ping_timeout" => "Milliseconds for the answer to a ping; 0 is for ever.",
         _ => "",
     }
 }
