@@ -17,7 +17,7 @@ use std::time::Duration;
 use tracing::warn;
 
 /// Writes to the log of the process, a line for each `write`. Never waits and never fails; a line is lost where
-/// [`MAX_WAITING`] bytes wait already.
+/// 1 MiB waits already.
 #[derive(Clone, Copy, Debug)]
 pub struct LogWriter(());
 
