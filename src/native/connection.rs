@@ -153,7 +153,7 @@ pub(super) struct Connection<I> {
     failure: Option<Failure>,
     /// The peer's stream has ended: nothing more comes. It may still read.
     is_ended: bool,
-    /// When the peer said something, for the last time.
+    /// When the peer said something, for the last time; told to the timer alone.
     heard: Instant,
     ping: Option<Ping>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -409,7 +409,9 @@ impl<I: Incoming> Connection<I> {
         if ready!(read)? == 0 {
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
-        self.heard = Instant::now();
+        if self.timer.is_some() {
+            self.heard = Instant::now();
+        }
         Poll::Ready(Ok(()))
     }
 
