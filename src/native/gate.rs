@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +15,7 @@ use tracing::warn;
 
 use super::clock::Clock;
 use super::cookies::Cookies;
+use super::listener::address;
 use crate::auth::Methods;
 use crate::config::node::{self, Address, Auth, Cookie, RAWSOCKET};
 
@@ -158,13 +159,9 @@ impl Door {
     fn new(listener: &node::Listener, path: &str) -> Self {
         let socket = match &listener.endpoint.address {
             Address::Tcp { port, interface, version, backlog: _ } => {
-                let every = match version {
-                    Some(4) => Ipv4Addr::UNSPECIFIED.into(),
-                    _ => Ipv6Addr::UNSPECIFIED.into(),
-                };
-                match (interface.unwrap_or(every), *port) {
-                    (interface, 0) => Socket::AnyPort(interface, listener.path.clone()),
-                    (interface, port) => Socket::Tcp((interface, port).into()),
+                match address(*interface, *version, *port) {
+                    address if *port == 0 => Socket::AnyPort(address.ip(), listener.path.clone()),
+                    address => Socket::Tcp(address),
                 }
             }
             Address::Unix { path } => Socket::Unix(path.clone()),

@@ -233,7 +233,8 @@ impl fmt::Display for Listener {
     }
 }
 
-fn address(interface: Option<IpAddr>, version: Option<u8>, port: u16) -> SocketAddr {
+/// Where a listener of this configuration listens.
+pub(super) fn address(interface: Option<IpAddr>, version: Option<u8>, port: u16) -> SocketAddr {
     let any = match version {
         Some(4) => Ipv4Addr::UNSPECIFIED.into(),
         _ => Ipv6Addr::UNSPECIFIED.into(),

@@ -1,5 +1,6 @@
 //! Whole answers and refusals, and the bodies of all answers.
 
+use std::fmt::Display;
 use std::io;
 
 use bytes::Bytes;
@@ -53,6 +54,11 @@ impl Refusal {
 
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "Nothing is served at this path.")
+    }
+
+    /// For who may come again later.
+    pub fn not_now(reason: &impl Display) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("Not now: {reason}."))
     }
 
     /// `allowed`: the methods that are served.

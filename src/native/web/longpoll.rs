@@ -175,7 +175,7 @@ impl LongPolls {
         };
         let mailbox = Mailbox::open(hub, transport, limits).map_err(|refused| {
             hub.reject_handshake(&info.peer, &refused.to_string());
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, format!("Not now: {refused}."))
+            Refusal::not_now(&refused)
         })?;
         let id = random_hex(16)
             .map_err(|_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "The system gives no chance."))?;
@@ -297,8 +297,7 @@ impl LongPolls {
             polls.retain(|_, entry| entry.poll.is_some());
         }
         if polls.len() >= limit {
-            let reason = "Not now: there are as many transports as there may be.";
-            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason));
+            return Err(Refusal::not_now(&"there are as many transports as there may be"));
         }
         Ok(())
     }

@@ -234,9 +234,7 @@ impl Exchange<'_> {
         let mut answer = if let Err(refusal) = host {
             Err(refusal)
         } else if handshake::is_asked_for(request) {
-            let room = self.hub.check_open().map_err(|refused| {
-                Refusal::new(StatusCode::SERVICE_UNAVAILABLE, format!("Not now: {refused}."))
-            });
+            let room = self.hub.check_open().map_err(|refused| Refusal::not_now(&refused));
             room.and_then(|()| handshake::agree(request, config, gate)).map(|(agreed, answer)| {
                 let on_upgrade = upgrade::on(&mut *request);
                 *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some((on_upgrade, agreed));
