@@ -15,8 +15,8 @@ use wamplet::native::components::Children;
 use wamplet::router::Identity;
 
 use world::{
-    Directory, GRACE, Line, Log, World, component, gone, is_running, project_components, python, restart,
-    shell, start, start_guest,
+    ASYNCIO, Directory, GRACE, Line, Log, World, component, gone, is_running, project_components, python,
+    restart, shell, start, start_guest,
 };
 
 // -- a class joins
@@ -61,28 +61,6 @@ async fn the_documented_session_monitor_joins_with_its_role_and_prints_who_else_
     assert!(!is_running(started.pid), "it ends with the router");
     assert_eq!(log.router_says(), Vec::<String>::new());
 }
-
-const ASYNCIO: &str = r#"
-from autobahn.asyncio.wamp import ApplicationSession
-
-class Watcher(ApplicationSession):
-    def onConnect(self):
-        print("onConnect", self.config.realm, self.config.extra)
-        self.join(self.config.realm)
-
-    async def onJoin(self, details):
-        def on_join(details):
-            print("joined:", details["session"])
-        await self.subscribe(on_join, "wamp.metaevent.session.on_join")
-        self.log.info("onJoin {s} as {d.authrole}", s=details.serializer, d=details)
-
-    async def onLeave(self, details):
-        print("onLeave", details.reason)
-        self.disconnect()
-
-    def onDisconnect(self):
-        print("onDisconnect")
-"#;
 
 #[tokio::test]
 async fn a_class_of_asyncio_gets_its_extra_and_all_its_callbacks() {

@@ -15,29 +15,7 @@ use wamplet::config::node::{Component, ComponentConnection, RestartPolicy};
 
 use certificates::Certificates;
 use process::{Process, loopback, node};
-use world::{Directory, GRACE, Log, World, component, restart, start};
-
-const ASYNCIO: &str = r#"
-from autobahn.asyncio.wamp import ApplicationSession
-
-class Watcher(ApplicationSession):
-    def onConnect(self):
-        print("onConnect", self.config.realm, self.config.extra)
-        self.join(self.config.realm)
-
-    async def onJoin(self, details):
-        def on_join(details):
-            print("joined:", details["session"])
-        await self.subscribe(on_join, "wamp.metaevent.session.on_join")
-        self.log.info("onJoin {s} as {d.authrole}", s=details.serializer, d=details)
-
-    async def onLeave(self, details):
-        print("onLeave", details.reason)
-        self.disconnect()
-
-    def onDisconnect(self):
-        print("onDisconnect")
-"#;
+use world::{ASYNCIO, Directory, GRACE, Log, World, component, restart, start};
 
 /// Connects by RawSocket.
 fn rawsocket(endpoint: Value) -> ComponentConnection {

@@ -438,3 +438,26 @@ impl Inside for World {
         tokio::spawn(self.clone().serve(stream, Some(identity)));
     }
 }
+
+/// A component of asyncio that prints what happens to it.
+pub const ASYNCIO: &str = r#"
+from autobahn.asyncio.wamp import ApplicationSession
+
+class Watcher(ApplicationSession):
+    def onConnect(self):
+        print("onConnect", self.config.realm, self.config.extra)
+        self.join(self.config.realm)
+
+    async def onJoin(self, details):
+        def on_join(details):
+            print("joined:", details["session"])
+        await self.subscribe(on_join, "wamp.metaevent.session.on_join")
+        self.log.info("onJoin {s} as {d.authrole}", s=details.serializer, d=details)
+
+    async def onLeave(self, details):
+        print("onLeave", details.reason)
+        self.disconnect()
+
+    def onDisconnect(self):
+        print("onDisconnect")
+"#;
