@@ -426,14 +426,15 @@ impl<I: Incoming> Connection<I> {
         }
         let mut messages = SCRATCH.with_borrow_mut(|scratch| std::mem::take(&mut scratch.messages));
         let reply = |frame: &[u8]| self.hub.send_frame(&self.peer, frame);
+        let memory = bytes.len();
         let taken = loop {
             let length = bytes.len();
             // What follows a HELLO may be longer than one.
             let at_once = if self.limit < self.hub.message_length() { 1 } else { TAKEN_AT_ONCE };
             let taken = self.incoming.take(bytes, self.limit, at_once, &reply, &mut messages);
-            if length > MAX_SHARED {
+            if memory > MAX_SHARED {
                 // What waits for a receiver must not keep the memory of all that it was read with.
-                for message in messages.iter_mut().filter(|message| message.len() < length / 2) {
+                for message in messages.iter_mut().filter(|message| message.len() < memory / 2) {
                     *message = Bytes::copy_from_slice(message);
                 }
             }
