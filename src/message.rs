@@ -322,6 +322,32 @@ impl Audience<'_> {
     }
 }
 
+/// Who may get an event, where not everybody may: whom all lists of `eligible` name, and none of `exclude`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Restrictions<'a> {
+    /// `eligible`, `eligible_authid`, `eligible_authrole`.
+    pub eligible: Audience<'a>,
+    /// `exclude`, `exclude_authid`, `exclude_authrole`.
+    pub exclude: Audience<'a>,
+}
+
+impl Restrictions<'_> {
+    /// Bytes of all its names.
+    pub(crate) fn text_len(&self) -> usize {
+        self.eligible.text_len() + self.exclude.text_len()
+    }
+
+    /// How many names they have.
+    pub fn names(&self) -> usize {
+        self.eligible.len() + self.exclude.len()
+    }
+
+    /// Whether they are such that everybody may get it.
+    pub fn exclude_nobody(&self) -> bool {
+        self.eligible == Audience::default() && self.exclude.is_empty()
+    }
+}
+
 /// `PUBLISH.Options`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PublishOptions<'a> {
@@ -335,10 +361,8 @@ pub struct PublishOptions<'a> {
     pub retain: bool,
     /// `x_retain_ms`: milliseconds for which it is kept. Default as long as the realm's configuration says.
     pub retain_ms: Option<u64>,
-    /// `eligible`, `eligible_authid`, `eligible_authrole`.
-    pub eligible: Audience<'a>,
-    /// `exclude`, `exclude_authid`, `exclude_authrole`.
-    pub exclude: Audience<'a>,
+    /// Boxed because almost no message has them.
+    pub restrictions: Option<Box<Restrictions<'a>>>,
     pub passthru: Passthru<'a>,
 }
 
@@ -350,8 +374,7 @@ impl Default for PublishOptions<'_> {
             disclose_me: false,
             retain: false,
             retain_ms: None,
-            eligible: Audience::default(),
-            exclude: Audience::default(),
+            restrictions: None,
             passthru: Passthru::default(),
         }
     }

@@ -324,6 +324,11 @@ impl Parts {
         Passthru((attributes != PassthruAttributes::default()).then(|| Box::new(attributes)))
     }
 
+    fn restrictions(&self) -> Option<Box<Restrictions<'_>>> {
+        let restrictions = Restrictions { eligible: self.audience(0), exclude: self.audience(1) };
+        (restrictions != Restrictions::default()).then(|| Box::new(restrictions))
+    }
+
     fn audience(&self, index: usize) -> Audience<'_> {
         let names = |index: usize| {
             let names = self.names[index].as_ref()?;
@@ -365,8 +370,7 @@ impl Parts {
             disclose_me: h,
             retain: i,
             retain_ms: self.number.filter(|ms| *ms > 0),
-            eligible: self.audience(0),
-            exclude: self.audience(1),
+            restrictions: self.restrictions(),
             passthru: passthru(),
         };
         let event = EventDetails {

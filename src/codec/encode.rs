@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::id::SessionId;
-use crate::message::{Audience, CancelMode, InvokePolicy, Message, MessageType, Passthru};
+use crate::message::{Audience, CancelMode, InvokePolicy, Message, MessageType, Passthru, Restrictions};
 use crate::payload::Payload;
 use crate::uri::MatchPolicy;
 
@@ -80,10 +80,12 @@ impl<'o> Head<'o> {
                     options.flag(Key::DiscloseMe, given.disclose_me);
                     options.flag(Key::Retain, given.retain);
                     options.number(Key::RetainMs, given.retain_ms);
-                    let keys = [Key::Eligible, Key::EligibleAuthid, Key::EligibleAuthrole];
-                    options.audience(keys, &given.eligible);
-                    options
-                        .audience([Key::Exclude, Key::ExcludeAuthid, Key::ExcludeAuthrole], &given.exclude);
+                    if let Some(restrictions) = &given.restrictions {
+                        let Restrictions { eligible, exclude } = &**restrictions;
+                        let keys = [Key::Eligible, Key::EligibleAuthid, Key::EligibleAuthrole];
+                        options.audience(keys, eligible);
+                        options.audience([Key::Exclude, Key::ExcludeAuthid, Key::ExcludeAuthrole], exclude);
+                    }
                     options.passthru(&given.passthru);
                 });
                 writer.str(topic);

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 use crate::id::SessionId;
 use crate::message::{
-    Audience, CallOptions, CancelMode, InvokePolicy, Passthru, PassthruAttributes, PublishOptions,
-    RegisterOptions, SubscribeOptions, YieldOptions,
+    CallOptions, CancelMode, InvokePolicy, Passthru, PassthruAttributes, PublishOptions, RegisterOptions,
+    Restrictions, SubscribeOptions, YieldOptions,
 };
 use crate::uri::MatchPolicy;
 
@@ -32,12 +32,14 @@ impl<'r, 'a, R: Reader<'a> + ?Sized> Decoder<'r, 'a, R> {
                 Key::RetainMs => {
                     options.retain_ms = Some(decoder.integer("an integer from 1", 1..=u64::MAX)?);
                 }
-                Key::Eligible => decoder.sessions(&mut options.eligible)?,
-                Key::EligibleAuthid => options.eligible.authids = Some(decoder.texts()?),
-                Key::EligibleAuthrole => options.eligible.authroles = Some(decoder.texts()?),
-                Key::Exclude => decoder.sessions(&mut options.exclude)?,
-                Key::ExcludeAuthid => options.exclude.authids = Some(decoder.texts()?),
-                Key::ExcludeAuthrole => options.exclude.authroles = Some(decoder.texts()?),
+                Key::Eligible => restrictions(&mut options).eligible.sessions = Some(decoder.sessions()?),
+                Key::EligibleAuthid => restrictions(&mut options).eligible.authids = Some(decoder.texts()?),
+                Key::EligibleAuthrole => {
+                    restrictions(&mut options).eligible.authroles = Some(decoder.texts()?)
+                }
+                Key::Exclude => restrictions(&mut options).exclude.sessions = Some(decoder.sessions()?),
+                Key::ExcludeAuthid => restrictions(&mut options).exclude.authids = Some(decoder.texts()?),
+                Key::ExcludeAuthrole => restrictions(&mut options).exclude.authroles = Some(decoder.texts()?),
                 Key::TransactionHash => drop(decoder.text()?),
                 _ => return decoder.passthru(key, &mut options.passthru),
             }
@@ -217,14 +219,13 @@ impl<'r, 'a, R: Reader<'a> + ?Sized> Decoder<'r, 'a, R> {
         self.integer("an integer from 0", 0..=u64::MAX)
     }
 
-    fn sessions(&mut self, audience: &mut Audience<'a>) -> Step<()> {
+    fn sessions(&mut self) -> Step<Vec<SessionId>> {
         let mut sessions = Vec::new();
         self.each(&mut |decoder| {
             sessions.push(SessionId(decoder.id()?));
             Ok(())
         })?;
-        audience.sessions = Some(sessions);
-        Ok(())
+        Ok(sessions)
     }
 
     fn texts(&mut self) -> Step<Vec<Cow<'a, str>>> {
@@ -271,3 +272,8 @@ const MAX_UNKNOWN: usize = 64;
 
 const ENC_ALGOS: &[&str] = &["cryptobox", "mqtt", "xbr"];
 const ENC_SERIALIZERS: &[&str] = &["json", "msgpack", "cbor", "ubjson", "flatbuffers", "opaque"];
+
+/// Those of a PUBLISH, of which an option says one.
+fn restrictions<'a, 'o>(options: &'o mut PublishOptions<'a>) -> &'o mut Restrictions<'a> {
+    options.restrictions.get_or_insert_default()
+}

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Audience, CallOptions, Passthru, PassthruAttributes};
+use super::{Audience, CallOptions, Passthru, PassthruAttributes, Restrictions};
 
 impl Passthru<'_> {
     /// The same attributes, with nothing borrowed.
@@ -37,6 +37,13 @@ impl Audience<'_> {
             list.map(|texts| texts.into_iter().map(text).collect::<Vec<Cow<'static, str>>>())
         };
         Audience { sessions: self.sessions, authids: texts(self.authids), authroles: texts(self.authroles) }
+    }
+}
+
+impl Restrictions<'_> {
+    /// The same restrictions, with nothing borrowed.
+    pub fn into_owned(self) -> Restrictions<'static> {
+        Restrictions { eligible: self.eligible.into_owned(), exclude: self.exclude.into_owned() }
     }
 }
 

@@ -406,23 +406,8 @@ impl Hub {
     /// Puts what the router wants sent into the queues of the peers.
     fn deliver(&self, core: &mut Core, now: Now, touched: &mut Vec<Arc<Peer>>) {
         loop {
-            if let Some(store) = &mut core.store {
-                let records = core.outbox.take_records();
-                if !records.is_empty() {
-                    store.write(records);
-                }
-            }
-            for news in core.outbox.take_news() {
-                let (News::Joined { key, .. }
-                | News::Left { key, .. }
-                | News::AuthenticatorFailed { key, .. }
-                | News::Aborted { key, .. }) = &news;
-                let peer = core.peers[key.index as usize].as_ref().map(|(_, peer)| Arc::clone(peer));
-                core.happened.push(Happened::News(news, peer));
-            }
-            core.questions.append(&mut core.outbox.take_questions());
-            if core.outbox.is_empty() {
-                return;
+            if !core.outbox.has_actions_only() {
+                core.take_asides();
             }
             for (key, action) in core.outbox.drain() {
                 let slot = &mut core.peers[key.index as usize];
@@ -444,6 +429,9 @@ impl Hub {
                         core.overflowed.push(key);
                     }
                 }
+            }
+            if core.overflowed.is_empty() {
+                return;
             }
             while let Some(key) = core.overflowed.pop() {
                 core.router.handle_closed(key, now, &mut core.outbox);
@@ -480,6 +468,25 @@ impl Core {
             wakes_at: u64::MAX,
             store: None,
         }
+    }
+
+    /// Takes out of the outbox what is not for peers.
+    fn take_asides(&mut self) {
+        if let Some(store) = &mut self.store {
+            let records = self.outbox.take_records();
+            if !records.is_empty() {
+                store.write(records);
+            }
+        }
+        for news in self.outbox.take_news() {
+            let (News::Joined { key, .. }
+            | News::Left { key, .. }
+            | News::AuthenticatorFailed { key, .. }
+            | News::Aborted { key, .. }) = &news;
+            let peer = self.peers[key.index as usize].as_ref().map(|(_, peer)| Arc::clone(peer));
+            self.happened.push(Happened::News(news, peer));
+        }
+        self.questions.append(&mut self.outbox.take_questions());
     }
 }
 

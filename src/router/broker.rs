@@ -18,7 +18,7 @@ use super::sorted_map::SortedMap;
 use crate::codec::Serializer;
 use crate::config::{Limits, Store};
 use crate::id::{PublicationId, SessionKey, SubscriptionId};
-use crate::message::{Audience, EventDetails, Message, Passthru};
+use crate::message::{Audience, EventDetails, Message, Passthru, Restrictions};
 use crate::payload::Payload;
 use crate::uri::MatchPolicy;
 
@@ -57,8 +57,7 @@ pub(crate) struct Publication<'a, P> {
     pub topic: &'a str,
     /// The publisher, when it must not get its own event.
     pub excluded: Option<SessionKey>,
-    pub eligible: &'a Audience<'a>,
-    pub exclude: &'a Audience<'a>,
+    pub restrictions: Option<&'a Restrictions<'a>>,
     /// Who the subscribers are told published it.
     pub disclosed: Option<&'a Joined>,
     /// How far its permission says that it can be trusted.
@@ -427,7 +426,7 @@ impl<P: Payload> Broker<P> {
 impl<P> Publication<'_, P> {
     /// Whether nothing is asked of its receivers.
     fn is_for_all(&self) -> bool {
-        is_unset(self.eligible) && is_unset(self.exclude) && !self.passthru.has_encoded_args()
+        self.restrictions.is_none() && !self.passthru.has_encoded_args()
     }
 
     /// [wamp: advanced/pubsub_subscriber_blackwhite_listing] a receiver passes every list that is present. Where a text
@@ -435,18 +434,17 @@ impl<P> Publication<'_, P> {
     /// all. [wamp: advanced/payload_passthru_mode]
     fn reaches(&self, key: SessionKey, sessions: &Sessions) -> bool {
         let Some((_, receiver)) = sessions.joined(key) else { return false };
-        passes(self.eligible, receiver, true)
-            && passes(self.exclude, receiver, false)
+        self.restrictions.is_none_or(|restrictions| passes(restrictions, receiver))
             && (receiver.announced.subscriber_payload_transparency || !self.passthru.has_encoded_args())
     }
 }
 
-pub(super) fn is_unset(audience: &Audience<'_>) -> bool {
-    audience.sessions.is_none() && audience.authids.is_none() && audience.authroles.is_none()
+pub(super) fn passes(restrictions: &Restrictions<'_>, receiver: &Joined) -> bool {
+    is_in(&restrictions.eligible, receiver, true) && is_in(&restrictions.exclude, receiver, false)
 }
 
 /// Whether being in each list that is present is what `wanted` says.
-pub(super) fn passes(audience: &Audience<'_>, receiver: &Joined, wanted: bool) -> bool {
+fn is_in(audience: &Audience<'_>, receiver: &Joined, wanted: bool) -> bool {
     let session = audience.sessions.as_ref().map(|list| list.contains(&receiver.id));
     let authid = audience.authids.as_ref().map(|list| list.iter().any(|authid| **authid == *receiver.authid));
     let authrole =

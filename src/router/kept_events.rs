@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use slab::Slab;
 
-use super::broker::{Publication, is_unset, passes};
+use super::broker::{Publication, passes};
 use super::context::Now;
 use super::journal::{Record, RecordedEvent};
 use super::outbox::Outbox;
@@ -16,7 +16,7 @@ use super::session::{Joined, Sessions};
 use super::utc::utc_text;
 use crate::codec::{self, DecodeLimits, Serializer, value_as_id};
 use crate::id::{PublicationId, RequestId, SessionId, SubscriptionId};
-use crate::message::{Audience, Dict, EventDetails, Message, Passthru, PublishOptions};
+use crate::message::{Dict, EventDetails, Message, Passthru, PublishOptions, Restrictions};
 use crate::payload::{Payload, Values};
 use crate::uri::MatchPolicy;
 
@@ -44,8 +44,7 @@ pub(crate) struct KeptEvent<P> {
     /// The publisher, where it must not get its own event.
     excluded: Option<SessionId>,
     trustlevel: Option<u64>,
-    /// Who may have it, where not everybody may: eligible, and excluded.
-    restrictions: Option<Box<[Audience<'static>; 2]>>,
+    restrictions: Option<Box<Restrictions<'static>>>,
     passthru: Passthru<'static>,
     pub payload: P,
     /// About how many bytes of memory it takes.
@@ -200,10 +199,7 @@ impl<P: Payload> KeptEvent<P> {
             authid: Arc::clone(&publisher.authid),
             authrole: Arc::clone(&publisher.authrole),
         });
-        let is_restricted = !(is_unset(publication.eligible) && publication.exclude.is_empty());
-        let restrictions = is_restricted.then(|| {
-            Box::new([publication.eligible, publication.exclude].map(|list| list.clone().into_owned()))
-        });
+        let restrictions = publication.restrictions.filter(|restrictions| !restrictions.exclude_nobody());
         let excluded = publication.excluded.and_then(|key| sessions.joined(key));
         let mut event = Self {
             sequence: 0,
@@ -214,7 +210,7 @@ impl<P: Payload> KeptEvent<P> {
             publisher,
             excluded: excluded.map(|(_, joined)| joined.id),
             trustlevel: publication.trustlevel,
-            restrictions,
+            restrictions: restrictions.map(|restrictions| Box::new(restrictions.clone().into_owned())),
             passthru: publication.passthru.clone().into_owned(),
             payload: publication.payload.clone().into_owned(),
             length: 0,
@@ -227,11 +223,10 @@ impl<P: Payload> KeptEvent<P> {
 
     fn measure(&mut self) {
         let publisher = self.publisher.as_ref();
-        let restrictions = self.restrictions.iter().flat_map(|both| both.iter());
         self.length = OVERHEAD
             + self.topic.len()
             + publisher.map_or(0, |publisher| publisher.authid.len() + publisher.authrole.len())
-            + restrictions.map(Audience::text_len).sum::<usize>()
+            + self.restrictions.as_ref().map_or(0, |restrictions| restrictions.text_len())
             + self.passthru.text_len()
             + self.payload.memory_len();
     }
@@ -252,15 +247,15 @@ impl<P: Payload> KeptEvent<P> {
     /// [advanced/pubsub_event_history, Security Aspects] session ids mean nothing to later readers: what depends on them
     /// is in no history. A list that excludes nobody does not depend on them.
     pub(crate) fn names_sessions(&self) -> bool {
-        self.restrictions.as_ref().is_some_and(|both| {
-            let [eligible, exclude] = &**both;
+        self.restrictions.as_ref().is_some_and(|restrictions| {
+            let Restrictions { eligible, exclude } = &**restrictions;
             eligible.sessions.is_some() || exclude.sessions.as_ref().is_some_and(|list| !list.is_empty())
         })
     }
 
     /// What is for sessions that will not be there after a restart is not recorded.
     fn is_recorded(&self) -> bool {
-        self.restrictions.as_ref().is_none_or(|both| both[0].sessions.is_none())
+        self.restrictions.as_ref().is_none_or(|restrictions| restrictions.eligible.sessions.is_none())
     }
 
     /// Whether this session would have got it, had it been a subscriber then.
@@ -272,10 +267,7 @@ impl<P: Payload> KeptEvent<P> {
 
     /// The same, its publisher included.
     pub(crate) fn is_for(&self, reader: &Joined) -> bool {
-        self.restrictions.as_ref().is_none_or(|both| {
-            let [eligible, exclude] = &**both;
-            passes(eligible, reader, true) && passes(exclude, reader, false)
-        })
+        self.restrictions.as_ref().is_none_or(|restrictions| passes(restrictions, reader))
     }
 
     /// The EVENT as a subscriber gets it, but for its payload.
@@ -302,9 +294,8 @@ impl<P: Payload> KeptEvent<P> {
     /// All but the payload, as text: the head of its PUBLISH with the publication's id, and a list of the rest. After a
     /// restart its publisher is another session, which is not excluded.
     fn to_head(&self) -> String {
-        let [eligible, exclude] = self.restrictions.as_deref().cloned().unwrap_or_default();
-        let passthru = self.passthru.clone();
-        let options = PublishOptions { eligible, exclude, passthru, ..PublishOptions::default() };
+        let (restrictions, passthru) = (self.restrictions.clone(), self.passthru.clone());
+        let options = PublishOptions { restrictions, passthru, ..PublishOptions::default() };
         let message: Message<'_, P> = Message::Publish {
             request: RequestId(self.publication.0),
             options,
@@ -354,8 +345,8 @@ impl<P: Payload> KeptEvent<P> {
             }
             _ => None,
         };
-        let PublishOptions { eligible, exclude, passthru, .. } = options;
-        let is_restricted = !(is_unset(&eligible) && exclude.is_empty());
+        let PublishOptions { restrictions, passthru, .. } = options;
+        let restrictions = restrictions.filter(|restrictions| !restrictions.exclude_nobody());
         let mut event = Self {
             sequence,
             publication: PublicationId(request.0),
@@ -365,7 +356,7 @@ impl<P: Payload> KeptEvent<P> {
             publisher,
             excluded: None,
             trustlevel: trustlevel.as_u64(),
-            restrictions: is_restricted.then(|| Box::new([eligible.into_owned(), exclude.into_owned()])),
+            restrictions: restrictions.map(|restrictions| Box::new(restrictions.into_owned())),
             passthru: passthru.into_owned(),
             payload: payload.into_owned(),
             length: 0,

@@ -78,7 +78,7 @@ pub use crate::auth::{Identity, TRUSTED};
 use crate::codec::{self, DecodeError};
 use crate::config::{Config, Limits, RealmConfig, Realms};
 use crate::id::{PublicationId, SessionKey};
-use crate::message::{Audience, Dict, Message, Passthru, dict};
+use crate::message::{Dict, Message, Passthru, dict};
 use crate::payload::{EncodedPayload, Payload, Values};
 
 /// A WAMP router without I/O.
@@ -586,8 +586,7 @@ impl<P: Payload> Router<P> {
             id: PublicationId(cx.random.id()),
             topic,
             excluded: None,
-            eligible: &Audience::default(),
-            exclude: &Audience::default(),
+            restrictions: None,
             disclosed: None,
             trustlevel: None,
             retain: None,

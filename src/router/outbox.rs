@@ -108,6 +108,12 @@ impl<P: Payload> Outbox<P> {
         self.entries.is_empty()
     }
 
+    /// Whether there are no questions, news and records to take.
+    #[cfg(feature = "native")]
+    pub fn has_actions_only(&self) -> bool {
+        self.questions.is_empty() && self.news.is_empty() && self.records.as_ref().is_none_or(Vec::is_empty)
+    }
+
     /// Takes all actions out, in order; the buffers stay for the next round.
     pub fn drain(&mut self) -> impl Iterator<Item = (SessionKey, Action<'_, P>)> {
         let heads = &self.heads;

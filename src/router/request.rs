@@ -597,7 +597,7 @@ fn is_of_router(procedure: &str) -> bool {
 
 /// Whether a PUBLISH may name so many receivers.
 pub(super) fn check_audience(options: &PublishOptions<'_>, limits: &Limits) -> Result<(), Refusal> {
-    if options.eligible.len() + options.exclude.len() > limits.audience {
+    if options.restrictions.as_ref().is_some_and(|restrictions| restrictions.names() > limits.audience) {
         let text =
             format!("this PUBLISH names more than {} receivers, the most that it may", limits.audience);
         return Err(Refusal::new(fault::LIMIT_EXCEEDED, text));
@@ -619,8 +619,7 @@ pub(super) fn publication<'a, P>(
         id,
         topic,
         excluded,
-        eligible: &options.eligible,
-        exclude: &options.exclude,
+        restrictions: options.restrictions.as_deref(),
         disclosed: decision.disclose.reveals(options.disclose_me).then_some(publisher),
         trustlevel: decision.trustlevel,
         retain: options.retain.then_some(Retain { for_ms: options.retain_ms }),

@@ -35,7 +35,7 @@ pub(super) enum Item<'a> {
 }
 
 /// Deepest nesting that the walk follows: it counts what is left of each level on the stack.
-const MAX_LEVELS: usize = 32;
+const MAX_LEVELS: usize = 16;
 
 /// What is behind the first item, if that has at most `levels` levels of lists and maps.
 pub(super) fn behind_item<M: Markers>(mut rest: &[u8], levels: usize) -> Option<&[u8]> {
