@@ -37,6 +37,8 @@ use decode::Part;
 use json::JsonReader;
 use msgpack::MsgPackReader;
 #[cfg(not(target_family = "wasm"))]
+pub(crate) use quick::utf8;
+#[cfg(not(target_family = "wasm"))]
 use quick::{CborScan, JsonScan, MsgPackScan};
 use reader::{Fault, Reader, Step};
 
@@ -167,7 +169,7 @@ fn quick_decode<'a, P>(
     payload: impl Fn(TailSpan) -> P,
 ) -> Option<Message<'a, P>> {
     match serializer {
-        Serializer::Json => quick::decode(JsonScan::new(quick::utf8(frame)?, 0), limits, payload),
+        Serializer::Json => quick::decode(JsonScan::new(utf8(frame)?, 0), limits, payload),
         Serializer::MsgPack => quick::decode(MsgPackScan::new(frame, 0), limits, payload),
         Serializer::Cbor => quick::decode(CborScan::new(frame, 0), limits, payload),
     }

@@ -59,7 +59,7 @@ pub(super) trait Scan<'a> {
 
 /// The text that these bytes are.
 #[inline]
-pub(super) fn utf8(bytes: &[u8]) -> Option<&str> {
+pub(crate) fn utf8(bytes: &[u8]) -> Option<&str> {
     // Short texts are no work for vector instructions.
     if bytes.len() < 64 { std::str::from_utf8(bytes).ok() } else { simdutf8::basic::from_utf8(bytes).ok() }
 }

@@ -11,6 +11,7 @@ use soketto::base::{Codec, OpCode};
 
 use super::Negotiated;
 use super::deflate::{Deflater, Inflater};
+use crate::codec;
 use crate::config::node;
 use crate::native::connection::{CloseWith, Failure};
 use crate::native::hub::close_code;
@@ -255,7 +256,7 @@ impl Frames {
     }
 
     fn check_text(&self, opcode: OpCode, data: &[u8]) -> Result<(), Failure> {
-        if opcode == OpCode::Text && self.config.options.validate_utf8 && std::str::from_utf8(data).is_err() {
+        if opcode == OpCode::Text && self.config.options.validate_utf8 && codec::utf8(data).is_none() {
             return Err(protocol(1007, NOT_UTF8));
         }
         Ok(())
@@ -343,17 +344,24 @@ fn read_close(data: &[u8]) -> Result<u16, Failure> {
     }
 }
 
-/// Takes the mask off, eight bytes at a time where there are eight.
+/// Takes the mask off. Lengths that are known become vector instructions.
 fn unmask(data: &mut [u8], mask: u32) {
-    let mask = (u64::from(mask) << 32 | u64::from(mask)).to_be_bytes();
-    let mut chunks = data.chunks_exact_mut(mask.len());
-    for chunk in &mut chunks {
-        for (byte, mask) in chunk.iter_mut().zip(mask) {
-            *byte ^= mask;
-        }
+    let mask = mask.to_be_bytes();
+    let (blocks, rest) = data.as_chunks_mut::<64>();
+    for block in blocks {
+        unmask_words(block.as_chunks_mut().0, mask);
     }
-    for (byte, mask) in chunks.into_remainder().iter_mut().zip(mask) {
+    let (words, rest) = rest.as_chunks_mut();
+    unmask_words(words, mask);
+    for (byte, mask) in rest.iter_mut().zip(mask) {
         *byte ^= mask;
+    }
+}
+
+#[inline(always)]
+fn unmask_words(words: &mut [[u8; 4]], mask: [u8; 4]) {
+    for word in words {
+        *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(mask)).to_ne_bytes();
     }
 }
 
@@ -383,3 +391,19 @@ const INFLATED_AT_ONCE: usize = 4 << 10;
 
 /// Bytes of a close reason: a control frame has 125, two of them are the code.
 const MAX_REASON: usize = 123;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_byte_loses_its_octet_of_the_mask_whatever_the_length() {
+        for length in 0..300 {
+            let plain: Vec<u8> = (0..length).map(|index| (index * 7) as u8).collect();
+            let octets = [0x12, 0x34, 0xab, 0xcd].into_iter().cycle();
+            let mut data: Vec<u8> = plain.iter().zip(octets).map(|(byte, octet)| byte ^ octet).collect();
+            unmask(&mut data, 0x1234_abcd);
+            assert_eq!(data, plain);
+        }
+    }
+}
