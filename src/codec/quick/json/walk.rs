@@ -49,22 +49,19 @@ impl<'a, F: Fn(&[u8; LEN]) -> Bits> Walk<'a, F> {
     #[inline(always)]
     fn item_end(&mut self, mut at: usize, levels: usize) -> Option<usize> {
         let bytes = self.bytes;
-        // What is open around the innermost list or map, in the lowest bit the next one: 0 for a list, 1 for a map. The
-        // highest bit that is set is the bottom.
-        let mut around = 0u64;
+        // One bit for each open list or map, 0 or 1, the innermost one in the lowest; above them one bit more.
+        let mut open = 1u64;
         let top = 1u64 << levels.min(63);
-        let mut is_map = false;
         'value: loop {
             let first = *bytes.get(at)?;
             if first == b'"' {
-                at = self.string_end(at + 1)?;
+                at = self.closing_quote(at + 1)? + 1;
             } else if first.is_ascii_digit() {
                 at = self.number_end(at, first)?;
             } else {
                 match first {
                     b'{' | b'[' => {
-                        let outer = if around == 0 { 1 } else { around << 1 | u64::from(is_map) };
-                        if outer >= top {
+                        if open >= top {
                             return None;
                         }
                         at = behind_white_space(bytes, at + 1);
@@ -72,10 +69,10 @@ impl<'a, F: Fn(&[u8; LEN]) -> Bits> Walk<'a, F> {
                         if *bytes.get(at)? == first + 2 {
                             at += 1;
                         } else {
-                            around = outer;
-                            is_map = first == b'{';
-                            if is_map {
-                                at = self.key_end(at)?;
+                            open <<= 1;
+                            if first == b'{' {
+                                open |= 1;
+                                at = self.key(at)?;
                             }
                             continue 'value;
                         }
@@ -92,53 +89,57 @@ impl<'a, F: Fn(&[u8; LEN]) -> Bits> Walk<'a, F> {
                 }
             }
             // A value has ended here.
-            if around == 0 {
-                return Some(at);
-            }
-            loop {
+            while open > 1 {
+                let is_map = open & 1 == 1;
+                // Between the pairs of a map there is nothing else, mostly.
+                if is_map && bytes.get(at..at + 2) == Some(b",\"") {
+                    at = self.key_end(at + 2)?;
+                    continue 'value;
+                }
                 let next = *bytes.get(at)?;
                 at += 1;
                 if next == b',' {
                     if is_map {
-                        at = self.key_end(at)?;
+                        at = self.key(at)?;
                     }
                     continue 'value;
                 }
                 if next == if is_map { b'}' } else { b']' } {
-                    if around == 1 {
-                        return Some(at);
-                    }
-                    is_map = around & 1 == 1;
-                    around >>= 1;
+                    open >>= 1;
                 } else if !matches!(next, b' ' | b'\t' | b'\n' | b'\r') {
                     return None;
                 }
             }
+            return Some(at);
         }
     }
 
-    /// Behind a key and its colon.
+    /// Behind a key that begins at `at` or behind white space there, and its colon.
     #[inline(always)]
-    fn key_end(&mut self, mut at: usize) -> Option<usize> {
+    fn key(&mut self, mut at: usize) -> Option<usize> {
         if self.byte(at)? != b'"' {
             at = behind_white_space(self.bytes, at);
             if self.byte(at)? != b'"' {
                 return None;
             }
         }
-        at = self.string_end(at + 1)?;
-        if self.byte(at)? != b':' {
-            at = behind_white_space(self.bytes, at);
-            if self.byte(at)? != b':' {
-                return None;
-            }
-        }
-        Some(at + 1)
+        self.key_end(at + 1)
     }
 
-    /// Behind a string whose inside begins at `at`.
+    /// The same, where the key's inside begins at `at`.
     #[inline(always)]
-    fn string_end(&mut self, mut at: usize) -> Option<usize> {
+    fn key_end(&mut self, at: usize) -> Option<usize> {
+        let quote = self.closing_quote(at)?;
+        if self.bytes.get(quote..quote + 2) == Some(b"\":") {
+            return Some(quote + 2);
+        }
+        let at = behind_white_space(self.bytes, quote + 1);
+        (self.byte(at)? == b':').then_some(at + 1)
+    }
+
+    /// The quote that ends a string whose inside begins at `at`.
+    #[inline(always)]
+    fn closing_quote(&mut self, mut at: usize) -> Option<usize> {
         loop {
             if at >= self.window.end {
                 self.move_to(at);
@@ -150,7 +151,7 @@ impl<'a, F: Fn(&[u8; LEN]) -> Bits> Walk<'a, F> {
             }
             at += special.trailing_zeros() as usize;
             match self.byte(at)? {
-                b'"' => return Some(at + 1),
+                b'"' => return Some(at),
                 b'\\' => at = escape_end(self.bytes, at + 1)?,
                 _ => return None,
             }
@@ -213,20 +214,20 @@ impl<'a, F: Fn(&[u8; LEN]) -> Bits> Walk<'a, F> {
         let rest = self.bytes.get(start..).unwrap_or_default();
         self.window.bits = match rest.first_chunk() {
             Some(block) => (self.bits_of)(block),
-            None => self.bits_at_the_end(rest),
+            None => bits_at_the_end(self.bytes, rest, &self.bits_of),
         };
     }
+}
 
-    /// The bits of the last bytes of the frame, fewer than are looked at.
-    #[inline(never)]
-    fn bits_at_the_end(&self, rest: &[u8]) -> Bits {
-        if let Some(block) = self.bytes.last_chunk() {
-            return (self.bits_of)(block).behind(LEN - rest.len());
-        }
-        let mut block = [0; LEN];
-        block[..rest.len()].copy_from_slice(rest);
-        (self.bits_of)(&block)
+/// The bits of the last bytes of the frame, fewer than are looked at.
+#[inline(never)]
+fn bits_at_the_end(bytes: &[u8], rest: &[u8], bits_of: impl Fn(&[u8; LEN]) -> Bits) -> Bits {
+    if let Some(block) = bytes.last_chunk() {
+        return bits_of(block).behind(LEN - rest.len());
     }
+    let mut block = [0; LEN];
+    block[..rest.len()].copy_from_slice(rest);
+    bits_of(&block)
 }
 
 /// Behind an escape in a string; `at` is behind its backslash.
