@@ -27,9 +27,12 @@ use crate::message::Dict;
 use crate::payload::Values;
 use crate::router::Now;
 
-/// How the clients of one listening transport authenticate. Default in no way: nobody gets in.
+/// How the clients of one listening transport authenticate, and for which realms. Default in no way: nobody gets in.
 #[derive(Clone, Debug, Default)]
 pub struct Methods {
+    /// The realms of the transport: to its clients any other one is as good as none. Default all of the router.
+    #[cfg(feature = "native")]
+    pub realms: Option<Arc<[String]>>,
     /// `anonymous`.
     pub anonymous: Option<Anonymous>,
     /// `ticket`.
@@ -145,6 +148,12 @@ impl Methods {
         Self { anonymous: Some(Anonymous::Open), ..Self::default() }
     }
 
+    /// Whether a realm of this name, if there is one, is one of the transport.
+    #[cfg(feature = "native")]
+    pub(crate) fn offer(&self, realm: &str) -> bool {
+        self.realms.as_ref().is_none_or(|realms| realms.iter().any(|offered| offered == realm))
+    }
+
     /// The functions of the program that authenticate, each with the method that it is for.
     pub fn functions(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let anonymous = self.anonymous.as_ref().and_then(|anonymous| match anonymous {
@@ -208,11 +217,12 @@ impl Methods {
         }
     }
 
-    /// The login that the cookie of the transport stands for, if it is one for this realm.
+    /// The login that the cookie of the transport stands for, if it is one for this realm, and for this transport.
     #[cfg(feature = "native")]
     fn cookie_login(&self, hello: &Hello<'_>, channel: &Channel) -> Option<Step> {
         let mut identity = self.cookie.as_ref()?.login(channel.cookie.as_deref()?, hello.now)?;
-        if hello.realm.is_some() && identity.realm.as_deref() != hello.realm {
+        let realm = identity.realm.as_deref();
+        if hello.realm.is_some() && realm != hello.realm || !realm.is_none_or(|realm| self.offer(realm)) {
             return None;
         }
         identity.authprovider = "cookie".into();
@@ -220,7 +230,7 @@ impl Methods {
     }
 
     /// Whether who once logged in as this would be let in as the same by the same method now: by an authenticator, which is
-    /// not asked, or as a principal with this authid and role.
+    /// not asked, or as a principal with this authid and role, in a realm of the transport.
     #[cfg(feature = "native")]
     pub(crate) fn still_know(&self, login: &Identity) -> bool {
         fn know<C>(provider: Option<&Provider<C>>, login: &Identity) -> bool {
@@ -236,6 +246,9 @@ impl Methods {
                 Some(Provider::Dynamic(_)) => true,
                 None => false,
             }
+        }
+        if !login.realm.as_deref().is_none_or(|realm| self.offer(realm)) {
+            return false;
         }
         match &*login.authmethod {
             "ticket" => know(self.ticket.as_ref(), login),

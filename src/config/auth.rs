@@ -81,7 +81,17 @@ impl<'r> AuthReader<'r> {
             Some(cookie) => self.cookie(&cookie),
             None => false,
         };
-        let Methods { anonymous, ticket, wampcra, scram, cryptosign, tls, cookie: _ } = &methods;
+        let Methods {
+            #[cfg(feature = "native")]
+                realms: _,
+            anonymous,
+            ticket,
+            wampcra,
+            scram,
+            cryptosign,
+            tls,
+            cookie: _,
+        } = &methods;
         let has_method = anonymous.is_some()
             || ticket.is_some()
             || wampcra.is_some()
@@ -428,7 +438,7 @@ pub(super) fn known_realm(
         Some(Realms::Named(realms)) => realms.iter().map(|realm| realm.name.as_str()).collect(),
         Some(Realms::Any) | None => return Some(name.to_owned()),
     };
-    report.known(value.path(), "a realm of this node", name, &known)
+    report.known(value.path(), "a realm of this router", name, &known)
 }
 
 /// The name of a role that there is, in this realm or in any.
@@ -442,7 +452,7 @@ pub(super) fn known_role(
     let Some(known) = roles(realms, realm) else { return Some(name.to_owned()) };
     let expected = match realm {
         Some(realm) => format!("a role of realm {}", quote(realm)),
-        None => "a role of this node".to_owned(),
+        None => "a role of this router".to_owned(),
     };
     report.known(value.path(), &expected, name, &known)
 }

@@ -200,11 +200,12 @@ impl Reader<'_> {
     fn realms(&mut self, lists: &[Cursor<'_>]) -> Realms {
         let mut names = Paths::new();
         let mut realms = Vec::new();
+        let unique = if lists.len() > 1 { UNIQUE_IN_NODE } else { UNIQUE_REALM };
         for (index, list) in lists.iter().enumerate() {
-            if index > 0 {
+            if index > 0 && self.keys.has_ports {
                 self.report.warn(list.path(), ALL_WORKERS);
             }
-            self.realms_in(list, &mut names, &mut realms);
+            self.realms_in(list, &mut names, unique, &mut realms);
         }
         Realms::Named(realms)
     }
@@ -213,6 +214,7 @@ impl Reader<'_> {
         &mut self,
         list: &Cursor<'_>,
         names: &mut Paths,
+        unique: &str,
         realms: &mut Vec<RealmConfig>,
     ) -> Option<()> {
         let elements = list.elements(MAX_REALMS, "realms", self.report)?;
@@ -220,15 +222,14 @@ impl Reader<'_> {
             return list.problem_found("at least one realm", "none", self.report);
         }
         for realm in &elements {
-            realms.extend(self.realm(realm, names));
+            realms.extend(self.realm(realm, names, unique));
         }
         Some(())
     }
 
-    fn realm(&mut self, realm: &Cursor<'_>, names: &mut Paths) -> Option<RealmConfig> {
+    fn realm(&mut self, realm: &Cursor<'_>, names: &mut Paths, unique: &str) -> Option<RealmConfig> {
         let object = realm.object(&REALM_KEYS, self.report)?;
-        let name =
-            self.name(&object, names, "realm", REALM_NAME, |name| uri::is_valid(name, UriCheck::Loose));
+        let name = self.name(&object, names, unique, REALM_NAME, |name| uri::is_valid(name, UriCheck::Loose));
         let options = match object.get("options") {
             Some(options) => self.realm_options(&options),
             None => Some(RealmOptions { has_meta_api: true, ..RealmOptions::default() }),
@@ -353,7 +354,8 @@ impl Reader<'_> {
 
     fn role(&mut self, role: &Cursor<'_>, names: &mut Paths) -> Option<Role> {
         let object = role.object(&ROLE_KEYS, self.report)?;
-        let name = self.name(&object, names, "role", ROLE_NAME, |name| !name.is_empty() && name != TRUSTED);
+        let is_name = |name: &str| !name.is_empty() && name != TRUSTED;
+        let name = self.name(&object, names, UNIQUE_ROLE, ROLE_NAME, is_name);
         let Some(authorizer) = object.get("authorizer") else {
             if let Some(lifetime) = object.get("authorizer_cache_ms") {
                 lifetime.problem_found::<()>("\"authorizer\" beside it", "none", self.report);
@@ -378,7 +380,7 @@ impl Reader<'_> {
         &mut self,
         object: &Object<'_>,
         names: &mut Paths,
-        what: &str,
+        unique: &str,
         expected: &str,
         is_valid: fn(&str) -> bool,
     ) -> Option<String> {
@@ -390,7 +392,7 @@ impl Reader<'_> {
         self.check_length(&value, name)?;
         if let Some(other) = names.insert(name.to_owned(), value.path().into()) {
             let found = format!("{}, the same as {}", quote(name), other.as_str().unwrap_or_default());
-            return value.problem_found(&format!("a name that no other {what} has"), &found, self.report);
+            return value.problem_found(unique, &found, self.report);
         }
         Some(name.to_owned())
     }
@@ -538,9 +540,9 @@ const MAX_WORKERS: usize = 1_000;
 pub(super) const MAX_TRANSPORTS: usize = 1_000;
 const MAX_REALMS: usize = 1_000;
 
-/// What is said of the realms of another router worker.
-const ALL_WORKERS: &str = "are open to the transports of all workers: the workers of type \"router\" are one router here, and \
-     what keeps a client out of a realm is that it has no role there";
+/// What is said of the realms of another router worker, where clients come by ports.
+const ALL_WORKERS: &str = "are open to all ports, which are of no worker: what keeps a client out of a realm is that it has no \
+     role there";
 const MAX_ROLES: usize = 1_000;
 const MAX_PERMISSIONS: usize = 10_000;
 /// Histories, rules of retention, or queues of calls, of one realm.
@@ -549,6 +551,11 @@ const MAX_STORED: usize = 1_000;
 /// The role of the router's own sessions in Crossbar.io: it may do everything.
 const TRUSTED: &str = "trusted";
 
+const UNIQUE_ROLE: &str = "a name that no other role has";
+const UNIQUE_REALM: &str = "a name that no other realm has";
+/// By its name alone a realm is found again in stores, logs, metrics and cookies, and when a file is read anew.
+const UNIQUE_IN_NODE: &str = "a name that no other realm has, in other workers either: one name is one realm here (rename it, or \
+     run the worker as a router of its own)";
 const REALM_NAME: &str = "the name of a realm: a URI without white space, \"#\" and empty components";
 const ROLE_NAME: &str = "the name of a role: any text but \"\" and \"trusted\"";
 const ONE_STYLE: &str = "either \"allow\" or flat \"call\", \"register\", \"publish\" and \"subscribe\"";

@@ -128,6 +128,7 @@ impl Node {
             base,
             environment,
             realms,
+            realms_of_worker: None,
             message_length: node.config.limits.message_length,
             addresses: Vec::new(),
             has_certificates: false,
@@ -151,7 +152,7 @@ impl Node {
         }
         for worker in workers.items() {
             match worker.at("type").value().and_then(Value::as_str) {
-                Some("router") => self.read_router(&worker, reader),
+                Some("router") => self.read_router_worker(&worker, reader),
                 Some("container") => self.read_container(&worker, reader),
                 Some("guest") => {
                     let Some(object) = worker.any_object(&mut reader.report) else { continue };
@@ -166,6 +167,19 @@ impl Node {
         if self.listeners.is_empty() && !reader.report.has_problems() {
             reader.report.warn(root.path(), "there is no transport: no client can connect");
         }
+    }
+
+    /// Its transports and components have its realms, and no others.
+    fn read_router_worker(&mut self, worker: &Cursor<'_>, reader: &mut NodeReader<'_>) {
+        let all = reader.realms.clone();
+        if let Some(Realms::Named(realms)) = &mut reader.realms {
+            let own = worker.at("realms").items();
+            realms.retain(|realm| own.iter().any(|own| own.at("name").is(&realm.name)));
+            reader.realms_of_worker = Some(realms.iter().map(|realm| realm.name.clone()).collect());
+        }
+        self.read_router(worker, reader);
+        reader.realms = all;
+        reader.realms_of_worker = None;
     }
 
     fn read_router(&mut self, worker: &Cursor<'_>, reader: &mut NodeReader<'_>) {
@@ -192,11 +206,11 @@ impl Node {
     }
 }
 
-/// A component that connects to a listener of this node joins a realm of this node.
+/// A component that connects to a listener of this node joins a realm that it finds there.
 fn check_own_realm(component: &Component, node: &Node, reader: &mut NodeReader<'_>) {
     let ComponentConnection::Transport { endpoint, .. } = &component.connection else { return };
     let Some(Realms::Named(realms)) = &reader.realms else { return };
-    let is_here = node.listeners.iter().any(|listener| match &listener.endpoint.address {
+    let listener = node.listeners.iter().find(|listener| match &listener.endpoint.address {
         Address::Tcp { port, interface, .. } => {
             let is_local = |interface: IpAddr| interface.is_loopback() || interface.is_unspecified();
             let is_loopback = matches!(endpoint["host"].as_str(), Some("localhost" | "127.0.0.1" | "::1"));
@@ -204,12 +218,14 @@ fn check_own_realm(component: &Component, node: &Node, reader: &mut NodeReader<'
         }
         Address::Unix { path } => endpoint["path"].as_str().is_some_and(|other| Path::new(other) == path),
     });
-    if !is_here {
-        return;
-    }
-    let known: Vec<_> = realms.iter().map(|realm| realm.name.as_str()).collect();
+    let Some(listener) = listener else { return };
+    let known: Vec<_> = match &listener.realms {
+        Some(realms) => realms.iter().map(String::as_str).collect(),
+        None => realms.iter().map(|realm| realm.name.as_str()).collect(),
+    };
     let path = format!("{}.realm", component.path);
-    reader.report.known(path, "a realm of this node, to which it connects", &component.realm, &known);
+    let expected = format!("a realm of {}, to which it connects", listener.path);
+    reader.report.known(path, &expected, &component.realm, &known);
 }
 
 const A_MAP: &str = "a map such as { realms: [..], transports: [..] }";

@@ -44,6 +44,7 @@ impl Node {
         let listener = Listener {
             path: "the default transport".into(),
             endpoint: Endpoint { address, tls: None },
+            realms: None,
             rawsocket: Some(RawSocket::default()),
             web: Some(Web::new(paths)),
         };
@@ -84,6 +85,8 @@ pub struct Listener {
     pub path: String,
     /// Where it listens.
     pub endpoint: Endpoint,
+    /// The realms that can be joined there: those of its router worker. Default all, where there are no workers.
+    pub realms: Option<Arc<[String]>>,
     /// RawSocket on this socket.
     pub rawsocket: Option<RawSocket>,
     /// HTTP, and with it WebSocket, on this socket.

@@ -22,8 +22,10 @@ pub(super) struct NodeReader<'n> {
     pub base: &'n Path,
     /// Name of an environment variable -> its value.
     pub environment: &'n Environment<'n>,
-    /// The realms of the node; `None` where they have problems of their own.
+    /// The realms of the node, and while a router worker is read its own; `None` where they have problems of their own.
     pub realms: Option<Realms>,
+    /// The names of those of the router worker that is being read.
+    pub realms_of_worker: Option<Arc<[String]>>,
     /// `limits.message_length`
     pub message_length: usize,
     /// Where the listeners so far are, and where they stand in the configuration.
@@ -178,7 +180,9 @@ impl NodeReader<'_> {
     pub fn auth(&mut self, transport: &Object<'_>) -> Option<Option<Auth>> {
         let is_wamp = !transport.required("type").is(WEBSOCKET_TESTEE);
         if is_wamp && transport.get("auth").is_none() && !auth::has_anonymous(self.realms.as_ref(), None) {
-            self.report.warn(transport.required("auth").path(), NOBODY);
+            let has_realms = self.realms_of_worker.as_ref().is_none_or(|realms| !realms.is_empty());
+            let message = if has_realms { NOBODY } else { NO_REALMS };
+            self.report.warn(transport.required("auth").path(), message);
         }
         let has_cookies = transport.get("cookie").is_some();
         self.optional(transport, "auth", |reader, auth| {
@@ -217,6 +221,7 @@ impl NodeReader<'_> {
 
 const NOBODY: &str =
     "there is none: all clients are \"anonymous\", which no realm has as a role, and nobody can join";
+const NO_REALMS: &str = "nobody can join: clients come into the realms of the worker, and it has none";
 
 const MAX_PATHS: usize = 1_000;
 /// Each of them a few times.

@@ -50,7 +50,8 @@ impl NodeReader<'_> {
             "rawsocket" => (Some(self.rawsocket(&object)?), None),
             _ => self.universal(transport, &object, is_tls)?,
         };
-        Some(Listener { path: transport.path(), endpoint: endpoint?, rawsocket, web })
+        let realms = self.realms_of_worker.clone();
+        Some(Listener { path: transport.path(), endpoint: endpoint?, realms, rawsocket, web })
     }
 
     /// RawSocket and HTTP on one port.

@@ -1,7 +1,8 @@
-//! How clients authenticate at each place where they connect, now.
+//! How clients authenticate at each place where they connect, and for which realms, now.
 //!
 //! Owns the [`Methods`] of every RawSocket, WebSocket and long-poll path, which a reload replaces under the sockets that
-//! listen, and the cookies there, which stay. A place is found again by its address and its path, wherever its listener
+//! listen, and the cookies there, which stay. A page that names realms has a place, too: it names those of its listener. A
+//! place is found again by its address and its path, wherever its listener
 //! stands in the configuration and whatever else is said of it. Nobody logs in any more where the configuration has no
 //! such place, though its socket listens until the end.
 
@@ -17,7 +18,7 @@ use super::clock::Clock;
 use super::cookies::Cookies;
 use super::listener::address;
 use crate::auth::Methods;
-use crate::config::node::{self, Address, Auth, Cookie, RAWSOCKET};
+use crate::config::node::{self, Address, Auth, Cookie, Place, RAWSOCKET};
 
 /// How clients authenticate at one place. Default not at all.
 #[derive(Debug)]
@@ -52,6 +53,12 @@ enum Socket {
     Unix(PathBuf),
 }
 
+/// What the configuration says of a place.
+struct Configured<'n> {
+    auth: Option<&'n Auth>,
+    realms: Option<&'n Arc<[String]>>,
+}
+
 /// Old methods, and those in their place.
 type Replaced = (Arc<Methods>, Arc<Methods>);
 
@@ -66,20 +73,24 @@ impl Gate {
         self.cookies.as_ref()
     }
 
+    /// Whether clients may join the realm of this name.
+    pub(super) fn offers(&self, realm: &str) -> bool {
+        lock(&self.methods).offer(realm)
+    }
+
     /// Takes what is configured now.
-    fn replace(&self, door: &Door, auth: Option<&Auth>) -> Replaced {
+    fn replace(&self, door: &Door, configured: &Configured<'_>) -> Replaced {
+        let Configured { auth, realms } = configured;
+        let methods = auth.map_or_else(Methods::open, |auth| Methods::clone(&auth.methods));
+        let mut methods = Arc::new(Methods { realms: realms.cloned(), ..methods });
         if let Some(cookies) = &self.cookies {
-            let methods = auth.filter(|auth| auth.by_cookie).map(|auth| &auth.methods);
-            cookies.set_methods(&door.to_string(), methods);
-        }
-        let methods = match (auth, &self.cookies) {
-            (Some(Auth { methods, by_cookie: true }), Some(cookies)) => {
-                let logins = Arc::clone(cookies).as_logins();
-                Arc::new(Methods { cookie: Some(logins), ..Methods::clone(methods) })
+            let by_cookie = auth.is_some_and(|auth| auth.by_cookie);
+            cookies.set_methods(&door.to_string(), by_cookie.then_some(&methods));
+            if by_cookie {
+                let cookie = Some(Arc::clone(cookies).as_logins());
+                methods = Arc::new(Methods { cookie, ..Methods::clone(&methods) });
             }
-            (Some(Auth { methods, .. }), _) => Arc::clone(methods),
-            (None, _) => Arc::new(Methods::open()),
-        };
+        }
         self.set(methods)
     }
 
@@ -100,14 +111,13 @@ impl Gate {
 impl Gates {
     /// Makes the places of a listener. The error says which cookies cannot be kept.
     pub fn open(&self, listener: &node::Listener) -> Result<(), String> {
-        for place in listener.places() {
-            let cookies = match place.cookie {
+        for (door, configured, cookie) in places(listener) {
+            let cookies = match cookie {
                 Some(cookie) => Some(self.cookies(cookie)?),
                 None => None,
             };
             let gate = Gate { cookies, ..Gate::default() };
-            let door = Door::new(listener, &place.path);
-            gate.replace(&door, place.auth);
+            gate.replace(&door, &configured);
             lock(&self.0).insert(door, Arc::new(gate));
         }
         Ok(())
@@ -131,6 +141,11 @@ impl Gates {
         lock(&self.0).get(&Door::new(listener, path)).cloned().unwrap_or_default()
     }
 
+    /// The realms that pages of a listener name.
+    pub fn pages(&self, listener: &node::Listener) -> Arc<Gate> {
+        self.path(listener, PAGES)
+    }
+
     /// Waits until all cookies are where they are kept.
     pub fn close(&self) {
         lock(&self.0).values().filter_map(|gate| gate.cookies.as_ref()).for_each(|cookies| cookies.close());
@@ -138,22 +153,34 @@ impl Gates {
 
     /// Takes what the node says of its listeners now. Answers what was replaced by what.
     pub fn reload(&self, listeners: &[node::Listener]) -> Vec<Replaced> {
-        let mut configured = BTreeMap::new();
-        for listener in listeners {
-            let places = listener.places().into_iter();
-            configured.extend(places.map(|place| (Door::new(listener, &place.path), place.auth)));
-        }
+        let places = listeners.iter().flat_map(places);
+        let configured: BTreeMap<_, _> = places.map(|(door, configured, _)| (door, configured)).collect();
         let gates = lock(&self.0);
         let replace = |(door, gate): (&Door, &Arc<Gate>)| match configured.get(door) {
-            Some(auth) => gate.replace(door, *auth),
+            Some(configured) => Some(gate.replace(door, configured)),
+            None if door.path == PAGES => None,
             None => {
                 warn!("{door} is not in the configuration any more: it listens, but nobody can log in there");
-                gate.close(door)
+                Some(gate.close(door))
             }
         };
-        gates.iter().map(replace).collect()
+        gates.iter().filter_map(replace).collect()
     }
 }
+
+/// The places of a listener, one of them for its pages, and what the configuration says of them.
+fn places(listener: &node::Listener) -> impl Iterator<Item = (Door, Configured<'_>, Option<&Cookie>)> {
+    let realms = listener.realms.as_ref();
+    let places = listener.places().into_iter();
+    let places = places.map(move |Place { path, auth, cookie }| {
+        (Door::new(listener, &path), Configured { auth, realms }, cookie)
+    });
+    let pages = (Door::new(listener, PAGES), Configured { auth: None, realms }, None);
+    places.chain([pages])
+}
+
+/// The path of the place that is for pages.
+const PAGES: &str = "";
 
 impl Door {
     fn new(listener: &node::Listener, path: &str) -> Self {

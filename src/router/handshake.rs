@@ -186,7 +186,7 @@ impl<P: Payload> Router<P> {
     ) {
         match step {
             Step::Accept { identity, welcome_extra } => {
-                match self.place(identity.realm.as_deref(), &identity.authrole) {
+                match self.place(key, identity.realm.as_deref(), &identity.authrole) {
                     Ok(place) => {
                         let (realm, _) = place;
                         let id = match self.realms[realm].sessions.contains_key(&hello.id) {
@@ -209,7 +209,10 @@ impl<P: Payload> Router<P> {
                 self.meter_challenge(key, outbox);
             }
             Step::Ask { ask, values, exchange } => {
-                let index = |name: &str| self.realm_names.get(name).map(|index| *index as usize);
+                let index = |name: &str| {
+                    let index = self.realm_names.get(name).filter(|_| self.offers(key, name));
+                    index.map(|index| *index as usize)
+                };
                 let home = hello.realm.as_deref().and_then(index);
                 let has_realm = match &ask {
                     Ask::Procedure { realm: Some(realm), .. } => index(realm).is_some(),
@@ -280,7 +283,7 @@ impl<P: Payload> Router<P> {
     ) {
         let session = self.sessions.get(key).expect("the transport that said HELLO is open");
         let identity = session.transport.identity.clone().unwrap_or_else(Identity::anonymous);
-        match self.place_of_hello(&identity, realm, details) {
+        match self.place_of_hello(key, &identity, realm, details) {
             Ok(place) => {
                 let id = self.session_id(place.0);
                 let authextra = authextra(details);
@@ -294,6 +297,7 @@ impl<P: Payload> Router<P> {
     /// The realm and the position of the role for such a HELLO: those that it names, or that the driver named.
     fn place_of_hello(
         &mut self,
+        key: SessionKey,
         identity: &Identity,
         realm: Option<&str>,
         details: &Dict,
@@ -324,11 +328,16 @@ impl<P: Payload> Router<P> {
             let text = format!("this transport is for the realm '{fixed}', not '{name}'");
             return Err(Refusal::new(fault::NOT_AUTHORIZED, text));
         }
-        self.place_in(name, &identity.authrole)
+        self.place_in(key, name, &identity.authrole)
     }
 
     /// The realm and the position of the role for a client that has authenticated.
-    fn place(&mut self, realm: Option<&str>, authrole: &str) -> Result<(usize, usize), Refusal> {
+    fn place(
+        &mut self,
+        key: SessionKey,
+        realm: Option<&str>,
+        authrole: &str,
+    ) -> Result<(usize, usize), Refusal> {
         if let Some(name) = realm {
             self.check_realm_name(name)?;
         }
@@ -336,26 +345,33 @@ impl<P: Payload> Router<P> {
         if authrole == TRUSTED {
             return Err(Refusal::new(fault::NO_SUCH_ROLE, "no client has the role 'trusted'"));
         }
-        self.place_in(realm, authrole)
+        self.place_in(key, realm, authrole)
     }
 
-    fn place_in(&mut self, realm: Option<&str>, authrole: &str) -> Result<(usize, usize), Refusal> {
+    fn place_in(
+        &mut self,
+        key: SessionKey,
+        realm: Option<&str>,
+        authrole: &str,
+    ) -> Result<(usize, usize), Refusal> {
         let Some(name) = realm else {
             let text = "HELLO names no realm, and this router does not choose one";
             return Err(Refusal::new(fault::NO_SUCH_REALM, text));
         };
+        let is_offered = self.offers(key, name);
         let realm = match self.realm_names.get(name) {
-            Some(index) => *index as usize,
-            None if !self.any_realm => {
+            Some(index) if is_offered => *index as usize,
+            // Whether others may join such a realm is not told.
+            _ if !(is_offered && self.any_realm) => {
                 let text = format!("this router has no realm '{name}'");
                 return Err(Refusal::new(fault::NO_SUCH_REALM, text));
             }
-            None if self.realms.len() >= self.limits.realms => {
+            _ if self.realms.len() >= self.limits.realms => {
                 let text =
                     format!("this router has {} realms, the most that it may have", self.limits.realms);
                 return Err(Refusal::new(fault::NO_SUCH_REALM, text));
             }
-            None => self.add_realm(RealmConfig::open(name), true),
+            _ => self.add_realm(RealmConfig::open(name), true),
         };
         let Some(role) = self.realms[realm].role(authrole) else {
             // It may have come into being for this HELLO.
@@ -364,6 +380,19 @@ impl<P: Payload> Router<P> {
             return Err(Refusal::new(fault::NO_SUCH_ROLE, text));
         };
         Ok((realm, role))
+    }
+
+    /// Whether the realm of this name, if there is one, is one of the transport.
+    #[cfg_attr(
+        not(feature = "native"),
+        expect(unused_variables, clippy::unused_self, reason = "all are there")
+    )]
+    fn offers(&self, key: SessionKey, name: &str) -> bool {
+        #[cfg(feature = "native")]
+        let is_offered = self.sessions.get(key).is_some_and(|session| session.transport.offers(name));
+        #[cfg(not(feature = "native"))]
+        let is_offered = true;
+        is_offered
     }
 
     fn check_realm_name(&self, name: &str) -> Result<(), Refusal> {

@@ -28,6 +28,9 @@ impl<P: Payload> Router<P> {
     /// * A session whose role is gone is sent GOODBYE `wamp.close.killed`, and the others hear that it has left.
     /// * A realm that is gone is closed: GOODBYE `wamp.close.close_realm` to all its sessions. Where the configuration
     ///   now has any realm, no realm is gone, and one that it does not name has the one role `anonymous`.
+    /// * A session in a realm that its transport does not have any more ([`Methods::realms`], which
+    ///   [`replace_methods`](Self::replace_methods) has replaced before) is sent GOODBYE `wamp.close.close_realm`, and the
+    ///   others hear that it has left.
     /// * Who begins to authenticate from now on does so by the new [`Config::auth`]; sessions stay as they are.
     /// * Limits hold for what comes; nobody loses what is there already.
     /// * Statistics count from now on in sessions that had none, and are forgotten where the realm has none any more. A
@@ -59,11 +62,29 @@ impl<P: Payload> Router<P> {
         for realm in realms {
             self.add_realm(realm, false);
         }
+        #[cfg(feature = "native")]
+        self.close_misplaced(now, outbox);
         self.finish_input(None, now, outbox);
     }
 
+    /// Says goodbye to whom its transport would not let into its realm any more.
+    #[cfg(feature = "native")]
+    fn close_misplaced(&mut self, now: Now, outbox: &mut Outbox<P>) {
+        let mut misplaced = Vec::new();
+        for session in self.sessions.iter() {
+            let Some(realm) = session.realm() else { continue };
+            if !session.transport.offers(&self.realms[realm].config.name) {
+                misplaced.push(session.key);
+            }
+        }
+        for key in misplaced {
+            let details = dict([("message", "this realm is not one of this transport any more".into())]);
+            self.say_goodbye(key, fault::CLOSE_REALM, details, true, now, outbox);
+        }
+    }
+
     /// Has the clients of transports that are open authenticate by other methods, if they say HELLO from now on: old ones
-    /// and what came in their place. Who is authenticating already goes on as it began.
+    /// and what came in their place. Who is authenticating already goes on as it began, but joins a realm of the new ones.
     pub fn replace_methods(&mut self, replaced: &[(Arc<Methods>, Arc<Methods>)]) {
         for session in self.sessions.iter_mut() {
             let Some(auth) = &mut session.transport.auth else { continue };

@@ -35,8 +35,8 @@ pub struct Transport {
     pub max_message_length: Option<usize>,
     /// Who the peer is, where the driver knows it: it need not authenticate. Default nobody.
     pub identity: Option<Identity>,
-    /// How the peer authenticates, where `identity` is nobody. Default [`Config::auth`](crate::config::Config::auth), and
-    /// if there is none, not at all: it joins as `anonymous`.
+    /// How the peer authenticates, where `identity` is nobody, and for which realms. Default
+    /// [`Config::auth`](crate::config::Config::auth), and if there is none, not at all: it joins as `anonymous`.
     pub auth: Option<Arc<Methods>>,
     /// What authentication may build on.
     pub channel: Channel,
@@ -56,6 +56,12 @@ impl Transport {
         #[cfg(feature = "native")]
         let methods = methods.filter(|methods| !methods.is_open());
         methods
+    }
+
+    /// Whether its peer may join the realm of this name, if there is one.
+    #[cfg(feature = "native")]
+    pub(super) fn offers(&self, realm: &str) -> bool {
+        self.auth.as_ref().is_none_or(|methods| methods.offer(realm))
     }
 
     /// What the peer can be sent.

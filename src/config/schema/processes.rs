@@ -81,7 +81,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
                     "type": "array",
                     "items": reference("realm"),
                     "minItems": 1,
-                    "description": "The realms of the router.",
+                    "description": "The realms of the router: its transports and components have no others.",
                 }),
             ),
             ("transports", list(reference("transport"), "Where clients connect.")),

@@ -216,7 +216,7 @@ impl Exchange<'_> {
                 Err(Refusal::not_found())
             }
             Service::Json { text, options } => Ok(json(text, *options)),
-            Service::NodeInfo => Ok(nodeinfo::answer(request.headers(), self.hub)),
+            Service::NodeInfo(gate) => Ok(nodeinfo::answer(request.headers(), self.hub, gate)),
             Service::Metrics => Ok(metrics::answer(self.hub)),
             Service::Status(status) => Ok(status.answer(request.headers(), self.hub)),
             Service::Files(files) => files.answer(&found, request.uri(), request.headers()).await,

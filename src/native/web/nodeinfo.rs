@@ -1,4 +1,5 @@
-//! What a node says of itself: a page for people, or JSON for those who ask for it.
+//! What a node says of itself: a page for people, or JSON for those who ask for it. Of its realms it names those that can be
+//! joined where the page is.
 
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -7,10 +8,12 @@ use serde_json::json;
 use super::answer::{self, Answer};
 use super::page::{escape, page};
 use super::preference::prefers_json;
+use crate::native::gate::Gate;
 use crate::native::hub::{Hub, Listening};
 
-pub(super) fn answer(request: &HeaderMap, hub: &Hub) -> Answer {
-    let realms = hub.realm_counters();
+pub(super) fn answer(request: &HeaderMap, hub: &Hub, gate: &Gate) -> Answer {
+    let mut realms = hub.realm_counters();
+    realms.retain(|realm| gate.offers(&realm.name));
     let uptime = hub.uptime().as_secs();
     let version = env!("CARGO_PKG_VERSION");
     let connections = hub.connections();

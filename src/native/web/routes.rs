@@ -34,7 +34,7 @@ pub(super) enum Service {
     WebSocket(Arc<node::WebSocket>, Arc<Gate>),
     Json { text: Bytes, options: JsonOptions },
     Redirect(HeaderValue),
-    NodeInfo,
+    NodeInfo(Arc<Gate>),
     Metrics,
     Status(Status),
     LongPoll(Arc<LongPolls>),
@@ -127,9 +127,9 @@ impl Service {
                 Self::Redirect(HeaderValue::from_str(url).expect("addresses are printable ASCII"))
             }
             node::Service::Static(config) => Self::Files(Files::new(config)),
-            node::Service::NodeInfo => Self::NodeInfo,
+            node::Service::NodeInfo => Self::NodeInfo(gates.pages(listener)),
             node::Service::Metrics => Self::Metrics,
-            node::Service::Status => Self::Status(Status::new(listener)),
+            node::Service::Status => Self::Status(Status::new(listener, gates.pages(listener))),
             node::Service::LongPoll(config) => {
                 let gate = gates.path(listener, path);
                 Self::LongPoll(LongPolls::new(config, gate, web.client_timeout))

@@ -1,11 +1,14 @@
 //! The page of a router that was just started: what runs here and how to connect to it.
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap};
 
 use super::answer::{self, Answer};
 use super::page::{escape, page};
 use crate::config::node::{Listener, Paths, Service};
+use crate::native::gate::Gate;
 use crate::native::hub::Hub;
 
 /// What is served on the listener of the page.
@@ -15,22 +18,26 @@ pub(super) struct Status {
     websocket: Option<String>,
     rawsocket: bool,
     is_secure: bool,
+    /// Says which realms the listener has.
+    gate: Arc<Gate>,
 }
 
 impl Status {
-    pub fn new(listener: &Listener) -> Self {
+    pub fn new(listener: &Listener, gate: Arc<Gate>) -> Self {
         let paths = listener.web.as_ref().map(|web| &web.paths);
         Self {
             websocket: paths.and_then(|paths| websocket_path(paths, "")),
             rawsocket: listener.rawsocket.is_some(),
             is_secure: listener.endpoint.tls.is_some(),
+            gate,
         }
     }
 
     pub fn answer(&self, request: &HeaderMap, hub: &Hub) -> Answer {
         let host = host(request).unwrap_or("localhost");
         let (ws, rs) = if self.is_secure { ("wss", "rss") } else { ("ws", "rs") };
-        let realms = hub.realm_counters();
+        let mut realms = hub.realm_counters();
+        realms.retain(|realm| self.gate.offers(&realm.name));
         let realm = realms.first().map_or("realm1", |realm| realm.name.as_str());
         let mut addresses = String::new();
         let mut row = |name: &str, value: &str| {
