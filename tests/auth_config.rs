@@ -116,8 +116,9 @@ fn an_authenticator_is_a_procedure_or_a_function() {
     let listener = listeners().swap_remove(1);
     let auth = listener.rawsocket.expect("a RawSocket").auth.expect("auth");
     assert!(!auth.by_cookie);
-    let Methods { anonymous, ticket, wampcra, scram: None, cryptosign: None, tls: None, cookie: None } =
-        &*auth.methods
+    let Methods {
+        anonymous, ticket, wampcra, scram: None, cryptosign: None, tls: None, cookie: None, ..
+    } = &*auth.methods
     else {
         panic!("no other methods")
     };

@@ -14,7 +14,7 @@ use configs::{files, read};
 use wamplet::config::{Format, schema};
 
 /// What is wrong with these files is not a matter of their shape, or depends on more than one value.
-const OUT_OF_REACH: [&str; 17] = [
+const OUT_OF_REACH: [&str; 20] = [
     "auth-of-ports",
     "no-router-worker",
     "node-without-workers",
@@ -27,9 +27,12 @@ const OUT_OF_REACH: [&str; 17] = [
     "auth-beside-realms",
     "auth-of-cookies-alone",
     "component-without-a-role-for-it",
+    "container-realm-of-another-worker",
     "container-realm-of-this-node",
     "endpoint-port-of-a-variable",
     "endpoint-twice",
+    "realm-in-two-workers",
+    "realm-of-another-worker",
     "universal-path-twice",
     "web-path-without-end",
 ];

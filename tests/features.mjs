@@ -810,6 +810,14 @@ export const features = {
       'node_config::every_broken_node_is_refused_with_its_sentences',
     ],
     [
+      'Router workers, each with its realms for its transports alone',
+      '-',
+      'yes',
+      'one router',
+      'yes',
+      'router_workers::every_way_to_a_worker_leads_to_its_realms_and_to_no_others',
+    ],
+    [
       'Reload without dropping sessions',
       '-',
       'no',

@@ -100,6 +100,19 @@ fn the_embedded_node_is_one_open_realm_on_one_local_port() {
 }
 
 #[test]
+fn a_listener_of_a_router_worker_has_its_realms_and_any_other_has_all() {
+    let realms = |file: &str| {
+        let listeners = good(file).listeners.into_iter();
+        listeners.map(|listener| listener.realms.map(|realms| realms.to_vec())).collect::<Vec<_>>()
+    };
+    let named = |name: &str| Some(vec![name.to_owned()]);
+    assert_eq!(realms("two-routers.json"), [named("public"), named("internal")]);
+    assert_eq!(realms("worker-without-realms.json"), [named("realm1"), Some(vec![]), Some(vec![])]);
+    assert!(realms("own-form.yaml").iter().all(Option::is_none), "a file without workers");
+    assert_eq!(Node::embedded().listeners[0].realms, None);
+}
+
+#[test]
 fn the_session_monitor_is_served_whole_and_its_paths_start_at_its_directory() {
     let node = good("session-monitor.json");
     let [listener] = &node.listeners[..] else { panic!("one listener") };

@@ -1,6 +1,6 @@
 //! A configuration file of the native router to a [`Node`].
 //!
-//! Owns the walk over the workers, and what must fit together across them. Realms and limits are read by
+//! Owns the walk over the workers, what belongs to which, and what must fit together across them. Realms and limits are read by
 //! [`crossbar`](super::crossbar), as for a browser; transports are in [`transports`](super::transports), components and
 //! guests in [`processes`](super::processes).
 

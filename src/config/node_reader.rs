@@ -220,7 +220,7 @@ impl NodeReader<'_> {
 }
 
 const NOBODY: &str =
-    "there is none: all clients are \"anonymous\", which no realm has as a role, and nobody can join";
+    "there is none: all clients are \"anonymous\", which no realm here has as a role, and nobody can join";
 const NO_REALMS: &str = "nobody can join: clients come into the realms of the worker, and it has none";
 
 const MAX_PATHS: usize = 1_000;

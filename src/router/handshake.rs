@@ -383,10 +383,7 @@ impl<P: Payload> Router<P> {
     }
 
     /// Whether the realm of this name, if there is one, is one of the transport.
-    #[cfg_attr(
-        not(feature = "native"),
-        expect(unused_variables, clippy::unused_self, reason = "all are there")
-    )]
+    #[cfg_attr(not(feature = "native"), expect(unused_variables, reason = "every transport has all there"))]
     fn offers(&self, key: SessionKey, name: &str) -> bool {
         #[cfg(feature = "native")]
         let is_offered = self.sessions.get(key).is_some_and(|session| session.transport.offers(name));

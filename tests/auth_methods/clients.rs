@@ -68,6 +68,7 @@ pub fn everything_static() -> Methods {
         cryptosign: Some(static_of([("joe", AuthorizedKeys(vec![key]))])),
         tls: Some(static_of([("joe", Fingerprints(vec![Fingerprint::Sha1([1; 20])]))])),
         cookie: Some(Arc::new(MemoryLogins::new(1_000, 10))),
+        ..Methods::default()
     }
 }
 
@@ -80,7 +81,7 @@ pub fn everything_dynamic() -> Methods {
         scram: Some(Provider::Dynamic(ask())),
         cryptosign: Some(Provider::Dynamic(ask())),
         tls: Some(Provider::Dynamic(ask())),
-        cookie: None,
+        ..Methods::default()
     }
 }
 
