@@ -1,8 +1,8 @@
 //! A configuration file of the native router to a [`Node`].
 //!
-//! Owns the walk over the workers, what belongs to which, and what must fit together across them. Realms and limits are read by
-//! [`crossbar`](super::crossbar), as for a browser; transports are in [`transports`](super::transports), components and
-//! guests in [`processes`](super::processes).
+//! Owns the walk over the workers, what belongs to which, and what must fit together across them. Realms and limits are
+//! read by [`crossbar`](super::crossbar), as for a browser; transports are in [`transports`](super::transports), components
+//! and guests in [`processes`](super::processes).
 
 use std::fs;
 use std::io;
@@ -18,7 +18,7 @@ use super::keys;
 use super::node::{Address, Component, ComponentConnection, LoadedNode, Node};
 use super::node_reader::NodeReader;
 use super::processes::Host;
-use super::{Config, Realms, StoreKind, json, yaml};
+use super::{Config, RealmConfig, Realms, StoreKind, json, yaml};
 use crate::native::store::DEFAULT_FILE;
 
 /// What a configuration is written in.
@@ -171,11 +171,13 @@ impl Node {
 
     /// Its transports and components have its realms, and no others.
     fn read_router_worker(&mut self, worker: &Cursor<'_>, reader: &mut NodeReader<'_>) {
-        let all = reader.realms.clone();
-        if let Some(Realms::Named(realms)) = &mut reader.realms {
-            let own = worker.at("realms").items();
-            realms.retain(|realm| own.iter().any(|own| own.at("name").is(&realm.name)));
-            reader.realms_of_worker = Some(realms.iter().map(|realm| realm.name.clone()).collect());
+        let all = reader.realms.take();
+        if let Some(Realms::Named(realms)) = &all {
+            let written = worker.at("realms").items();
+            let is_own = |realm: &&RealmConfig| written.iter().any(|own| own.at("name").is(&realm.name));
+            let own: Vec<_> = realms.iter().filter(is_own).cloned().collect();
+            reader.realms_of_worker = Some(own.iter().map(|realm| realm.name.clone()).collect());
+            reader.realms = Some(Realms::Named(own));
         }
         self.read_router(worker, reader);
         reader.realms = all;

@@ -1,10 +1,10 @@
 //! How clients authenticate at each place where they connect, and for which realms, now.
 //!
 //! Owns the [`Methods`] of every RawSocket, WebSocket and long-poll path, which a reload replaces under the sockets that
-//! listen, and the cookies there, which stay. A page that names realms has a place, too: it names those of its listener. A
-//! place is found again by its address and its path, wherever its listener
+//! listen, and the cookies there, which stay. A place is found again by its address and its path, wherever its listener
 //! stands in the configuration and whatever else is said of it. Nobody logs in any more where the configuration has no
-//! such place, though its socket listens until the end.
+//! such place, though its socket listens until the end. The pages of a listener that name realms have a place together, and
+//! name those that can be joined there.
 
 use std::collections::BTreeMap;
 use std::fmt;
