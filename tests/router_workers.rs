@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use common::{Peer, Wamp, all_roles, named};
 use http::{HttpClient, get};
-use process::{Process, RawClient, hello_to, loopback};
+use process::{PATIENCE, Process, RawClient, hello_to, loopback};
 use serde_json::{Value, json};
 use wamplet::auth::{Ask, Authenticator, Channel, Identity, MemoryLogins, Methods, Provider};
 use wamplet::config::RealmConfig;
@@ -167,7 +167,9 @@ fn reload(router: &mut Process, config: &Value) {
 }
 
 fn connect(router: &Process, socket: &str) -> RawClient<UnixStream> {
-    RawClient::on(UnixStream::connect(router.folder().join(socket)).expect("it listens"))
+    let socket = UnixStream::connect(router.folder().join(socket)).expect("it listens");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a socket option");
+    RawClient::on(socket)
 }
 
 #[track_caller]
