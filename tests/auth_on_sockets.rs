@@ -682,6 +682,75 @@ fn logins_in_a_file_outlive_the_process() {
 }
 
 #[test]
+fn cookies_that_are_kept_in_one_file_stand_for_the_same_logins() {
+    let folder = std::env::temp_dir().join(format!("wamplet-cookies-shared-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let file = folder.join("cookies.json");
+    let config = |second: Value, known: &str| {
+        let auth = json!({ "ticket": principals(json!({ known: { "ticket": "pencil" } })), "cookie": {} });
+        let listener = |name: &str, store: Value| {
+            let websocket =
+                json!({ "type": "websocket", "auth": auth, "cookie": { "name": name, "store": store } });
+            json!({ "type": "web", "endpoint": loopback(), "paths": { "ws": websocket } })
+        };
+        node(json!([listener("one", json!({ "type": "file", "filename": file })), listener("two", second)]))
+    };
+    let kept = || {
+        let text = std::fs::read_to_string(&file).expect("it was written");
+        serde_json::from_str::<Vec<Value>>(&text).expect("JSON").len()
+    };
+    // The process runs in a folder beside that of the file.
+    let relative = format!("../{}/./cookies.json", folder.file_name().expect("a name").display());
+    let relative = json!({ "type": "file", "filename": relative });
+    let mut router = Process::start("auth-shared", &config(relative.clone(), "joe"));
+    let mut cookies = Vec::new();
+    for _ in 0..2 {
+        let address = router.tcp_address();
+        let (_, answer, welcome) = by_browser(address, "", &["ticket"]);
+        assert_joe(&welcome, "ticket");
+        cookies.push(cookie_of(&answer));
+    }
+    router.signal("TERM");
+    assert_eq!(router.exit_code(), Some(0));
+    drop(router);
+    assert_eq!(kept(), 2, "no listener overwrites the logins of another one");
+
+    let mut router = Process::start("auth-shared", &config(relative, "joe"));
+    let addresses = [router.tcp_address(), router.tcp_address()];
+    let values = cookies.iter().filter_map(|cookie| cookie.split_once('=')).map(|(_, value)| value);
+    let all: Vec<_> = addresses
+        .iter()
+        .zip(["one", "two"])
+        .flat_map(|(address, name)| {
+            values.clone().map(move |value| (*address, format!("Cookie: {name}={value}")))
+        })
+        .collect();
+    for (address, header) in &all {
+        assert_eq!(by_browser(*address, header, &["cookie"]).2[0], 2, "{header} at {address}");
+    }
+    // Which file it is stays as it was at the start; who may log in does not.
+    let elsewhere = json!({ "type": "file", "filename": folder.join("elsewhere.json") });
+    reload(&mut router, &config(elsewhere, "amy"));
+    for (address, header) in &all {
+        assert_eq!(by_browser(*address, header, &["cookie"]).2[0], 3, "{header} at {address}");
+    }
+    router.signal("TERM");
+    assert_eq!(router.exit_code(), Some(0));
+    drop(router);
+    assert_eq!(kept(), 2);
+
+    // One that wants it forgotten is enough.
+    let purge = json!({ "type": "file", "filename": file, "purge_on_startup": true });
+    let mut router = Process::start("auth-shared", &config(purge, "joe"));
+    let address = router.tcp_address();
+    let (_, header) = &all[0];
+    assert_eq!(by_browser(address, header, &["cookie"]).2[0], 3);
+    router.signal("TERM");
+    assert_eq!(router.exit_code(), Some(0));
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+#[test]
 fn long_polling_has_the_cookies_of_the_websocket_beside_it() {
     let mut router = Process::start("auth-longpoll", &with_cookies(json!({}), json!({})));
     let address = router.tcp_address();

@@ -357,10 +357,11 @@ pub enum CookieStore {
     /// As long as the process. The default.
     #[default]
     Memory,
-    /// In a file that only this user can read.
+    /// In a file that only this user can read. All cookies that are kept in one file, however it is spelt and whatever
+    /// else is configured, stand for the same logins.
     File {
         path: PathBuf,
-        /// Forget at the start what is in the file. Default false.
+        /// Forget at the start what is in the file, if one of its cookies says so. Default false.
         purge_on_startup: bool,
     },
 }

@@ -1,8 +1,11 @@
 //! Cookies by which a browser is known again, and who has logged in with one.
 //!
-//! Owns the values that were handed out at one path, and the file that outlives the process. A value is chance, and knows
-//! nothing; whoever shows one that was never handed out, or not lately, gets a new one. When a client has authenticated,
-//! its cookie stands for it, if `auth.cookie` is configured: the router says so through [`Logins`].
+//! Owns the values that were handed out, and the file that outlives the process. A value is chance, and knows nothing;
+//! whoever shows one that was never handed out, or not lately, gets a new one. When a client has authenticated, its cookie
+//! stands for it, if `auth.cookie` is configured: the router says so through [`Logins`].
+//!
+//! Whatever is kept in one file is one [`Jar`], however the file is spelt and whatever else is said of the cookies. Each
+//! configuration says for itself how old a cookie may be; at the start, the file is forgotten if one of them wants that.
 //!
 //! A cookie stands for a login that is still possible: one of the paths with these cookies must have the method that it was
 //! made by, and there either an authenticator, or a principal with the same authid and role. So nobody stays who was taken
@@ -15,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -30,11 +33,19 @@ use crate::auth::{Identity, Logins, Methods};
 use crate::config::node::{Cookie, CookieStore, SameSite};
 use crate::router::Now;
 
-/// The cookies of one path.
+/// Cookies as they are configured, at one path or several.
 #[derive(Debug)]
 pub(super) struct Cookies {
     config: Cookie,
     clock: Clock,
+    store: Arc<Store>,
+}
+
+/// What is kept of cookies: of all that name one file, or of one configuration in memory.
+#[derive(Debug)]
+struct Store {
+    /// Without links and detours; `None` is memory.
+    file: Option<PathBuf>,
     jar: Arc<Mutex<Jar>>,
     /// The methods of each path where cookies log in, without the cookies.
     methods: Mutex<BTreeMap<String, Arc<Methods>>>,
@@ -56,6 +67,8 @@ struct Jar {
     order: VecDeque<Arc<str>>,
     /// value -> who has logged in with it
     logins: BTreeMap<Arc<str>, Login>,
+    /// Seconds after which a login is of use at no path.
+    max_age: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -66,29 +79,45 @@ struct Login {
 }
 
 impl Cookies {
-    /// The cookies that a path is configured to have. A file that cannot be read is a problem; one that is not there is
-    /// none.
-    pub fn open(config: &Cookie, clock: Clock) -> Result<Arc<Self>, String> {
-        let mut jar = Jar::default();
-        if let CookieStore::File { path, purge_on_startup: false } = &config.store {
-            jar.logins = read(path).map_err(|reason| format!("{}: {reason}", path.display()))?;
+    /// The cookies that a path is configured to have, `known` being those of the paths before it. A file that cannot be
+    /// read is a problem; one that is not there is none.
+    pub fn open<'c>(
+        config: &Cookie,
+        clock: Clock,
+        mut known: impl Iterator<Item = &'c Arc<Self>> + Clone,
+    ) -> Result<Arc<Self>, String> {
+        if let Some(same) = known.clone().find(|known| known.config == *config) {
+            return Ok(Arc::clone(same));
         }
-        let jar = Arc::new(Mutex::new(jar));
-        let keeper = match &config.store {
-            CookieStore::Memory => None,
-            CookieStore::File { path, .. } => Some(keep(path.clone(), Arc::clone(&jar))?),
+        let store = match &config.store {
+            CookieStore::Memory => Store::new(None, BTreeMap::new())?,
+            CookieStore::File { path, purge_on_startup } => {
+                let file = Some(same_for_all_spellings(path));
+                match known.find(|known| known.store.file == file) {
+                    Some(known) => Arc::clone(&known.store),
+                    None if *purge_on_startup => Store::new(file, BTreeMap::new())?,
+                    None => {
+                        let logins = read(path).map_err(|reason| format!("{}: {reason}", path.display()))?;
+                        Store::new(file, logins)?
+                    }
+                }
+            }
         };
-        let (methods, keeper) = (Mutex::default(), Mutex::new(keeper));
-        let cookies = Self { config: config.clone(), clock, jar, methods, keeper };
+        let mut jar = store.lock();
+        jar.max_age = jar.max_age.max(config.max_age.as_secs());
+        if let CookieStore::File { purge_on_startup: true, .. } = config.store {
+            jar.logins.clear();
+        }
+        drop(jar);
         // Says now, and not at the first login, that the file cannot be written.
-        cookies.save();
-        Ok(Arc::new(cookies))
+        store.save();
+        Ok(Arc::new(Self { config: config.clone(), clock, store }))
     }
 
     /// The value by which a browser is known, and the header that tells it.
     pub fn recognize(&self, headers: &HeaderMap) -> io::Result<(Arc<str>, HeaderValue)> {
         let now = self.now();
-        let mut jar = self.lock();
+        let mut jar = self.store.lock();
         let shown = shown(headers, &self.config.name).find_map(|value| jar.known(value, now, &self.config));
         let value = match shown {
             Some(value) => {
@@ -100,7 +129,7 @@ impl Cookies {
                     is_stale
                 });
                 if is_stale {
-                    self.save();
+                    self.store.save();
                 }
                 value
             }
@@ -114,14 +143,9 @@ impl Cookies {
         Ok((value, header))
     }
 
-    /// What is configured.
-    pub fn config(&self) -> &Cookie {
-        &self.config
-    }
-
     /// Takes how clients log in at a path now, if cookies log in there.
     pub fn set_methods(&self, path: &str, methods: Option<&Arc<Methods>>) {
-        let mut known = lock(&self.methods);
+        let mut known = lock(&self.store.methods);
         match methods {
             Some(methods) => known.insert(path.to_owned(), Arc::clone(methods)),
             None => known.remove(path),
@@ -152,16 +176,9 @@ impl Cookies {
         HeaderValue::from_str(&text).expect("the name of a cookie is a token, its value base64")
     }
 
-    fn save(&self) {
-        if let Some(keeper) = &*lock(&self.keeper) {
-            // The thread ends with its sender.
-            let _ = keeper.wake.send(());
-        }
-    }
-
     /// Waits until all that has changed is in the file; what changes later is not.
     pub fn close(&self) {
-        let keeper = lock(&self.keeper).take();
+        let keeper = lock(&self.store.keeper).take();
         if let Some(Keeper { wake, thread }) = keeper {
             drop(wake);
             // It would end in a panic, which ends the process.
@@ -172,6 +189,24 @@ impl Cookies {
     fn now(&self) -> u64 {
         seconds(self.clock.now())
     }
+}
+
+impl Store {
+    fn new(file: Option<PathBuf>, logins: BTreeMap<Arc<str>, Login>) -> Result<Arc<Self>, String> {
+        let jar = Arc::new(Mutex::new(Jar { logins, ..Jar::default() }));
+        let keeper = match &file {
+            Some(path) => Some(keep(path.clone(), Arc::clone(&jar))?),
+            None => None,
+        };
+        Ok(Arc::new(Self { file, jar, methods: Mutex::default(), keeper: Mutex::new(keeper) }))
+    }
+
+    fn save(&self) {
+        if let Some(keeper) = &*lock(&self.keeper) {
+            // The thread ends with its sender.
+            let _ = keeper.wake.send(());
+        }
+    }
 
     fn lock(&self) -> MutexGuard<'_, Jar> {
         lock(&self.jar)
@@ -180,15 +215,19 @@ impl Cookies {
 
 impl Logins for Cookies {
     fn login(&self, value: &str, now: Now) -> Option<Identity> {
-        let jar = self.lock();
-        let login = jar.logins.get(value).filter(|login| !login.is_over(seconds(now), &self.config))?;
-        let is_possible = lock(&self.methods).values().any(|methods| methods.still_know(&login.identity));
+        let jar = self.store.lock();
+        let login = jar
+            .logins
+            .get(value)
+            .filter(|login| !login.is_over(seconds(now), self.config.max_age.as_secs()))?;
+        let is_possible =
+            lock(&self.store.methods).values().any(|methods| methods.still_know(&login.identity));
         is_possible.then(|| login.identity.clone())
     }
 
     fn remember(&self, value: &str, identity: &Identity, now: Now) {
         let login = Login { seen: seconds(now), identity: identity.clone() };
-        let mut jar = self.lock();
+        let mut jar = self.store.lock();
         if jar.logins.len() >= MAX_LOGINS
             && let Some((oldest, _)) = jar.logins.iter().min_by_key(|(_, login)| login.seen)
         {
@@ -196,12 +235,12 @@ impl Logins for Cookies {
             jar.logins.remove(&oldest);
         }
         jar.logins.insert(value.into(), login);
-        self.save();
+        self.store.save();
     }
 
     fn forget(&self, value: &str) {
-        if self.lock().logins.remove(value).is_some() {
-            self.save();
+        if self.store.lock().logins.remove(value).is_some() {
+            self.store.save();
         }
     }
 }
@@ -211,8 +250,12 @@ impl Jar {
     fn known(&mut self, value: &str, now: u64, config: &Cookie) -> Option<Arc<str>> {
         if let Some((known, login)) = self.logins.get_key_value(value) {
             let known = Arc::clone(known);
-            if !login.is_over(now, config) {
+            if !login.is_over(now, config.max_age.as_secs()) {
                 return Some(known);
+            }
+            if !login.is_over(now, self.max_age) {
+                // It stands for somebody at another path: here it gets no new life.
+                return None;
             }
             self.logins.remove(&known);
         }
@@ -231,8 +274,8 @@ impl Jar {
 }
 
 impl Login {
-    fn is_over(&self, now: u64, config: &Cookie) -> bool {
-        now > self.seen.saturating_add(config.max_age.as_secs())
+    fn is_over(&self, now: u64, max_age: u64) -> bool {
+        now > self.seen.saturating_add(max_age)
     }
 }
 
@@ -250,6 +293,18 @@ fn shown<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str
     let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.filter(move |(key, _)| *key == name).map(|(_, value)| value.trim_matches('"'))
+}
+
+/// One name for a file, whether it is there or not yet: without links, `..`, and the directory of the process.
+fn same_for_all_spellings(path: &Path) -> PathBuf {
+    let of_directory = || {
+        let directory = path.parent()?;
+        fs::create_dir_all(directory).ok()?;
+        Some(directory.canonicalize().ok()?.join(path.file_name()?))
+    };
+    // A directory that cannot be made is told of by whoever writes the file.
+    let canonical = path.canonicalize().ok().or_else(of_directory);
+    canonical.or_else(|| path::absolute(path).ok()).unwrap_or_else(|| path.to_owned())
 }
 
 /// The logins of a file.

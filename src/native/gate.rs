@@ -125,10 +125,8 @@ impl Gates {
 
     /// The same cookies where the same are configured: a browser shows one value at all paths.
     fn cookies(&self, config: &Cookie) -> Result<Arc<Cookies>, String> {
-        let known = lock(&self.0).values().find_map(|gate| {
-            gate.cookies.as_ref().filter(|cookies| cookies.config() == config).map(Arc::clone)
-        });
-        known.map_or_else(|| Cookies::open(config, Clock::start()), Ok)
+        let gates = lock(&self.0);
+        Cookies::open(config, Clock::start(), gates.values().filter_map(|gate| gate.cookies.as_ref()))
     }
 
     /// The RawSocket of a listener.

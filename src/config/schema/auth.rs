@@ -208,6 +208,8 @@ fn authenticator_function() -> Value {
     )
 }
 
+const FILE: &str = "The file. Cookies with the same file stand for the same logins.";
+
 fn tracking() -> Value {
     let defaults = Cookie::default();
     let kind = |word: &str| ("type", json!({ "const": word }));
@@ -217,7 +219,7 @@ fn tracking() -> Value {
         object(
             &cookie::FILE_KEYS,
             &["type", "filename"],
-            vec![kind("file"), ("filename", text("The file.")), purge()],
+            vec![kind("file"), ("filename", text(FILE)), purge()],
         ),
         object(
             &cookie::DATABASE_KEYS,
