@@ -272,6 +272,30 @@ fn a_port_that_is_taken_ends_with_3_and_says_which() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn children_have_the_limit_of_open_files_that_the_router_was_started_with() {
+    let folder = std::env::temp_dir().join(format!("wamplet-test-{}-files", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    // Its first instructions may run before the limit is set.
+    let look = "for i in $(seq 100); do [ $(ulimit -S -n) = 99 ] && break; sleep 0.1; done\n\
+                echo may open $(ulimit -S -n) of $(ulimit -H -n)";
+    let guest = json!({ "type": "guest", "executable": "/bin/sh", "arguments": ["-c", look] });
+    let mut config = rawsocket();
+    config["workers"].as_array_mut().expect("workers").push(guest);
+    std::fs::write(folder.join("config.json"), config.to_string()).expect("a temporary file");
+    let mut command = Command::new("/bin/sh");
+    let start = r#"ulimit -S -n 99 && exec "$0" start --config config.json"#;
+    command.args(["-c", start, env!("CARGO_BIN_EXE_wamplet")]);
+    let mut router = Process::run(folder, command);
+    let line = router.wait_for("may open ");
+    let of_router = std::fs::read_to_string(format!("/proc/{}/limits", router.id())).expect("it runs");
+    let of_router = of_router.lines().find(|line| line.starts_with("Max open files")).expect("a line");
+    let of_router: Vec<&str> = of_router.split_whitespace().skip(3).take(2).collect();
+    assert_eq!(of_router[0], of_router[1], "the router has all it can have");
+    assert!(line.contains(&format!("may open 99 of {} ", of_router[1])), "{line}");
+}
+
+#[test]
 fn sigterm_and_sigint_say_goodbye_to_all_and_end_with_0() {
     for signal in ["TERM", "INT"] {
         let mut router = Process::start(&format!("ends-{signal}"), &rawsocket());

@@ -17,6 +17,7 @@
 //! | `mailbox` | messages that are fetched instead of written |
 //! | `web` | HTTP: services by path, the WebSocket handshake, long polling |
 //! | `components` | child processes: their starts, output and end |
+//! | `open_files` | how many there may be, and how many a child may have |
 //! | `secret` | what nobody may guess |
 //! | `store` | kept events in files |
 //! | `gate`, `cookies` | how clients of each listening path authenticate, and how browsers are known again |
@@ -38,6 +39,7 @@ mod flusher;
 mod listener;
 mod log;
 mod mailbox;
+mod open_files;
 mod outgoing;
 mod rawsocket;
 mod run;

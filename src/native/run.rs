@@ -16,6 +16,7 @@ use super::components::{Children, Inside};
 use super::hub::Hub;
 use super::listener::{ListenError, Listener};
 use super::log;
+use super::open_files;
 use super::rawsocket::{self, Doorway};
 use super::store::NodeStore;
 use super::stream::{PeerInfo, Stream};
@@ -65,9 +66,7 @@ pub fn run(node: &Node, options: &Options) -> Result<(), RunError> {
 
 fn start(node: &Node, options: &Options) -> Result<(), RunError> {
     check_functions(node, options)?;
-    if let Err(reason) = rlimit::increase_nofile_limit(u64::MAX) {
-        warn!("the number of open files stays as it is: {reason}");
-    }
+    open_files::raise();
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|reason| RunError::System("chance", io::Error::other(reason)))?;
     let main = runtime().map_err(|reason| RunError::System("event queue", reason))?;

@@ -36,8 +36,14 @@ impl Process {
 
     /// Runs the router with these arguments.
     pub fn start_with(folder: PathBuf, arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_wamplet"))
-            .args(arguments)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wamplet"));
+        command.args(arguments);
+        Self::run(folder, command)
+    }
+
+    /// Runs what becomes the router, in its folder.
+    pub fn run(folder: PathBuf, mut command: Command) -> Self {
+        let mut child = command
             .current_dir(&folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -21,6 +21,8 @@
 //! The standard input of every child is a pipe on which nothing more is said and which ends when the router ends, even
 //! when it is killed. Components end with it. A guest that must not outlive a router that was killed watches it;
 //! otherwise guests are ended by [`Children::stop`] only. A guest whose `stdin` is `"close"` has no such pipe.
+//!
+//! The router takes as many open files as it may have; its children get the limit from before that (`native::open_files`).
 
 mod door;
 mod executable;

@@ -18,6 +18,7 @@ use super::door::Door;
 use super::output::{Output, Report};
 use super::{Inside, executable, python};
 use crate::config::node::{Component, Guest, Restart};
+use crate::native::open_files;
 use crate::router::Identity;
 
 /// Time for what a process left behind to end, after it has ended itself.
@@ -122,6 +123,7 @@ impl Program {
             }
         })?;
         let pid = child.id().expect("a process that nobody waited for has an id");
+        open_files::restore(pid);
         tracing::info!(target: "wamplet::components", component = self.name(), pid, "started");
         let report = Report::default();
         let output = |stream| Output { component: self.name().to_owned(), stream, pid };
