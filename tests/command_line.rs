@@ -439,6 +439,55 @@ fn a_json_log_is_one_object_a_line() {
     for line in &router.seen {
         let entry: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         assert!(entry["level"].is_string() && entry["timestamp"].is_string(), "{line}");
+        assert!(entry["target"].as_str().is_some_and(|target| target.starts_with("wamplet")), "{line}");
+    }
+}
+
+#[test]
+fn a_start_that_fails_says_so_in_the_form_of_its_log_whatever_is_logged() {
+    let mut misspelt = rawsocket();
+    misspelt["workers"][0]["realms"][0]["roles"][0]["permissions"][0]["match"] = json!("prefx");
+    misspelt["workers"][0]["transports"][0]["serializers"] = json!([]);
+    let misspelt = File::new("json-misspelt.json", &misspelt.to_string());
+    let broken = File::new("json-broken.json", "{\n \"version\": 2,,\n}");
+    let mut taken = rawsocket();
+    taken["workers"][0]["transports"][0]["endpoint"] =
+        json!({ "type": "unix", "path": "/nonexistent/socket" });
+    let taken = File::new("json-taken.json", &taken.to_string());
+    for (file, code, count) in
+        [(misspelt.path(), 1, 3), (broken.path(), 1, 2), ("/nonexistent", 2, 1), (taken.path(), 3, 1)]
+    {
+        let plain = wamplet(&["start", "--config", file, "--log-level", "off"]);
+        let plain: Vec<&str> = text(&plain.stderr).lines().collect();
+        assert_eq!(plain.len(), count, "{plain:?}");
+        for level in ["off", "error"] {
+            let output = wamplet(&["start", "--config", file, "--log-format", "json", "--log-level", level]);
+            assert_eq!(output.status.code(), Some(code), "{file}");
+            let lines = text(&output.stderr).lines();
+            let entries: Vec<Value> = lines
+                .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+                .collect();
+            assert_eq!(entries.len(), plain.len(), "{entries:?}");
+            for (entry, plain) in entries.iter().zip(&plain) {
+                assert_eq!(entry["message"], plain.trim_start_matches("error: "));
+                assert_eq!((&entry["level"], &entry["target"]), (&json!("ERROR"), &json!("wamplet::cli")));
+                assert!(entry["timestamp"].is_string(), "{entry}");
+            }
+            if file == misspelt.path() {
+                let problem =
+                    entries.iter().find(|entry| entry["did_you_mean"].is_string()).expect("it is one");
+                assert_eq!(problem["file"], file);
+                assert_eq!(problem["path"], "workers[0].realms[0].roles[0].permissions[0].match");
+                assert_eq!(problem["expected"], "\"exact\", \"prefix\" or \"wildcard\"");
+                assert_eq!(
+                    (&problem["found"], &problem["did_you_mean"]),
+                    (&json!("\"prefx\""), &json!("prefix"))
+                );
+            }
+            if file == broken.path() {
+                assert_eq!((&entries[0]["line"], &entries[0]["column"]), (&json!(2), &json!(15)));
+            }
+        }
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) enum LogFormat {
     /// A line for people.
     #[default]
     Human,
-    /// One JSON object a line.
+    /// One JSON object a line, also where the start fails.
     Json,
 }
 
@@ -48,9 +48,16 @@ pub(super) fn init(format: LogFormat, level: LogLevel) {
     let writer = LogWriter::start();
     let log = tracing_subscriber::fmt().with_writer(move || writer).with_env_filter(filter);
     // It would report a line that it cannot write to standard error, and panic where that fails, too.
-    let log = log.with_target(false).log_internal_errors(false);
+    let log = log.log_internal_errors(false);
     match format {
-        LogFormat::Human => log.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Human => log.with_target(false).with_ansi(io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
+}
+
+/// Writes what is logged meanwhile as JSON, at once and whatever the level: why the process ends is said even where
+/// nothing else is.
+pub(super) fn last_words(say: impl FnOnce()) {
+    let log = tracing_subscriber::fmt().with_writer(io::stderr).log_internal_errors(false);
+    tracing::subscriber::with_default(log.json().flatten_event(true).finish(), say);
 }

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use wamplet::config::node::{LoadedNode, Node};
-use wamplet::config::{self, ConfigError};
+use wamplet::config::{self, ConfigError, Problem};
 use wamplet::native;
 
 use self::log::{LogFormat, LogLevel};
@@ -102,7 +102,12 @@ enum Failure {
 
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
-    let done = match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    let format = match &command {
+        Command::Start(start) => start.log_format,
+        _ => LogFormat::Human,
+    };
+    let done = match command {
         Command::Start(start) => run_start(&start),
         Command::Check { file } => check(file),
         Command::Upgrade { file, write } => upgrade::run(&file, write),
@@ -112,8 +117,11 @@ pub fn run() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nobody is left to tell if this fails, too.
-            let _ = writeln!(io::stderr(), "{failure}");
+            match format {
+                // Nobody is left to tell if this fails, too.
+                LogFormat::Human => drop(writeln!(io::stderr(), "{failure}")),
+                LogFormat::Json => log::last_words(|| failure.log()),
+            }
             failure.exit_code()
         }
     }
@@ -220,12 +228,41 @@ fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{ending}")
 }
 
+fn log_problem(file: &str, problem: &Problem) {
+    let Problem { path, expected, found, did_you_mean } = problem;
+    tracing::error!(file, path, expected, found, did_you_mean = did_you_mean.as_deref(), "{problem}");
+}
+
 impl Failure {
     /// Of a file that is no configuration, or cannot be read.
     fn of(file: &Path, error: ConfigError) -> Self {
         match error {
             ConfigError::File { .. } => Self::Usage(format!("cannot read {error}")),
             _ => Self::Config { file: file.display().to_string(), error },
+        }
+    }
+
+    /// Logs what its text says, a line for each problem of a configuration.
+    fn log(&self) {
+        match self {
+            Self::Config { file, error } => {
+                match error {
+                    ConfigError::Invalid { problems, more } => {
+                        problems.iter().for_each(|problem| log_problem(file, problem));
+                        if *more > 0 {
+                            tracing::error!(file, "and {more} more");
+                        }
+                    }
+                    ConfigError::Syntax { line, column, .. } => {
+                        tracing::error!(file, line, column, "{error}")
+                    }
+                    ConfigError::File { .. } => tracing::error!(file, "{error}"),
+                }
+                tracing::error!(file, "{file} is not valid");
+            }
+            Self::Usage(text) => tracing::error!("{text}"),
+            Self::Run(error) => tracing::error!("{error}"),
+            Self::Output(error) => tracing::error!("cannot write: {error}"),
         }
     }
 
