@@ -1,4 +1,4 @@
-//! The `wamplet` command: arguments to a configuration, and then [`wamplet::native::run`].
+//! The `wamplet` command: arguments to a configuration, and then [`wamplet::native::run_with`].
 
 mod cli;
 

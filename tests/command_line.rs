@@ -4,7 +4,7 @@
 mod process;
 
 use std::fs::OpenOptions;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -314,6 +314,44 @@ fn sigterm_and_sigint_say_goodbye_to_all_and_end_with_0() {
     }
 }
 
+/// A router that is about to read its configuration; it does so when that is written.
+fn about_to_read(name: &str) -> (Process, impl Fn() + use<>) {
+    let folder = std::env::temp_dir().join(format!("wamplet-test-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let file = folder.join("config.json");
+    assert!(Command::new("mkfifo").arg(&file).status().expect("mkfifo is everywhere").success());
+    let router = Process::start_with(folder, &["start", "--config", "config.json"]);
+    // A pipe opens when both sides do.
+    let pipe = std::fs::File::create(&file).expect("the router opens it");
+    let text = rawsocket().to_string();
+    let first = std::cell::Cell::new(Some(pipe));
+    let write = move || {
+        let mut pipe =
+            first.take().unwrap_or_else(|| std::fs::File::create(&file).expect("it is read again"));
+        pipe.write_all(text.as_bytes()).expect("the router reads");
+    };
+    (router, write)
+}
+
+#[test]
+fn a_signal_before_the_router_is_ready_means_what_it_means_later() {
+    let (mut router, write) = about_to_read("early-hup");
+    router.signal("HUP");
+    write();
+    router.wait_for("is ready");
+    write();
+    router.wait_for("was read again");
+    router.signal("TERM");
+    assert_eq!(router.exit_code(), Some(0));
+
+    for signal in ["TERM", "INT"] {
+        let (mut router, _write) = about_to_read(&format!("early-{signal}"));
+        router.signal(signal);
+        assert_eq!(router.exit_code(), Some(0), "it waits for no configuration");
+        router.wait_for(&format!("SIG{signal}: ended before the router was ready"));
+    }
+}
+
 #[test]
 fn sighup_reads_permissions_anew_and_drops_nobody() {
     let mut config = rawsocket();
@@ -383,7 +421,7 @@ fn sighup_reads_limits_anew() {
     let mut publisher = RawClient::join(address);
     let mut refused = process::connect(address);
     let mut answer = [0; 4];
-    std::io::Write::write_all(&mut refused, &[0x7f, 0xf1, 0, 0]).expect("it reads");
+    refused.write_all(&[0x7f, 0xf1, 0, 0]).expect("it reads");
     std::io::Read::read_exact(&mut refused, &mut answer).expect("it answers");
     assert_eq!(answer, [0x7f, 0x40, 0, 0], "one is what there may be");
     drop(refused);
@@ -423,7 +461,7 @@ fn the_log_names_listeners_sessions_and_rejected_input() {
     let detached = router.wait_for("session detached");
     assert!(detached.contains(&session), "{detached}");
     let mut stranger = std::net::TcpStream::connect(address).expect("it listens");
-    std::io::Write::write_all(&mut stranger, b"GET / HTTP/1.1\r\n\r\n").expect("it reads");
+    stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("it reads");
     router.wait_for("expected 0x7F as the first octet");
 }
 

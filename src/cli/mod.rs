@@ -128,16 +128,13 @@ pub fn run() -> ExitCode {
 }
 
 fn run_start(start: &Start) -> Result<(), Failure> {
+    let signals = native::Signals::install().map_err(Failure::Run)?;
     log::init(start.log_format, start.log_level);
-    let source = match (&start.config, &start.cbdir) {
-        (Some(file), _) => Some(file.clone()),
-        (None, Some(folder)) => Some(config_in(folder)?),
-        (None, None) => default_config()?,
+    let (config, cbdir) = (start.config.clone(), start.cbdir.clone());
+    let Some((signals, loaded)) = signals.meanwhile(|| load_named(config, cbdir)) else {
+        return Ok(());
     };
-    let LoadedNode { node, warnings } = match &source {
-        Some(file) => load(file)?,
-        None => LoadedNode { node: Node::embedded(), warnings: Vec::new() },
-    };
+    let (source, LoadedNode { node, warnings }) = loaded?;
     match &source {
         Some(file) => tracing::info!("configuration {}", file.display()),
         None => tracing::info!("embedded configuration: --config FILE or --cbdir DIR for another one"),
@@ -146,7 +143,25 @@ fn run_start(start: &Start) -> Result<(), Failure> {
         tracing::warn!("{warning}");
     }
     let threads = start.threads.map_or_else(native::default_threads, usize::from);
-    native::run(&node, &native::Options { source, threads, decider: None }).map_err(Failure::Run)
+    native::run_with(signals, &node, &native::Options { source, threads, decider: None })
+        .map_err(Failure::Run)
+}
+
+/// The configuration that the arguments name, and its file, if it has one.
+fn load_named(
+    config: Option<PathBuf>,
+    cbdir: Option<PathBuf>,
+) -> Result<(Option<PathBuf>, LoadedNode), Failure> {
+    let source = match (config, cbdir) {
+        (Some(file), _) => Some(file),
+        (None, Some(folder)) => Some(config_in(&folder)?),
+        (None, None) => default_config()?,
+    };
+    let loaded = match &source {
+        Some(file) => load(file)?,
+        None => LoadedNode { node: Node::embedded(), warnings: Vec::new() },
+    };
+    Ok((source, loaded))
 }
 
 fn check(file: Option<PathBuf>) -> Result<(), Failure> {

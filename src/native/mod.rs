@@ -5,7 +5,8 @@
 //!
 //! | File | Holds |
 //! |---|---|
-//! | `run` | a node from its start to its end: listeners, children, signals |
+//! | `run` | a node from its start to its end: listeners, children, reloads |
+//! | `signals` | what the world wants of the process, from its first moments on |
 //! | `hub` | the router under its lock, the peers, timers |
 //! | `threads` | the threads on which connections run |
 //! | `listener`, `stream`, `tls` | listening sockets and what they accept |
@@ -44,11 +45,13 @@ mod outgoing;
 mod rawsocket;
 mod run;
 mod secret;
+mod signals;
 mod threads;
 mod tls;
 mod web;
 
 pub use listener::ListenError;
 pub use log::LogWriter;
-pub use run::{Options, RunError, run};
+pub use run::{Options, RunError, run, run_with};
+pub use signals::Signals;
 pub use threads::default_threads;

@@ -1,4 +1,4 @@
-//! A node from its start to its end: listeners, timers, signals.
+//! A node from its start to its end: listeners, timers, reloads.
 //!
 //! Owns the order of things: what is configured is bound before anything is served, a configuration that is read anew is
 //! taken as a whole or not at all, and at the end everybody is told before the sockets close.
@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UnixStream;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{debug, error, info, warn};
 
 use super::components::{Children, Inside};
@@ -18,9 +17,10 @@ use super::listener::{ListenError, Listener};
 use super::log;
 use super::open_files;
 use super::rawsocket::{self, Doorway};
+use super::signals::{Signals, Wish, Wishes};
 use super::store::NodeStore;
 use super::stream::{PeerInfo, Stream};
-use super::threads::{Threads, runtime};
+use super::threads::Threads;
 use crate::auth::Decider;
 use crate::config::node::{self, LoadedNode, Node};
 use crate::config::{ConfigError, Realms, Store, StoreKind};
@@ -58,30 +58,35 @@ pub enum RunError {
 /// At SIGHUP the configuration is read anew: roles, permissions, principals, limits and statistics change without dropping
 /// a session; listeners and children do not change. A file with a problem is refused and the old configuration stays.
 pub fn run(node: &Node, options: &Options) -> Result<(), RunError> {
-    let ended = start(node, options);
+    run_with(Signals::install()?, node, options)
+}
+
+/// The same with handlers that are there already.
+pub fn run_with(signals: Signals, node: &Node, options: &Options) -> Result<(), RunError> {
+    let ended = start(signals, node, options);
     // The program ends now, and with it the thread that writes the log.
     log::flush();
     ended
 }
 
-fn start(node: &Node, options: &Options) -> Result<(), RunError> {
+fn start(signals: Signals, node: &Node, options: &Options) -> Result<(), RunError> {
     check_functions(node, options)?;
     open_files::raise();
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|reason| RunError::System("chance", io::Error::other(reason)))?;
-    let main = runtime().map_err(|reason| RunError::System("event queue", reason))?;
+    let Signals { main, wishes } = signals;
     let threads =
         Threads::start(options.threads, &main).map_err(|reason| RunError::System("thread", reason))?;
-    main.block_on(serve(node, options, seed, threads))
+    main.block_on(serve(node, options, seed, threads, wishes))
 }
 
-async fn serve(node: &Node, options: &Options, seed: [u8; 32], threads: Threads) -> Result<(), RunError> {
-    let signal = |kind| signal(kind).map_err(|reason| RunError::System("signals", reason));
-    let mut signals = Signals {
-        terminate: signal(SignalKind::terminate())?,
-        interrupt: signal(SignalKind::interrupt())?,
-        hang_up: signal(SignalKind::hangup())?,
-    };
+async fn serve(
+    node: &Node,
+    options: &Options,
+    seed: [u8; 32],
+    threads: Threads,
+    mut wishes: Wishes,
+) -> Result<(), RunError> {
     let store = NodeStore::open(&node.config.realms)?;
     let mut recorded = Vec::new();
     for (realm, file) in store.iter().flat_map(NodeStore::realms) {
@@ -110,7 +115,7 @@ async fn serve(node: &Node, options: &Options, seed: [u8; 32], threads: Threads)
 
     let mut has_realms = matches!(node.config.realms, Realms::Named(_));
     loop {
-        match signals.next().await {
+        match wishes.next().await {
             Wish::Reload => reload(&hub, options, &recorded, &mut has_realms),
             Wish::End(name) => {
                 info!("{name}: saying goodbye to {} connections", hub.connections());
@@ -128,46 +133,12 @@ async fn serve(node: &Node, options: &Options, seed: [u8; 32], threads: Threads)
     };
     tokio::select! {
         () = ended => {}
-        () = signals.second_end() => warn!("not waiting any longer"),
+        () = wishes.second_end() => warn!("not waiting any longer"),
     }
     hub.close_store();
     hub.gates.close();
     info!("ended");
     Ok(())
-}
-
-/// What the world wants of the process.
-enum Wish {
-    Reload,
-    End(&'static str),
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    async fn next(&mut self) -> Wish {
-        tokio::select! {
-            _ = self.terminate.recv() => Wish::End("SIGTERM"),
-            _ = self.interrupt.recv() => Wish::End("SIGINT"),
-            _ = self.hang_up.recv() => Wish::Reload,
-        }
-    }
-
-    /// The second wish to end. `timeout` and others send one signal twice: what comes at once is the first one still.
-    async fn second_end(&mut self) {
-        let _ = tokio::time::timeout(SAME_WISH, async {
-            loop {
-                self.next().await;
-            }
-        })
-        .await;
-        // A reload has no meaning any more.
-        while let Wish::Reload = self.next().await {}
-    }
 }
 
 /// The hub, as a component sees it.
@@ -244,9 +215,6 @@ fn log_realms(node: &Node) {
         }
     }
 }
-
-/// Time in which a second signal is an echo of the first.
-const SAME_WISH: Duration = Duration::from_secs(1);
 
 /// Time for the last bytes, beside what sessions have to answer.
 const LAST_WRITES: Duration = Duration::from_secs(1);
