@@ -362,9 +362,8 @@ fn many_frames_in_one_write_are_all_answered_in_order() {
     writing.join().expect("a thread").expect("the router reads");
 }
 
-#[test]
-fn a_client_that_says_all_it_has_to_say_and_half_closes_gets_every_answer() {
-    let (_router, address) = start("native-half-close", json!({}));
+/// A client for which 12 answers of 1 MiB wait, and which has nothing more to say.
+fn half_closed(address: SocketAddr) -> RawClient {
     let mut callee = RawClient::join(address);
     callee.request(64, &[json!({}), json!("com.example.big")]);
     let mut caller = RawClient::join(address);
@@ -378,12 +377,39 @@ fn a_client_that_says_all_it_has_to_say_and_half_closes_gets_every_answer() {
     // The router has all of them by now.
     callee.call("wamp.session.count", json!([]));
     caller.socket.shutdown(Shutdown::Write).expect("a socket");
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    caller
+}
+
+#[test]
+fn a_client_that_says_all_it_has_to_say_and_half_closes_gets_every_answer() {
+    let (_router, address) = start("native-half-close", json!({ "goodbye_timeout_ms": 60_000 }));
+    let mut caller = half_closed(address);
+    // Longer than others have to answer a close.
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
     for number in 1..=12 {
         let reply = caller.try_receive().unwrap_or_else(|| panic!("answer {number} is lost"));
         assert_eq!(reply[1], number);
     }
     assert!(caller.try_receive().is_none(), "and then the end");
+}
+
+#[test]
+fn a_half_closed_client_that_does_not_read_is_given_up() {
+    let (router, address) = start("native-half-close-end", json!({ "goodbye_timeout_ms": 100 }));
+    let open_files = || std::fs::read_dir(format!("/proc/{}/fd", router.id())).expect("it runs").count();
+    let before = open_files();
+    let mut caller = half_closed(address);
+    for _ in 0..PATIENCE.as_millis() / 50 {
+        if open_files() <= before {
+            let mut rest = Vec::new();
+            // The end, or a reset.
+            let _ = caller.socket.read_to_end(&mut rest);
+            assert!(rest.len() < 12 << 20, "what waited is thrown away");
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("the router holds what nobody takes");
 }
 
 #[test]

@@ -596,6 +596,38 @@ fn a_half_closed_websocket_gets_the_answers_and_a_close() {
 }
 
 #[test]
+fn a_websocket_that_ends_gets_what_waits_for_it_however_long_it_has_to_answer_the_close() {
+    let options = json!({ "close_handshake_timeout": 50, "compression": { "deflate": {} } });
+    let (_router, address) = start_with("native-ws-end", options, json!({ "goodbye_timeout_ms": 60_000 }));
+    let mut callee = RawClient::join(address);
+    callee.request(64, &[json!({}), json!("com.example.big")]);
+    // What compresses badly, so that it waits.
+    let payload: String =
+        (0..400_000_u32).map(|number| format!("{:x} ", number.wrapping_mul(0x9e37_79b9))).collect();
+    for (extensions, half_closes) in [("", false), (DEFLATE, true)] {
+        let mut caller = WebSocketClient::connect_with(address, "wamp.2.json", extensions);
+        caller.hello();
+        for _ in 0..4 {
+            caller.post(48, &[json!({}), json!("com.example.big")]);
+            let invocation = callee.receive();
+            callee.send(&json!([70, invocation[1], {}, [payload]]));
+        }
+        callee.call("wamp.session.count", json!([]));
+        if half_closes {
+            caller.socket.shutdown(Shutdown::Write).expect("a socket");
+        } else {
+            caller.send_frame(CLOSE, &1000_u16.to_be_bytes());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        for number in 1..=4 {
+            let reply = caller.receive();
+            assert_eq!((&reply[0], &reply[1]), (&json!(50), &json!(number)));
+        }
+        assert_eq!(caller.expect_close().0, 1000);
+    }
+}
+
+#[test]
 fn a_limit_of_the_listener_is_named_as_it_is() {
     let (_router, address) = start("native-ws-own-limit", json!({ "max_message_size": 5_000 }));
     let mut client = WebSocketClient::join(address);

@@ -342,7 +342,8 @@ pub struct Limits {
     /// every login from there is denied until the minute is over. Clients behind one proxy have one address. Only the
     /// native router knows addresses; clients over a unix socket have none.
     pub failed_logins: usize,
-    /// Milliseconds in which a session must answer the router's GOODBYE. Default 5 000, then it is closed.
+    /// Milliseconds in which a session must answer the router's GOODBYE. Default 5 000, then it is closed. At a native
+    /// router also the time in which a connection that ends, whoever ends it, must take what waits for it.
     pub goodbye_timeout_ms: u64,
     /// Bytes that wait for the transport of one session. Default 16 MiB; what happens then is for `overflow` to say. Only
     /// the native router queues.

@@ -399,7 +399,7 @@ pub struct WebSocketOptions {
     /// nothing else. One at a path shares its listener with other HTTP, and no one knows what a request will ask for before
     /// it is there: there [`Web::client_timeout`] holds. Default 2 500 ms.
     pub open_handshake_timeout: Duration,
-    /// Time for the answer to a close. Default 1 000 ms.
+    /// Time for the answer to a close, when all that waited is written. Default 1 000 ms.
     pub close_handshake_timeout: Duration,
     /// Time of silence after which the peer is pinged; zero is never. Default 30 s, so that dead peers are noticed.
     pub auto_ping_interval: Duration,

@@ -64,7 +64,7 @@ pub(super) trait Incoming: Send {
         None
     }
 
-    /// How long the peer has to answer a close.
+    /// How long the peer has to answer a close, once all is written.
     fn close_timeout(&self) -> Duration {
         Duration::from_secs(1)
     }
@@ -250,7 +250,7 @@ impl<I: Incoming> Connection<I> {
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(timer) = &mut self.timer {
             ready!(timer.as_mut().poll(cx));
-            // It has not answered a close.
+            // It has not taken what waited, or not answered a close.
             let (State::Open, Some(silence)) = (self.state, self.incoming.silence()) else {
                 return Poll::Ready(());
             };
@@ -326,10 +326,9 @@ impl<I: Incoming> Connection<I> {
             if close.is_some() && self.state == State::Open {
                 outgoing.closing.get_or_insert(Close::Normal);
                 self.state = State::Closing;
-                let mut timer = Box::pin(tokio::time::sleep(self.incoming.close_timeout()));
-                // Registers the waker; a timeout of nothing is over at the next turn.
-                let _ = timer.as_mut().poll(cx);
-                self.timer = Some(timer);
+                // What waits may be much, and the way to the peer slow.
+                let time = self.hub.goodbye_timeout().max(self.incoming.close_timeout());
+                self.timer = Some(begin_timer(time, cx));
             }
             if let Some(close) = close
                 && !outgoing.has_messages()
@@ -354,6 +353,7 @@ impl<I: Incoming> Connection<I> {
                 // Only the end of the stream is sent now. Closing the socket while the peer's last bytes are on their
                 // way would make the system throw away what it has not sent.
                 self.state = State::Draining;
+                self.timer = Some(begin_timer(self.incoming.close_timeout(), cx));
                 outgoing.shut_down(cx);
                 if let Reader::Tls(socket) = &mut self.reader {
                     // close_notify is a courtesy: what cannot be written at once is not waited for.
@@ -480,6 +480,15 @@ impl<I> Drop for Connection<I> {
     fn drop(&mut self) {
         self.hub.closed(self.key);
     }
+}
+
+/// A timer that wakes the task; one of no time is over at the next turn.
+fn begin_timer(time: Duration, cx: &mut Context<'_>) -> Pin<Box<Sleep>> {
+    let mut timer = Box::pin(tokio::time::sleep(time));
+    if timer.as_mut().poll(cx).is_ready() {
+        cx.waker().wake_by_ref();
+    }
+    timer
 }
 
 /// Reads of one turn: then others have theirs.

@@ -333,7 +333,7 @@ fn limit_words(limits: &Limits) -> [(&'static str, u64, &'static str); LIMITS.le
         (
             "goodbye_timeout_ms",
             limits.goodbye_timeout_ms,
-            "Milliseconds in which a GOODBYE must be answered.",
+            "Milliseconds in which a GOODBYE must be answered, and what waits for a connection that ends be taken.",
         ),
         ("failed_logins", limits.failed_logins as u64, "Logins that may fail at one address in a minute."),
         ("queue_length", limits.queue_length as u64, "Bytes that wait for one session's connection."),
