@@ -5,6 +5,7 @@ mod common;
 use common::{Peer, Wamp, all_roles};
 use serde_json::{Value, json};
 use wamplet::codec::Serializer;
+use wamplet::config::{Config, Realms};
 use wamplet::router::{Close, Transport};
 
 /// What the peers of most tests can receive: a WELCOME, and little more.
@@ -142,11 +143,12 @@ fn an_error_that_would_be_too_long_comes_without_its_sentence() {
 }
 
 #[test]
-fn who_cannot_take_a_welcome_is_closed() {
+fn who_cannot_take_a_welcome_is_told_so_and_closed() {
     let mut w = Wamp::new();
     let [watcher] = w.join("realm1");
     let peer = open(&mut w, 512);
     w.say(peer, json!([1, "realm1", { "roles": all_roles() }]));
+    w.expect(peer, json!([3, { "message": "*" }, TOO_LONG]));
     w.expect_closed(peer, Close::Normal);
     assert_eq!(w.router.transports(), 1);
     w.call(watcher, 1, "wamp.session.count");
@@ -154,12 +156,13 @@ fn who_cannot_take_a_welcome_is_closed() {
 }
 
 #[test]
-fn who_cannot_take_a_goodbye_is_closed() {
+fn who_cannot_take_a_goodbye_is_told_so_and_closed() {
     let mut w = Wamp::new();
     let [admin] = w.join("realm1");
     let peer = join(&mut w, LIMIT);
     let subscription = w.subscribe(admin, 1, "wamp.session.on_leave");
     w.say(admin, json!([48, 2, {}, "wamp.session.kill", [peer.session], { "message": text(1_024) }]));
+    w.expect(peer, json!([3, { "message": "*" }, TOO_LONG]));
     w.expect_closed(peer, Close::Normal);
     w.expect(admin, json!([50, 2, {}]));
     w.expect(admin, json!([36, subscription, "*", {}, [peer.session]]));
@@ -168,9 +171,20 @@ fn who_cannot_take_a_goodbye_is_closed() {
 }
 
 #[test]
-fn who_cannot_take_an_abort_is_closed_without_it() {
+fn an_abort_that_would_be_too_long_comes_without_its_text() {
+    let mut w = Wamp::with_config(Config { realms: Realms::Named(Vec::new()), ..Config::default() });
+    // The least that a RawSocket can announce.
+    let peer = open(&mut w, 512);
+    let realm = format!("com.example.{}", "x".repeat(600));
+    w.say(peer, json!([1, realm, { "roles": all_roles() }]));
+    w.expect(peer, json!([3, {}, "wamp.error.no_such_realm"]));
+    w.expect_closed(peer, Close::Normal);
+}
+
+#[test]
+fn who_cannot_take_the_shortest_abort_is_closed_without_it() {
     let mut w = Wamp::new();
-    let peer = open(&mut w, 64);
+    let peer = open(&mut w, 16);
     w.say(peer, json!([1, "realm1", {}]));
     w.expect_closed(peer, Close::ProtocolViolation);
 }

@@ -411,8 +411,8 @@ impl<P: Payload> Router<P> {
 
     fn finish_step(&mut self, realm: Option<usize>, now: Now, outbox: &mut Outbox<P>) {
         while let Some(key) = outbox.next_stranded() {
-            self.leave(key, true, now, outbox);
-            self.close(key, Close::Normal, now, outbox);
+            let text = "it takes no message of the length that it had to be sent";
+            self.abort(key, fault::PAYLOAD_SIZE_EXCEEDED, text, Close::Normal, now, outbox);
         }
         self.settle(realm, outbox);
         if !self.due.is_empty() {
@@ -470,7 +470,8 @@ impl<P: Payload> Router<P> {
         self.leave_for(key, State::Closing { timer }, announce, now, outbox);
     }
 
-    /// Answers what is no WAMP, or comes at the wrong time, and closes the transport.
+    /// Answers what is no WAMP, or comes at the wrong time, and closes the transport. Without the text, where the peer
+    /// cannot take that much.
     fn abort(
         &mut self,
         key: SessionKey,
@@ -482,13 +483,13 @@ impl<P: Payload> Router<P> {
     ) {
         let Some(session) = self.sessions.get(key) else { return };
         let accepts = session.transport.accepts();
-        let mut details = Dict::new();
-        details.insert("message".into(), text.into());
-        let message = Message::Abort { details, reason: reason.into(), payload: P::default() };
+        let abort = |details| Message::Abort { details, reason: reason.into(), payload: P::default() };
         #[cfg(feature = "native")]
         outbox.tell(News::Aborted { key, reason: reason.to_owned(), message: text.to_owned() });
-        // Closed it is in any case.
-        outbox.try_send(key, accepts, message);
+        if !outbox.try_send(key, accepts, abort(dict([("message", text.into())]))) {
+            // Closed it is in any case.
+            outbox.try_send(key, accepts, abort(Dict::new()));
+        }
         self.leave(key, true, now, outbox);
         self.close(key, close, now, outbox);
     }

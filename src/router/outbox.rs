@@ -21,7 +21,7 @@ pub struct Outbox<P> {
     entries: Vec<(SessionKey, Entry<P>)>,
     /// How many of the entries the router has added up.
     settled: usize,
-    /// Peers that cannot take what they had to be sent: the router closes their transports.
+    /// Peers that cannot take what they had to be sent: the router aborts their sessions.
     stranded: Vec<SessionKey>,
     questions: Vec<Question>,
     #[cfg(feature = "native")]
@@ -209,8 +209,8 @@ impl<P: Payload> Outbox<P> {
         self.send_encoded(key, accepts, head, payload)
     }
 
-    /// Sends a message without which the peer cannot go on: where it is longer than the peer can take, its transport
-    /// is closed.
+    /// Sends a message without which the peer cannot go on: where it is longer than the peer can take, ABORT comes in its
+    /// place, and the end of the transport.
     pub(crate) fn send(&mut self, key: SessionKey, accepts: Accepts, message: Message<'_, P>) {
         if !self.try_send(key, accepts, message) {
             self.stranded.push(key);
