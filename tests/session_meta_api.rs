@@ -491,3 +491,97 @@ fn a_filter_may_be_named_and_may_be_empty() {
         }
     }
 }
+
+#[test]
+fn an_argument_that_is_refused_is_named_with_what_was_expected_and_what_came() {
+    let mut w = Wamp::new();
+    let [alice] = w.join("realm1");
+    let subscription = w.subscribe(alice, 1, "com.myapp.topic1");
+    let long = "x".repeat(10_000);
+    let shown = format!("\"{}\u{2026}\"", "x".repeat(60));
+    let id = "an id (an integer)";
+    let cases = [
+        ("wamp.session.get", json!(["abc"]), json!({}), "session", id, "\"abc\""),
+        ("wamp.session.get", json!([]), json!({ "session": -1.5 }), "session", id, "-1.5"),
+        ("wamp.session.kill", json!([]), json!({}), "session", id, "nothing"),
+        (
+            "wamp.session.count",
+            json!(["anonymous"]),
+            json!({}),
+            "filter_authroles",
+            "a list of authroles",
+            "\"anonymous\"",
+        ),
+        (
+            "wamp.session.list",
+            json!([["anonymous", 5]]),
+            json!({}),
+            "filter_authroles",
+            "a list of authroles",
+            "5",
+        ),
+        ("wamp.session.kill_by_authid", json!([[1]]), json!({}), "authid", "a string", "an array"),
+        (
+            "wamp.session.kill_all",
+            json!([]),
+            json!({ "message": long }),
+            "message",
+            "a string of at most 1024 bytes",
+            &shown,
+        ),
+        ("wamp.registration.get", json!([long]), json!({}), "registration_id", id, &shown),
+        (
+            "wamp.registration.lookup",
+            json!(["com.a", "prefix"]),
+            json!({}),
+            "options",
+            "a dictionary",
+            "\"prefix\"",
+        ),
+        (
+            "wamp.registration.lookup",
+            json!(["com.a", { "match": "prefx" }]),
+            json!({}),
+            "options.match",
+            "\"exact\", \"prefix\" or \"wildcard\"",
+            "\"prefx\"",
+        ),
+        ("wamp.registration.match", json!([true]), json!({}), "procedure", "a string", "true"),
+        ("wamp.subscription.list", json!([{}]), json!({}), "session_id", id, "an object"),
+        ("wamp.subscription.get_events", json!(["abc"]), json!({}), "subscription", id, "\"abc\""),
+        (
+            "wamp.subscription.get_events",
+            json!([subscription]),
+            json!({ "from_time": "yesterday" }),
+            "from_time",
+            "a time such as 2015-03-01T12:00:00.000Z",
+            "\"yesterday\"",
+        ),
+        ("wamp.session.add_testament", json!(["com.a", [], 7]), json!({}), "kwargs", "a dictionary", "7"),
+        ("wamplet.authorization.purge", json!([8]), json!({}), "authid", "a string", "8"),
+    ];
+    let mut request = 1;
+    let mut text_of = |args: Value, kwargs: Value, procedure: &str, error: &str| {
+        request += 1;
+        w.say(alice, json!([48, request, {}, procedure, args, kwargs]));
+        let heard = w.expect(alice, json!([8, 48, request, {}, error, ["*"]]));
+        heard[5][0].as_str().expect("a sentence").to_owned()
+    };
+    for (procedure, args, kwargs, name, expected, found) in cases {
+        let text = text_of(args, kwargs, procedure, "wamp.error.invalid_argument");
+        assert_eq!(text, format!("{procedure}: expected {name} to be {expected}, found {found}"));
+    }
+    for (procedure, args, kwargs, error, found) in [
+        (
+            "wamp.session.kill_all",
+            json!([]),
+            json!({ "reason": "no uri" }),
+            "wamp.error.invalid_uri",
+            "\"no uri\"",
+        ),
+        ("wamp.session.flush_testaments", json!(["all"]), json!({}), "wamp.error.testament_error", "\"all\""),
+    ] {
+        let text = text_of(args, kwargs, procedure, error);
+        assert!(text.ends_with(&format!(", found {found}")), "{text}");
+    }
+}

@@ -374,7 +374,8 @@ fn json_text(value: &Value) -> String {
     text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or_default().to_owned()
 }
 
-fn describe(value: Option<&Value>) -> String {
+/// What stands somewhere, for whoever wrote it: a few words, however long it is.
+pub(crate) fn describe(value: Option<&Value>) -> String {
     match value {
         None => "nothing".to_owned(),
         Some(Value::String(text)) => quote(text),

@@ -51,6 +51,8 @@ pub use schema::schema;
 #[cfg(feature = "native")]
 pub use upgrade::{Upgraded, upgrade};
 
+pub(crate) use cursor::describe;
+
 pub use call_queues::{CallQueue, CallQueues};
 pub use error::{ConfigError, Problem, SHOWN, Warning};
 

@@ -203,6 +203,13 @@ pub(crate) struct Query {
     publications: [Option<PublicationId>; 4],
 }
 
+/// An argument of a query that is not what it must be.
+pub(crate) struct Invalid<'v> {
+    pub name: &'static str,
+    pub expected: &'static str,
+    pub found: Option<&'v Value>,
+}
+
 impl Default for Query {
     fn default() -> Self {
         Self {
@@ -218,10 +225,12 @@ impl Default for Query {
 }
 
 impl Query {
-    /// Reads the arguments; of one that is wrong its name and what is expected. Those that are unknown or null are passed over.
-    pub(crate) fn read(values: &Values) -> Result<Self, (&'static str, &'static str)> {
-        let subscription = values.args.first().and_then(value_as_id);
-        let subscription = subscription.ok_or(("subscription", "an id"))?;
+    /// Reads the arguments. Those that are unknown or null are passed over.
+    pub(crate) fn read(values: &Values) -> Result<Self, Invalid<'_>> {
+        let invalid = |name, expected, found| Invalid { name, expected, found };
+        let found = values.args.first();
+        let subscription = found.and_then(value_as_id);
+        let subscription = subscription.ok_or(invalid("subscription", "an id (an integer)", found))?;
         let kwargs = &values.kwargs;
         let mut query = Self { subscription: SubscriptionId(subscription), ..Self::default() };
         // Crossbar.io's form of the call: (subscription, limit), newest first.
@@ -229,21 +238,20 @@ impl Query {
         query.is_reverse = match given(kwargs, "reverse") {
             None => positional.is_some(),
             Some(Value::Bool(is_reverse)) => *is_reverse,
-            Some(_) => return Err(("reverse", "true or false")),
+            found => return Err(invalid("reverse", "true or false", found)),
         };
-        if let Some(limit) = given(kwargs, "limit").or(positional) {
+        if let Some(found) = given(kwargs, "limit").or(positional) {
             // No larger than an id, which is more than there are.
-            let limit = value_as_id(limit).ok_or(("limit", "a positive integer"))?;
+            let limit = value_as_id(found).ok_or(invalid("limit", "a positive integer", Some(found)))?;
             query.limit = Some(usize::try_from(limit).unwrap_or(usize::MAX));
         }
         if let Some(topic) = given(kwargs, "topic") {
-            query.topic = Some(topic.as_str().ok_or(("topic", "a string"))?.to_owned());
+            query.topic = Some(topic.as_str().ok_or(invalid("topic", "a string", Some(topic)))?.to_owned());
         }
         for (name, is_lower, shift) in TIMES {
             let Some(time) = given(kwargs, name) else { continue };
-            let ms =
-                time.as_str().and_then(utc_ms).ok_or((name, "a time such as 2015-03-01T12:00:00.000Z"))?
-                    + shift;
+            let ms = time.as_str().and_then(utc_ms);
+            let ms = ms.ok_or(invalid(name, "a time such as 2015-03-01T12:00:00.000Z", Some(time)))? + shift;
             if is_lower {
                 query.from_ms = query.from_ms.max(ms);
             } else {
@@ -252,7 +260,8 @@ impl Query {
         }
         for (slot, name) in query.publications.iter_mut().zip(PUBLICATIONS) {
             let Some(publication) = given(kwargs, name) else { continue };
-            let id = value_as_id(publication).ok_or((name, "the id of a publication"))?;
+            let id = value_as_id(publication);
+            let id = id.ok_or(invalid(name, "the id of a publication", Some(publication)))?;
             *slot = Some(PublicationId(id));
         }
         Ok(query)

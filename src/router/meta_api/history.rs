@@ -7,13 +7,14 @@ use crate::auth::authorizer::Action;
 use crate::codec;
 use crate::payload::{Payload, Values};
 use crate::router::fault::{self, Refusal, too_long};
-use crate::router::history::Query;
+use crate::router::history::{Invalid, Query};
 use crate::router::request::denied;
 use crate::uri::MatchPolicy;
 
 /// `get_events(subscription_id, limit?; filters)`: as many events as the caller can take, or the limits allow.
 pub(super) fn get_events<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
-    let query = Query::read(call.values).map_err(|(name, expected)| call.invalid(name, expected))?;
+    let query = Query::read(call.values)
+        .map_err(|Invalid { name, expected, found }| call.invalid(name, expected, found))?;
     let realm = call.realm;
     let id = query.subscription;
     let subscription = realm.broker.get(id).ok_or_else(|| {

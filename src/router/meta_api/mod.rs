@@ -22,7 +22,7 @@ use super::realm::Realm;
 use super::session::{Joined, Sessions};
 use super::utc::utc_text;
 use crate::codec::value_as_id;
-use crate::config::Limits;
+use crate::config::{Limits, describe};
 use crate::id::{RegistrationId, SessionId, SessionKey, SubscriptionId};
 use crate::message::{Dict, dict};
 use crate::payload::{Payload, Values};
@@ -125,13 +125,13 @@ impl<'a, P: Payload> MetaCall<'a, P> {
     }
 
     fn text(&self, position: usize, name: &str) -> Result<&'a str, Refusal> {
-        let text = self.argument(position, name).and_then(Value::as_str);
-        text.ok_or_else(|| self.invalid(name, "a string"))
+        let found = self.argument(position, name);
+        found.and_then(Value::as_str).ok_or_else(|| self.invalid(name, "a string", found))
     }
 
     fn id(&self, position: usize, name: &str) -> Result<u64, Refusal> {
-        let id = self.argument(position, name).and_then(value_as_id);
-        id.ok_or_else(|| self.invalid(name, "an id"))
+        let found = self.argument(position, name);
+        found.and_then(value_as_id).ok_or_else(|| self.invalid(name, "an id (an integer)", found))
     }
 
     /// A sentence that somebody is sent, if there is one.
@@ -139,7 +139,7 @@ impl<'a, P: Payload> MetaCall<'a, P> {
         match self.argument(position, name) {
             None => Ok(None),
             Some(Value::String(text)) if text.len() <= MAX_SENTENCE => Ok(Some(text.clone())),
-            Some(_) => Err(self.invalid(name, "a string of at most 1024 bytes")),
+            found => Err(self.invalid(name, "a string of at most 1024 bytes", found)),
         }
     }
 
@@ -164,14 +164,13 @@ impl<'a, P: Payload> MetaCall<'a, P> {
         let options = match self.argument(1, "options") {
             None => return Ok(MatchPolicy::default()),
             Some(Value::Object(options)) => options,
-            Some(_) => return Err(self.invalid("options", "a dictionary")),
+            found => return Err(self.invalid("options", "a dictionary", found)),
         };
         match options.get("match") {
             None | Some(Value::Null) => Ok(MatchPolicy::default()),
-            Some(policy) => policy
-                .as_str()
-                .and_then(MatchPolicy::from_option)
-                .ok_or_else(|| self.invalid("options.match", "\"exact\", \"prefix\" or \"wildcard\"")),
+            Some(policy) => policy.as_str().and_then(MatchPolicy::from_option).ok_or_else(|| {
+                self.invalid("options.match", "\"exact\", \"prefix\" or \"wildcard\"", Some(policy))
+            }),
         }
     }
 
@@ -181,9 +180,16 @@ impl<'a, P: Payload> MetaCall<'a, P> {
         Answer::one(joined.map(|(_, joined)| joined.id.0).collect::<Vec<u64>>())
     }
 
-    fn invalid(&self, name: &str, expected: &str) -> Refusal {
-        let text = [self.procedure, ": expected ", name, " to be ", expected].concat();
-        Refusal::new(fault::INVALID_ARGUMENT, text)
+    /// An argument that is not what it must be.
+    fn invalid(&self, name: &str, expected: &str, found: Option<&Value>) -> Refusal {
+        self.wrong(fault::INVALID_ARGUMENT, name, expected, found)
+    }
+
+    /// The same, where there is an error of its own for it.
+    fn wrong(&self, error: &'static str, name: &str, expected: &str, found: Option<&Value>) -> Refusal {
+        let found = describe(found);
+        let text = [self.procedure, ": expected ", name, " to be ", expected, ", found ", &found].concat();
+        Refusal::new(error, text)
     }
 }
 

@@ -96,7 +96,11 @@ fn filtered<P: Payload>(call: &MetaCall<'_, P>) -> Result<Vec<(SessionKey, Sessi
     let roles = match call.argument(0, "filter_authroles") {
         None => None,
         Some(Value::Array(roles)) if roles.iter().all(Value::is_string) => Some(roles),
-        Some(_) => return Err(call.invalid("filter_authroles", "a list of authroles")),
+        found => {
+            let other =
+                found.and_then(Value::as_array).and_then(|roles| roles.iter().find(|role| !role.is_string()));
+            return Err(call.invalid("filter_authroles", "a list of authroles", other.or(found)));
+        }
     };
     Ok(all(call, |_, joined| {
         roles.is_none_or(|roles| roles.iter().any(|role| role.as_str() == Some(&joined.authrole)))
@@ -140,10 +144,7 @@ fn kill_all_of<P: Payload>(
         {
             reason.clone()
         }
-        Some(_) => {
-            let text = [call.procedure, ": the reason must be a valid URI"].concat();
-            return Err(Refusal::new(fault::INVALID_URI, text));
-        }
+        found => return Err(call.wrong(fault::INVALID_URI, "reason", "a valid URI", found)),
     };
     let message = call.sentence(usize::MAX, "message")?;
     let sessions = sessions.iter().map(|(key, _)| *key).collect();

@@ -47,7 +47,7 @@ pub(super) fn add<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refu
     let (publish, _) = codec::encode_values(&Values::args(publish), Serializer::Json);
     let options = match codec::decode(Serializer::Json, &publish, &call.limits.decode()) {
         Ok((Message::Publish { options, .. }, _)) => options,
-        Ok(_) => return Err(call.invalid("topic", "that of a PUBLISH")),
+        Ok(_) => return Err(call.invalid("topic", "that of a PUBLISH", None)),
         Err(error) => {
             let text = format!("{}: {error}", call.procedure);
             return Err(Refusal::new(fault::INVALID_ARGUMENT, text));
@@ -96,9 +96,9 @@ pub(super) fn flush<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Re
 
 fn scope<P: Payload>(call: &MetaCall<'_, P>, position: usize) -> Result<Scope, Refusal> {
     let Some(scope) = call.argument(position, "scope") else { return Ok(Scope::default()) };
-    scope.as_str().and_then(Scope::from_name).ok_or_else(|| {
-        let text = [call.procedure, ": expected scope to be \"detached\" or \"destroyed\""].concat();
-        Refusal::new(fault::TESTAMENT_ERROR, text)
+    let known = scope.as_str().and_then(Scope::from_name);
+    known.ok_or_else(|| {
+        call.wrong(fault::TESTAMENT_ERROR, "scope", "\"detached\" or \"destroyed\"", Some(scope))
     })
 }
 
@@ -106,7 +106,7 @@ fn list<P: Payload>(call: &MetaCall<'_, P>, position: usize, name: &str) -> Resu
     match call.argument(position, name) {
         None => Ok(Vec::new()),
         Some(Value::Array(list)) => Ok(list.clone()),
-        Some(_) => Err(call.invalid(name, "a list")),
+        found => Err(call.invalid(name, "a list", found)),
     }
 }
 
@@ -114,6 +114,6 @@ fn dictionary<P: Payload>(call: &MetaCall<'_, P>, position: usize, name: &str) -
     match call.argument(position, name) {
         None => Ok(Dict::new()),
         Some(Value::Object(dict)) => Ok(dict.clone()),
-        Some(_) => Err(call.invalid(name, "a dictionary")),
+        found => Err(call.invalid(name, "a dictionary", found)),
     }
 }
