@@ -260,21 +260,26 @@ fn one_long_payload_for_many_readers_that_stop_is_kept_once() {
 }
 
 #[test]
-fn a_reader_that_reads_is_not_closed_for_a_burst_from_one_read() {
-    // The queue is shorter than what one read of the publisher brings.
+fn a_reader_that_reads_is_not_closed_for_a_burst_whatever_it_speaks() {
+    const BURST: i64 = 10_000;
+    // The queue is far shorter than what one read of the publisher brings, and the burst is many reads.
     let node = Node::start_on("burst", json!({ "queue_length": 10_000 }), 1);
-    let mut subscriber = RawClient::join(node.plain);
-    subscriber.subscribe("a.b");
-    let mut publisher = RawClient::join(node.plain);
     let mut bytes = Vec::new();
-    for number in 1..=1_000 {
+    for number in 1..=BURST {
         let message = json!([16, number, {}, "a.b", [number]]).to_string();
         bytes.extend((message.len() as u32).to_be_bytes());
         bytes.extend(message.as_bytes());
     }
-    publisher.socket.write_all(&bytes).expect("the router reads");
-    for number in 1..=1_000 {
-        assert_eq!(subscriber.receive()[4], json!([number]));
+    for (kind, mut subscriber) in node.every_kind() {
+        subscriber.say(&json!([32, 1, {}, "a.b"]));
+        assert_eq!(subscriber.hear()[0], 33, "{kind}");
+        let mut publisher = RawClient::join(node.plain);
+        std::thread::scope(|threads| {
+            threads.spawn(|| publisher.socket.write_all(&bytes).expect("the router reads"));
+            for number in 1..=BURST {
+                assert_eq!(subscriber.hear()[4], json!([number]), "{kind}");
+            }
+        });
     }
 }
 

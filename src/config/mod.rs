@@ -347,8 +347,9 @@ pub struct Limits {
     /// Milliseconds in which a session must answer the router's GOODBYE. Default 5 000, then it is closed. At a native
     /// router also the time in which a connection that ends, whoever ends it, must take what waits for it.
     pub goodbye_timeout_ms: u64,
-    /// Bytes that wait for the transport of one session. Default 16 MiB; what happens then is for `overflow` to say. Only
-    /// the native router queues.
+    /// Bytes that wait for the transport of one session. Default 16 MiB; what happens then is for `overflow` to say. A
+    /// session whose bytes are encrypted, compressed or batched is not closed for up to 1 MiB more that came before any of
+    /// it could be. Only the native router queues.
     pub queue_length: usize,
     /// What happens to a session that does not read what it is sent. Default it is closed.
     pub overflow: Overflow,

@@ -18,6 +18,7 @@ use tokio::net::{TcpStream, tcp, unix};
 use tokio::time::{Instant, Sleep};
 use tokio_rustls::server::TlsStream;
 
+use super::flusher;
 use super::hub::{Counted, Hub};
 use super::outgoing::{Peer, Writer};
 use super::stream::{Socket, Stream};
@@ -239,6 +240,7 @@ impl<I: Incoming> Connection<I> {
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
                 // Handling may have made something that only this task can write.
                 Poll::Ready(Ok(())) if self.poll_send(cx).is_ready() => return Poll::Ready(()),
+                Poll::Ready(Ok(())) if flusher::is_turn_over() => break,
                 Poll::Ready(Ok(())) => {}
             }
         }

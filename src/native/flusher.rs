@@ -4,7 +4,7 @@
 //! a task that is woken by the first message and runs behind the connections that were ready with it. Ten publishers who
 //! were ready together cause one write for each of their subscribers, not ten.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -20,6 +20,8 @@ struct Pending {
 
 thread_local! {
     static PENDING: RefCell<Pending> = const { RefCell::new(Pending { touched: Vec::new(), waker: None }) };
+    /// Whether the connection of this thread whose turn it is has to end it.
+    static ENDS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Lends `put` the list of peers to write to, and sees to it that they are written to.
@@ -37,6 +39,16 @@ pub(super) fn flush_after<T>(put: impl FnOnce(&mut Vec<Arc<Peer>>) -> T) -> T {
         pending.touched = touched;
     });
     answer
+}
+
+/// Has the connection whose messages are handled read no more in this turn: somebody has to write first.
+pub(super) fn end_turn() {
+    ENDS.set(true);
+}
+
+/// Whether somebody said so since this was asked.
+pub(super) fn is_turn_over() -> bool {
+    ENDS.replace(false)
 }
 
 /// The flusher of the thread that runs it. Never ends.

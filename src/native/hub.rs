@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use super::clock::Clock;
 use super::flusher;
 use super::gate::Gates;
-use super::outgoing::{Peer, QueueLimits, Queued};
+use super::outgoing::{BURST, Peer, QueueLimits, Queued};
 use crate::auth::{Decider, Functions, Methods};
 use crate::config::node;
 use crate::config::{Config, Limits};
@@ -250,7 +250,7 @@ impl Hub {
     /// What may wait for each peer that connects now.
     pub(super) fn queue_limits(&self) -> QueueLimits {
         let Limits { queue_length, overflow, .. } = *self.limits();
-        QueueLimits { bytes: queue_length, messages: usize::MAX, overflow }
+        QueueLimits { bytes: queue_length, messages: usize::MAX, burst: BURST, overflow }
     }
 
     /// Sends a frame that is no message, a ping or a pong, at once.

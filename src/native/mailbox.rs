@@ -33,7 +33,7 @@ impl Mailbox {
         transport: Transport,
         MailboxLimits { bytes, messages }: MailboxLimits,
     ) -> Result<Self, OpenRefused> {
-        let limits = QueueLimits { bytes, messages, ..hub.queue_limits() };
+        let limits = QueueLimits { bytes, messages, burst: 0, ..hub.queue_limits() };
         let peer =
             Arc::new(Peer::new(&transport.peer, transport.serializer, Framing::Later, Writer::Task, limits));
         let key = hub.open(transport, Arc::clone(&peer))?;

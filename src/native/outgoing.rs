@@ -15,6 +15,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
 use tokio::net::{tcp, unix};
 
+use super::flusher;
 use crate::codec::{self, Serializer};
 use crate::config::Overflow;
 use crate::payload::EncodedPayload;
@@ -57,8 +58,10 @@ pub(super) struct Outgoing {
     pub overflowed: bool,
     /// Something came since the last flush.
     touched: bool,
-    /// The socket takes no more: the connection's task waits until it does.
+    /// The connection's task has to go on: the socket takes no more, or only the task can write.
     blocked: bool,
+    /// The socket took no more when the task wrote last.
+    refused: bool,
     /// Wakes the connection's task.
     waker: Option<Waker>,
 }
@@ -104,6 +107,7 @@ impl Peer {
             overflowed: false,
             touched: false,
             blocked: false,
+            refused: false,
             waker: None,
         };
         Self { address: address.into(), serializer, framing, limits, outgoing: Mutex::new(outgoing) }
@@ -137,9 +141,12 @@ impl Peer {
             if may_drop && self.limits.overflow == Overflow::Drop {
                 return Queued::Dropped;
             }
-            outgoing.overflowed = true;
-            outgoing.wake();
-            return Queued::Overflow;
+            if !self.is_late(outgoing, length) {
+                outgoing.overflowed = true;
+                outgoing.wake();
+                return Queued::Overflow;
+            }
+            flusher::end_turn();
         }
         match self.framing {
             Framing::RawSocket => {
@@ -169,6 +176,15 @@ impl Peer {
     fn is_full(&self, outgoing: &Outgoing, length: usize) -> bool {
         let waiting = outgoing.queue.len() + outgoing.message_bytes;
         waiting > 0 && waiting + length > self.limits.bytes || outgoing.messages.len() >= self.limits.messages
+    }
+
+    /// Whether it is no fault of the peer that there is no room: the connection's task, without which nothing is written,
+    /// has not had its turn. It has it the sooner, the sooner that of whoever sends so much ends.
+    fn is_late(&self, outgoing: &Outgoing, length: usize) -> bool {
+        let needs_task = self.framing == Framing::Later || matches!(outgoing.writer, Writer::Task);
+        let waiting = outgoing.queue.len() + outgoing.message_bytes;
+        let most = self.limits.bytes.saturating_add(self.limits.burst);
+        needs_task && self.limits.burst > 0 && !outgoing.refused && waiting + length <= most
     }
 
     /// Puts in a frame that is no message: a pong, a close. Its bytes count like a message's.
@@ -219,6 +235,9 @@ pub(super) struct QueueLimits {
     pub bytes: usize,
     /// Counted where they wait as messages; `usize::MAX` is no limit.
     pub messages: usize,
+    /// Bytes beyond the others that may wait for the turn of a connection's task rather than close the connection; 0
+    /// where there is no such task.
+    pub burst: usize,
     pub overflow: Overflow,
 }
 
@@ -345,17 +364,17 @@ impl Outgoing {
                 }
             })?;
             if is_pending {
-                self.blocked = true;
+                (self.blocked, self.refused) = (true, true);
                 return Poll::Pending;
             }
         }
         if let (Writer::Task, Some(stream)) = (&self.writer, stream)
             && Pin::new(stream).poll_flush(cx)?.is_pending()
         {
-            self.blocked = true;
+            (self.blocked, self.refused) = (true, true);
             return Poll::Pending;
         }
-        self.blocked = false;
+        (self.blocked, self.refused) = (false, false);
         Poll::Ready(Ok(()))
     }
 }
@@ -485,6 +504,10 @@ pub(super) fn put_websocket_header(bytes: &mut Vec<u8>, first: u8, length: usize
 
 /// Bytes of a payload from which on it is not copied: below, copying is cheaper than one more slice to write.
 const SHARED: usize = 16 << 10;
+
+/// Bytes that may wait beyond the limit of a queue until a connection's task has had a turn: what one read of small
+/// publications becomes, several times over.
+pub(super) const BURST: usize = 1 << 20;
 
 /// Slices of one write: eight large payloads and what stands between them.
 const SLICES: usize = 17;
