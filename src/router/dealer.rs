@@ -9,6 +9,8 @@
 mod check;
 mod ending;
 mod invocation;
+mod invoke;
+mod kept;
 mod registration;
 
 use foldhash::fast::FixedState;

@@ -4,17 +4,18 @@
 //! [wamp: advanced/rpc_progressive_call_invocations, rpc_call_rerouting]
 
 use super::super::context::Context;
-use super::super::fault::{self, Fault, Refusal, limit_exceeded, refuse, too_long};
-use super::super::outbox::Accepts;
-use super::super::session::{Announced, Joined};
+use super::super::fault::{self, Fault, Refusal, limit_exceeded, refuse};
+use super::super::session::Joined;
 use super::super::timers::{Timer, TimerId};
 use super::Dealer;
 use super::ending::Ending;
-use super::registration::{Callee, Registration};
+use super::invoke::{Terms, check_understood, invoke, invoke_inline};
+use super::kept::{Kept, kept_too_much};
+use super::registration::Registration;
 use crate::auth::authorizer::Decision;
-use crate::config::{CallQueues, Limits};
+use crate::config::CallQueues;
 use crate::id::{RegistrationId, RequestId, SessionKey, Ticket};
-use crate::message::{CallOptions, CancelMode, InvocationDetails, Message};
+use crate::message::{CallOptions, CancelMode};
 use crate::payload::Payload;
 use crate::uri::MatchPolicy;
 
@@ -47,12 +48,12 @@ pub(crate) enum Caller {
 }
 
 impl Caller {
-    fn is_session(self) -> bool {
+    pub(super) fn is_session(self) -> bool {
         matches!(self, Self::Session { .. })
     }
 
     /// The session, while it is in its realm.
-    fn session<'a, P>(self, cx: &'a mut Context<'_, P>) -> Option<&'a mut Joined> {
+    pub(super) fn session<'a, P>(self, cx: &'a mut Context<'_, P>) -> Option<&'a mut Joined> {
         let Self::Session { key, .. } = self else { return None };
         cx.sessions.joined_mut(key).map(|(_, joined)| joined)
     }
@@ -68,26 +69,6 @@ pub(super) struct Delivery {
     pub is_counted: bool,
 }
 
-/// A CALL, for as long as it may have to be sent once more: there are more pieces to come, it waits for a callee, or its
-/// callee may be unavailable.
-#[derive(Debug)]
-pub(super) struct Kept<P> {
-    procedure: Box<str>,
-    /// Of the first piece; they hold for all.
-    options: CallOptions<'static>,
-    decision: Decision,
-    /// What the callee that was asked last is told.
-    terms: Option<Terms>,
-    /// The payloads until now, for the next callee; none where there can be no next one.
-    pieces: Vec<P>,
-    /// Bytes of these.
-    pub length: usize,
-    /// Whether the caller has more pieces to send.
-    pub is_unfinished: bool,
-    /// Those who were unavailable.
-    tried: Vec<SessionKey>,
-}
-
 /// A CALL as it came, or a question of the router.
 pub(crate) struct Call<'a, P> {
     pub caller: Caller,
@@ -96,17 +77,6 @@ pub(crate) struct Call<'a, P> {
     pub payload: P,
     /// By which it may be called.
     pub decision: &'a Decision,
-}
-
-/// What all INVOCATIONs of a call to one callee say beside the options of the CALL.
-#[derive(Clone, Copy, Debug)]
-struct Terms {
-    registration: RegistrationId,
-    is_pattern: bool,
-    is_disclosed: bool,
-    wants_progress: bool,
-    forwards_timeout: bool,
-    trustlevel: Option<u64>,
 }
 
 impl<P: Payload> Dealer<P> {
@@ -463,198 +433,7 @@ fn wait<P: Payload>(
     })
 }
 
-impl<P> Kept<P> {
-    fn new(procedure: &str, options: CallOptions<'_>, decision: Decision) -> Box<Self> {
-        Box::new(Self {
-            procedure: procedure.into(),
-            is_unfinished: options.progress,
-            options: options.into_owned(),
-            decision,
-            terms: None,
-            pieces: Vec::new(),
-            length: 0,
-            tried: Vec::new(),
-        })
-    }
-
-    /// Of a call that is sent at once.
-    #[cold]
-    fn of_sent(
-        cx: &mut Context<'_, P>,
-        caller: Caller,
-        options: &CallOptions<'_>,
-        procedure: &str,
-        decision: Decision,
-        terms: Terms,
-        spare: Option<P>,
-    ) -> Box<Self>
-    where
-        P: Payload,
-    {
-        let mut kept = Self::new(procedure, options.clone(), decision);
-        kept.terms = Some(terms);
-        if let Some(payload) = spare {
-            kept.keep(cx, caller, payload);
-        }
-        kept
-    }
-
-    /// Keeps a piece more, unless that is one too many, or more than the calls of the session may keep.
-    fn keep(&mut self, cx: &mut Context<'_, P>, caller: Caller, payload: P) -> bool
-    where
-        P: Payload,
-    {
-        let (length, most) = (payload.encoded_len(), cx.limits.kept_length);
-        if self.pieces.len() == KEPT_PIECES {
-            return false;
-        }
-        if let Some(joined) = caller.session(cx) {
-            if joined.kept_length + length > most {
-                return false;
-            }
-            joined.kept_length += length;
-        }
-        self.length += length;
-        // It may stay for long.
-        self.pieces.push(payload.into_owned());
-        true
-    }
-
-    /// Its call is over for the session that called.
-    #[cold]
-    pub(super) fn leave(self, joined: &mut Joined, request: RequestId) {
-        joined.kept_length -= self.length;
-        if self.is_unfinished {
-            joined.note_cut_short(request);
-        }
-    }
-
-    /// There will be no other callee.
-    pub(super) fn let_pieces_go(&mut self, cx: &mut Context<'_, P>, caller: Caller) {
-        self.pieces.clear();
-        let length = std::mem::take(&mut self.length);
-        if let Some(joined) = caller.session(cx) {
-            joined.kept_length -= length;
-        }
-    }
-}
-
-impl Terms {
-    #[inline(always)]
-    fn new(
-        registration: RegistrationId,
-        policy: MatchPolicy,
-        caller: Caller,
-        callee: &Callee,
-        announced: &Announced,
-        options: &CallOptions<'_>,
-        decision: &Decision,
-    ) -> Self {
-        Self {
-            registration,
-            is_pattern: policy != MatchPolicy::Exact,
-            is_disclosed: decision.disclose.reveals(options.disclose_me || callee.disclose_caller),
-            wants_progress: options.receive_progress && announced.callee_progressive_call_results,
-            // The router does not leave it to somebody else how long it waits.
-            forwards_timeout: callee.forward_timeout && announced.callee_call_timeout && caller.is_session(),
-            trustlevel: decision.trustlevel.filter(|_| announced.callee_call_trustlevels),
-        }
-    }
-}
-
-/// Refuses a call that the callee would not understand.
-#[cold]
-fn check_understood(announced: &Announced, options: &CallOptions<'_>) -> Result<(), Refusal> {
-    if options.progress && !(announced.callee_progressive_call_invocations && announced.callee_call_canceling)
-    {
-        let text = "the callee did not announce progressive_call_invocations and call_canceling";
-        return Err(Refusal::new(fault::FEATURE_NOT_SUPPORTED, text));
-    }
-    if !announced.callee_passthru.covers(&options.passthru) {
-        return Err(fault::passthru_not_supported("the callee"));
-    }
-    Ok(())
-}
-
-/// Sends one INVOCATION.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the parts of one INVOCATION, which are borrowed from several places"
-)]
-#[inline(always)]
-fn invoke_inline<P: Payload>(
-    cx: &mut Context<'_, P>,
-    caller: Caller,
-    (callee, accepts): (SessionKey, Accepts),
-    request: RequestId,
-    terms: &Terms,
-    procedure: &str,
-    options: &CallOptions<'_>,
-    is_unfinished: bool,
-    payload: P,
-) -> Result<(), Refusal> {
-    let payload = payload.into_serializer(accepts.serializer).map_err(|error| {
-        Refusal::new(fault::INVALID_ARGUMENT, format!("the callee cannot take the arguments: {error}"))
-    })?;
-    let disclosed = match caller {
-        Caller::Session { key, .. } if terms.is_disclosed => cx.sessions.joined(key),
-        _ => None,
-    };
-    let disclosed = disclosed.map(|(_, joined)| joined);
-    let message = Message::Invocation {
-        request,
-        registration: terms.registration,
-        details: InvocationDetails {
-            caller: disclosed.map(|caller| caller.id),
-            caller_authid: disclosed.map(|caller| (&*caller.authid).into()),
-            caller_authrole: disclosed.map(|caller| (&*caller.authrole).into()),
-            procedure: terms.is_pattern.then(|| procedure.into()),
-            receive_progress: terms.wants_progress,
-            progress: is_unfinished,
-            timeout: (terms.forwards_timeout && options.timeout > 0).then_some(options.timeout),
-            trustlevel: terms.trustlevel,
-            passthru: options.passthru.clone(),
-        },
-        payload,
-    };
-    if !cx.outbox.try_send(callee, accepts, message) {
-        return Err(too_long("the callee", "INVOCATION"));
-    }
-    Ok(())
-}
-
-/// Sends one INVOCATION of several, or once more.
-#[expect(clippy::too_many_arguments, reason = "those of the other")]
-#[inline(never)]
-fn invoke<P: Payload>(
-    cx: &mut Context<'_, P>,
-    caller: Caller,
-    callee: SessionKey,
-    request: RequestId,
-    terms: &Terms,
-    procedure: &str,
-    options: &CallOptions<'_>,
-    is_unfinished: bool,
-    payload: P,
-) -> Result<(), Refusal> {
-    let (transport, _) = cx.sessions.joined(callee).expect("a callee has joined");
-    let to = (callee, transport.accepts());
-    invoke_inline(cx, caller, to, request, terms, procedure, options, is_unfinished, payload)
-}
-
 fn all_busy(procedure: &str) -> Refusal {
     let text = format!("all callees of '{procedure}' are busy");
     Refusal::new(fault::MAX_CONCURRENCY_REACHED, text)
 }
-
-fn kept_too_much(limits: &Limits) -> Refusal {
-    let most = limits.kept_length;
-    let text = format!(
-        "a call that waits may have {KEPT_PIECES} pieces, and all that wait of a session {most} bytes"
-    );
-    Refusal::new(fault::LIMIT_EXCEEDED, text)
-}
-
-/// Payloads that are kept of one call. A call with more of them is not rerouted; where it waits for a callee to be free,
-/// it ends.
-const KEPT_PIECES: usize = 64;
