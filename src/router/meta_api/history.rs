@@ -8,7 +8,7 @@ use crate::codec;
 use crate::payload::{Payload, Values};
 use crate::router::fault::{self, Refusal, too_long};
 use crate::router::history::{Invalid, Query};
-use crate::router::request::denied;
+use crate::router::vetting::denied;
 use crate::uri::MatchPolicy;
 
 /// `get_events(subscription_id, limit?; filters)`: as many events as the caller can take, or the limits allow.

@@ -10,8 +10,8 @@ use crate::id::PublicationId;
 use crate::message::{Dict, Message, MessageType};
 use crate::payload::{Payload, Values};
 use crate::router::fault::{self, Refusal};
-use crate::router::request::{check_audience, check_disclosure, check_uri, denied, refuse_reserved};
 use crate::router::testament::Scope;
+use crate::router::vetting::{check_audience, check_disclosure, check_uri, denied, refuse_reserved};
 use crate::uri::MatchPolicy;
 
 /// The procedure that adds one.
