@@ -94,6 +94,17 @@ fn a_node_of_version_2_keeps_its_realms_of_all_router_workers() {
 }
 
 #[test]
+fn a_role_without_permissions_may_do_all_or_nothing_by_default() {
+    let [realm] = good("role-without-permissions");
+    let [anonymous, open, closed, ruled, asked] = &realm.roles[..] else { panic!("five roles") };
+    assert_eq!(open.permissions(), [prefix("", ALL)]);
+    for role in [anonymous, closed, ruled, asked] {
+        assert_eq!(role.permissions(), [], "{}", role.name());
+    }
+    assert!(asked.authorizer().is_some());
+}
+
+#[test]
 fn queues_of_calls_disclosures_and_trust_levels_are_what_the_file_says() {
     let [realm, other] = good("call-queues");
     for (procedure, limit) in [

@@ -363,15 +363,50 @@ fn a_browser_takes_every_good_node_and_has_the_same_realms_and_limits() {
 }
 
 #[test]
+fn what_older_versions_wrote_is_served_as_they_did() {
+    let node = good("of-older-versions.json");
+    let [rawsocket, web] = &node.listeners[..] else { panic!("two listeners, and no MQTT") };
+    assert_eq!(rawsocket.rawsocket.as_ref().map(|rawsocket| rawsocket.max_message_size), Some(65_536));
+    let Service::WebSocket(ws) = child(&web.web.as_ref().expect("HTTP").paths, "ws") else {
+        panic!("WebSocket")
+    };
+    assert_eq!(ws.options.auto_ping_size, 4);
+    assert_eq!(anonymous(&ws.auth), Grant { role: "anonymous".into(), ..Grant::default() });
+}
+
+#[test]
+fn a_websocket_of_a_universal_transport_is_before_what_its_web_has_at_the_same_path() {
+    let node = good("universal-path-twice.json");
+    let paths = &node.listeners[0].web.as_ref().expect("HTTP").paths;
+    assert!(matches!(paths.root.as_deref(), Some(Service::WebSocket(_))));
+    let names: Vec<_> = paths.children.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["info", "ws"]);
+    assert!(matches!(child(paths, "ws"), Service::WebSocket(_)));
+}
+
+#[test]
+fn the_database_of_crossbar_is_one_of_our_own_beside_the_configuration() {
+    let realm = json!({
+        "name": "realm1", "roles": [], "store": { "type": "cfxdb", "path": "its-own-folder" },
+    });
+    let node = Node::from_value(&json!({ "realms": [realm] }), Path::new(BASE), &environment);
+    let Realms::Named(realms) = node.expect("a good configuration").node.config.realms else {
+        panic!("named realms")
+    };
+    let store = realms[0].store.as_ref().expect("a store");
+    assert_eq!(store.path.as_deref(), Some("/node/.crossbar/events.redb"));
+}
+
+#[test]
 fn a_component_is_not_checked_against_realms_that_have_problems_of_their_own() {
     let broken = json!({
-        "realms": [{ "name": "realm1", "roles": [{ "name": "anonymous" }] }],
+        "realms": [{ "name": "realm1", "roles": [{ "name": "anonymous", "permissions": 5 }] }],
         "components": [{ "type": "class", "classname": "a.B", "realm": "realm1", "role": "anonymous" }],
     });
     let error = Node::from_value(&broken, Path::new(BASE), &environment).expect_err("no permissions");
     assert_eq!(
         error.to_string(),
-        "realms[0].roles[0].permissions: expected an array of permissions, found nothing"
+        "realms[0].roles[0].permissions: expected an array of permissions, found 5"
     );
 }
 

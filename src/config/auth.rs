@@ -123,7 +123,7 @@ impl<'r> AuthReader<'r> {
         let mut grant = self.grant(&object, Some(ANONYMOUS.into()))?;
         grant.authid = authid;
         #[cfg(feature = "native")]
-        if object.get("role").is_none() && !has_anonymous(self.realms, grant.realm.as_deref()) {
+        if grant.role == ANONYMOUS && !has_anonymous(self.realms, grant.realm.as_deref()) {
             self.report.warn(method.path(), NO_SUCH_DEFAULT);
         }
         Some(Anonymous::Static(grant))
@@ -255,6 +255,8 @@ impl<'r> AuthReader<'r> {
             None => None,
         };
         let role = match (principal.get("role"), default_role) {
+            // Which needs to be no role of the realm, as in Crossbar.io: then nobody joins by it.
+            (Some(role), Some(default_role)) if role.is(&default_role) => Some(default_role),
             (Some(role), _) => self.role(&role, realm.as_deref()),
             (None, Some(default_role)) => Some(default_role),
             (None, None) => principal.required("role").problem_found(ROLE_OR_DEFAULT, "neither", self.report),
@@ -544,8 +546,7 @@ const IN_THE_OPEN: &str = "the text itself (there are no environment variables h
 const NO_VARIABLE: &str =
     "begins with \"$\" and is the secret itself: a variable is \"$NAME\" or \"${NAME}\"";
 #[cfg(feature = "native")]
-const NO_SUCH_DEFAULT: &str =
-    "without \"role\" these are \"anonymous\", and there is no such role: nobody can join by it";
+const NO_SUCH_DEFAULT: &str = "these are \"anonymous\", and there is no such role: nobody can join by it";
 const SOME_METHOD: &str = "a method by which clients can authenticate";
 #[cfg(feature = "native")]
 const NEEDS_COOKIES: &str = "\"cookie\" beside \"auth\" at this transport (others have none)";

@@ -21,11 +21,11 @@ use super::auth::AuthReader;
 use super::cursor::{Cursor, Key, Object, Report, quote};
 use super::error::ConfigError;
 use super::keys::{
-    A_DAY_MS, ALLOW_KEYS, CALL_QUEUE_KEYS, DISCLOSE_KEYS, HISTORY_KEYS, HISTORY_LIMIT, LIMIT_KEYS, LIMITS,
-    MATCH_POLICIES, MAX_HISTORY, MAX_QUEUED_CALLS, MAX_RATED_SIZE, MAX_RETAINED, MAX_TRIGGER, MAX_TRUSTLEVEL,
-    NEVER, NO_CONNECTIONS, NO_CONTROLLER, NO_HOSTMONITOR, NO_MANHOLE, NO_MARKET, NO_PROXY, NO_TESTEE,
-    ON_LEAVE, OVERFLOWS, PERMISSION_KEYS, QUEUED_CALLS, REALM_KEYS, REALM_OPTION_KEYS, RETENTION_KEYS,
-    ROLE_KEYS, STATS_KEYS, STORE_KEYS, STORE_KINDS, URI_CHECKS,
+    A_DAY_MS, ALLOW_KEYS, CALL_QUEUE_KEYS, CFXDB, DISCLOSE_KEYS, HISTORY_KEYS, HISTORY_LIMIT, LIMIT_KEYS,
+    LIMITS, MATCH_POLICIES, MAX_HISTORY, MAX_QUEUED_CALLS, MAX_RATED_SIZE, MAX_RETAINED, MAX_TRIGGER,
+    MAX_TRUSTLEVEL, NEVER, NO_CONNECTIONS, NO_CONTROLLER, NO_HOSTMONITOR, NO_MANHOLE, NO_MARKET, NO_PROXY,
+    NO_TESTEE, ON_LEAVE, OVERFLOWS, PERMISSION_KEYS, QUEUED_CALLS, REALM_KEYS, REALM_OPTION_KEYS,
+    RETENTION_KEYS, ROLE_KEYS, STATS_KEYS, STORE_KEYS, STORE_KINDS, URI_CHECKS,
 };
 use super::{
     CallQueue, CallQueues, Config, HistoryRule, Limits, Loaded, OnLeave, RealmConfig, Realms, RetentionRule,
@@ -269,6 +269,11 @@ impl Reader<'_> {
             "" => path.problem("a file", self.report),
             file => Some(file.to_owned()),
         });
+        let is_foreign = object.required("type").is(CFXDB);
+        if is_foreign {
+            self.report.warn(object.required("type").path(), FOREIGN_DATABASE);
+        }
+        let path = path.filter(|_| !is_foreign);
         let limit = self.limit_or(object, 1, MAX_HISTORY, HISTORY_LIMIT);
         let mut store = Store { kind: kind.unwrap_or_default(), path, ..Store::default() };
         self.patterns(object, "event-history", &HISTORY_KEYS, |reader, object, uri, match_policy| {
@@ -356,14 +361,30 @@ impl Reader<'_> {
         let object = role.object(&ROLE_KEYS, self.report)?;
         let is_name = |name: &str| !name.is_empty() && name != TRUSTED;
         let name = self.name(&object, names, UNIQUE_ROLE, ROLE_NAME, is_name);
+        let by_default = object.get("allow-by-default");
+        let is_allowed = by_default.as_ref().and_then(|flag| flag.boolean(self.report)) == Some(true);
+        let permissions = object.get("permissions");
+        let is_ruled = permissions.is_some() || object.get("authorizer").is_some();
+        if let Some(flag) = by_default.as_ref().filter(|_| is_allowed && is_ruled) {
+            self.report.warn(flag.path(), "has no effect beside \"permissions\" or \"authorizer\"");
+        }
         let Some(authorizer) = object.get("authorizer") else {
             if let Some(lifetime) = object.get("authorizer_cache_ms") {
                 lifetime.problem_found::<()>("\"authorizer\" beside it", "none", self.report);
             }
-            let permissions = self.permissions(&object.required("permissions"));
+            let permissions = match &permissions {
+                Some(permissions) => self.permissions(permissions),
+                None if is_allowed => return name.map(Role::allow_all),
+                None => {
+                    if by_default.is_none() {
+                        self.report.warn(role.path(), NOTHING);
+                    }
+                    Some(Vec::new())
+                }
+            };
             return Some(Role::new(name?, permissions?));
         };
-        if object.get("permissions").is_some() {
+        if permissions.is_some() {
             return role.problem_found("either \"permissions\" or \"authorizer\"", "both", self.report);
         }
         let ask = ask::read(&authorizer, self.keys.functions, self.uri_length, self.report);
@@ -556,6 +577,9 @@ const UNIQUE_REALM: &str = "a name that no other realm has";
 /// By its name alone a realm is found again in stores, logs, metrics and cookies, and when a file is read anew.
 const UNIQUE_IN_NODE: &str = "a name that no other realm has, in other workers either: one name is one realm here (rename it, or \
      run the worker as a router of its own)";
+const NOTHING: &str = "has neither \"permissions\" nor \"authorizer\": it may do nothing";
+const FOREIGN_DATABASE: &str =
+    "is wamplet's own database, at its default path: it begins without the events of Crossbar.io";
 const REALM_NAME: &str = "the name of a realm: a URI without white space, \"#\" and empty components";
 const ROLE_NAME: &str = "the name of a role: any text but \"\" and \"trusted\"";
 const ONE_STYLE: &str = "either \"allow\" or flat \"call\", \"register\", \"publish\" and \"subscribe\"";

@@ -33,7 +33,7 @@ pub(super) const NO_MARKET: Key = Key::NotServed("markets are not served");
 pub(super) const NO_MANHOLE: Key = Key::NotServed("there is no manhole");
 pub(super) const NO_CONNECTIONS: Key = Key::NotServed("no connections are made to databases");
 
-pub(super) const REALM_KEYS: [(&str, Key); 7] = [
+pub(super) const REALM_KEYS: [(&str, Key); 10] = [
     ("name", Key::Served),
     ("id", Key::Served),
     ("roles", Key::Served),
@@ -41,19 +41,34 @@ pub(super) const REALM_KEYS: [(&str, Key); 7] = [
     ("stats", Key::Served),
     ("store", Key::Served),
     ("inventory", Key::NotServed("payloads are not validated")),
+    ("rlinks", NO_LINKS),
+    ("uplinks", NO_LINKS),
+    ("trace", Key::NotServed("traffic is not traced")),
 ];
 
-pub(super) const STORE_KEYS: [(&str, Key); 6] = [
+const NO_LINKS: Key = Key::NotServed("routers are not linked: what happens at others is not seen here");
+
+pub(super) const STORE_KEYS: [(&str, Key); 11] = [
     ("type", Key::Served),
     ("path", Key::Served),
     ("limit", Key::Served),
     ("event-history", Key::Served),
     ("event-retention", Key::Served),
     ("call-queue", Key::Served),
+    ("maxsize", OF_CFXDB),
+    ("max-buffer", OF_CFXDB),
+    ("buffer-flush", OF_CFXDB),
+    ("sync", OF_CFXDB),
+    ("readonly", OF_CFXDB),
 ];
 
-pub(super) const STORE_KINDS: [(&str, StoreKind); 2] =
-    [("memory", StoreKind::Memory), ("database", StoreKind::Database)];
+const OF_CFXDB: Key = Key::NotServed("has no effect: it is for the database of Crossbar.io");
+
+pub(super) const STORE_KINDS: [(&str, StoreKind); 3] =
+    [("memory", StoreKind::Memory), ("database", StoreKind::Database), (CFXDB, StoreKind::Database)];
+
+/// Crossbar.io's own database, which is a folder.
+pub(super) const CFXDB: &str = "cfxdb";
 
 pub(super) const HISTORY_KEYS: [(&str, Key); 3] =
     [("uri", Key::Served), ("match", Key::Served), ("limit", Key::Served)];
@@ -93,11 +108,12 @@ pub(super) const URI_CHECKS: [(&str, UriCheck); 2] =
 pub(super) const ON_LEAVE: [(&str, OnLeave); 2] =
     [("session", OnLeave::Session), ("session_authid_authrole", OnLeave::SessionAuthidAuthrole)];
 
-pub(super) const ROLE_KEYS: [(&str, Key); 5] = [
+pub(super) const ROLE_KEYS: [(&str, Key); 6] = [
     ("name", Key::Served),
     ("id", Key::Served),
     ("permissions", Key::Served),
     ("authorizer", Key::Served),
+    ("allow-by-default", Key::Served),
     // wamplet's own.
     ("authorizer_cache_ms", Key::Served),
 ];

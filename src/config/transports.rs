@@ -75,21 +75,29 @@ impl NodeReader<'_> {
         let (rawsocket, web) = (rawsocket?, web?);
         let Some(websockets) = websockets else {
             if rawsocket.is_none() && web.is_none() {
+                if object.get("mqtt").is_some() {
+                    return None;
+                }
                 let expected = "\"rawsocket\", \"websocket\" or \"web\" in it";
                 return transport.problem_found(expected, "none of them", &mut self.report);
             }
             return Some((rawsocket, web));
         };
         let mut web = web.unwrap_or_else(|| Web::new(Paths::default()));
-        for (name, path, service) in websockets {
-            let is_taken = match name.as_str() {
-                "/" => web.paths.root.is_some(),
-                _ => web.paths.children.iter().any(|(child, _)| *child == name),
+        for (name, service) in websockets {
+            let taken = match name.as_str() {
+                "/" => web.paths.root.take().is_some(),
+                _ => {
+                    let others = web.paths.children.len();
+                    web.paths.children.retain(|(child, _)| *child != name);
+                    web.paths.children.len() < others
+                }
             };
-            if is_taken {
-                let expected = "a path that is not in \"web\" of this transport";
-                path.problem_found::<()>(expected, &quote(&name), &mut self.report);
-            } else if name == "/" {
+            if taken {
+                let path = object.required("web").at("paths").at(&name).path();
+                self.report.warn(path, "is not served: \"websocket\" of this transport has the same path");
+            }
+            if name == "/" {
                 web.paths.root = Some(Box::new(service));
             } else {
                 web.paths.children.push((name, service));
@@ -100,7 +108,7 @@ impl NodeReader<'_> {
     }
 
     /// `websocket` of a universal transport: paths that hold nothing else.
-    fn websockets<'a>(&mut self, paths: &Cursor<'a>) -> Option<Vec<(String, Cursor<'a>, Service)>> {
+    fn websockets(&mut self, paths: &Cursor<'_>) -> Option<Vec<(String, Service)>> {
         let mut services = Vec::new();
         for (name, value) in paths.any_object(&mut self.report)?.entries() {
             let name = self.path_name(&value, name);
@@ -110,7 +118,7 @@ impl NodeReader<'_> {
             self.part_of_type(&object, "websocket");
             self.note(&object, "id");
             if let (Some(name), Some(websocket)) = (name, self.websocket(&object)) {
-                services.push((name, value, Service::WebSocket(websocket)));
+                services.push((name, Service::WebSocket(websocket)));
             }
         }
         Some(services)
@@ -128,9 +136,18 @@ impl NodeReader<'_> {
         let serializers = self.serializers(object);
         let auth = self.auth(object);
         let mut rawsocket = RawSocket { serializers: serializers?, auth: auth?, ..RawSocket::default() };
-        let Some(options) = object.get("options") else { return Some(rawsocket) };
-        let options = options.object(&RAWSOCKET_OPTION_KEYS, &mut self.report)?;
-        if let Some(size) = options.get("max_message_size") {
+        let options = self.optional(object, "options", |reader, options| {
+            options.object(&RAWSOCKET_OPTION_KEYS, &mut reader.report)
+        })?;
+        let mut sizes = Vec::new();
+        for place in options.iter().chain([object]) {
+            sizes.extend(place.get(MAX_MESSAGE_SIZE).map(|size| (place, size)));
+        }
+        if let [(_, size), (_, other)] = &sizes[..] {
+            let expected = format!("one {} (there is {} already)", quote(MAX_MESSAGE_SIZE), size.path());
+            return other.problem_found(&expected, "another", &mut self.report);
+        }
+        if let Some((place, size)) = sizes.pop() {
             let written = size.integer(1, MAX_RAWSOCKET_WRITTEN, &mut self.report)?;
             let served = written.next_power_of_two().clamp(MIN_RAWSOCKET, MAX_RAWSOCKET);
             if served != written {
@@ -140,7 +157,7 @@ impl NodeReader<'_> {
                 self.report.warn(size.path(), &message);
             }
             rawsocket.max_message_size = served as usize;
-            self.check_message_size(&options, rawsocket.max_message_size);
+            self.check_message_size(place, rawsocket.max_message_size);
         }
         Some(rawsocket)
     }
@@ -316,13 +333,15 @@ pub(super) const WEBSOCKET_KEYS: [(&str, Key); 9] = [
     ("debug", Key::Served),
 ];
 
-pub(super) const RAWSOCKET_KEYS: [(&str, Key); 7] = [
+pub(super) const RAWSOCKET_KEYS: [(&str, Key); 8] = [
     ("id", Key::Served),
     ("type", Key::Served),
     ("endpoint", Key::Served),
     ("serializers", Key::Served),
     ("options", Key::Served),
     ("auth", Key::Served),
+    // Where Crossbar.io's documentation has it.
+    (MAX_MESSAGE_SIZE, Key::Served),
     ("debug", Key::Served),
 ];
 
@@ -338,13 +357,15 @@ pub(super) const UNIVERSAL_KEYS: [(&str, Key); 7] = [
 
 const NO_ENDPOINT: Key = Key::Refused("\"endpoint\" of the whole transport in its place");
 
-pub(super) const RAWSOCKET_PART_KEYS: [(&str, Key); 7] = [
+pub(super) const RAWSOCKET_PART_KEYS: [(&str, Key); 8] = [
     ("id", Key::Served),
     ("type", Key::Served),
     ("endpoint", NO_ENDPOINT),
     ("serializers", Key::Served),
     ("options", Key::Served),
     ("auth", Key::Served),
+    // Where Crossbar.io's documentation has it.
+    (MAX_MESSAGE_SIZE, Key::Served),
     ("debug", Key::Served),
 ];
 
@@ -356,7 +377,9 @@ pub(super) const WEB_PART_KEYS: [(&str, Key); 5] = [
     ("options", Key::Served),
 ];
 
-pub(super) const RAWSOCKET_OPTION_KEYS: [(&str, Key); 1] = [("max_message_size", Key::Served)];
+pub(super) const RAWSOCKET_OPTION_KEYS: [(&str, Key); 1] = [(MAX_MESSAGE_SIZE, Key::Served)];
+
+pub(super) const MAX_MESSAGE_SIZE: &str = "max_message_size";
 
 pub(super) const ENDPOINT_TYPES: [(&str, Key); 4] = [
     ("tcp", Key::Served),

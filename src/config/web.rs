@@ -225,15 +225,16 @@ const FILE_NAME: &str = "the name of a file, without its directory";
 const MIME_TYPE: &str = "a content type such as \"text/plain\"";
 const URL: &str = "an address of ASCII characters without white space";
 
-pub(super) const OPTION_KEYS: [(&str, Key); 5] = [
+pub(super) const OPTION_KEYS: [(&str, Key); 6] = [
     ("access_log", Key::Served),
     ("hsts", Key::Served),
     ("hsts_max_age", Key::Served),
     ("client_timeout", Key::Served),
     ("display_tracebacks", Key::NotServed("has no effect: there are no tracebacks")),
+    ("debug", Key::NotServed(websocket::DEBUG[0].2)),
 ];
 
-pub(super) const SERVICE_TYPES: [(&str, Key); 21] = [
+pub(super) const SERVICE_TYPES: [(&str, Key); 22] = [
     ("static", Key::Served),
     ("websocket", Key::Served),
     ("longpoll", Key::Served),
@@ -257,6 +258,7 @@ pub(super) const SERVICE_TYPES: [(&str, Key); 21] = [
     ("caller", Key::NotServed("the HTTP bridge is not served: it is as if this path were not there")),
     ("webhook", Key::NotServed("the HTTP bridge is not served: it is as if this path were not there")),
     ("wap", Key::NotServed("pages are not made from procedures: it is as if this path were not there")),
+    ("pairme", Key::NotServed("nodes are not paired: it is as if this path were not there")),
     ("catalog", Key::NotServed("payload schemas are not served: it is as if this path were not there")),
 ];
 

@@ -193,7 +193,7 @@ pub(super) const SIZES: [(&str, u64, u64, Size); 4] = [
     ("max_frame_size", 0, MAX_SIZE, |options| &mut options.max_frame_size),
     ("max_message_size", 0, MAX_SIZE, |options| &mut options.max_message_size),
     ("auto_fragment_size", 0, MAX_SIZE, |options| &mut options.auto_fragment_size),
-    ("auto_ping_size", 12, 125, |options| &mut options.auto_ping_size),
+    ("auto_ping_size", 4, 125, |options| &mut options.auto_ping_size),
 ];
 
 pub(super) const TIMES: [(&str, Time); 4] = [
@@ -214,7 +214,7 @@ pub(super) const FIXED: [(&str, bool, &str); 7] = [
     ("auto_ping_restart_on_any_traffic", true, "has no effect: a ping is sent after silence alone"),
 ];
 
-pub(super) const OPTION_KEYS: [(&str, Key); 27] = [
+pub(super) const OPTION_KEYS: [(&str, Key); 28] = [
     ("allowed_origins", Key::Served),
     ("allow_null_origin", Key::Served),
     ("enable_webstatus", Key::Served),
@@ -243,6 +243,7 @@ pub(super) const OPTION_KEYS: [(&str, Key); 27] = [
         "external_port",
         Key::NotServed("has no effect: the host and port of a request are not compared with it"),
     ),
+    ("enable_hixie76", Key::NotServed("only the WebSocket of RFC 6455 is served, not its drafts")),
     ("enable_flash_policy", Key::NotServed("has no effect: Flash is not served")),
     ("flash_policy", Key::NotServed("has no effect: Flash is not served")),
 ];

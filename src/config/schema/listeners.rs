@@ -27,6 +27,10 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
         rest.extend(fields);
         rest
     };
+    let size = |words| {
+        let default = RawSocket::default().max_message_size as u64;
+        (transports::MAX_MESSAGE_SIZE, integer(1, transports::MAX_RAWSOCKET_WRITTEN, default, words))
+    };
     let rawsocket_fields = || {
         vec![
             ("serializers", serializers()),
@@ -35,17 +39,12 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
                 object(
                     &transports::RAWSOCKET_OPTION_KEYS,
                     &[],
-                    vec![(
-                        "max_message_size",
-                        integer(
-                            1,
-                            transports::MAX_RAWSOCKET_WRITTEN,
-                            RawSocket::default().max_message_size as u64,
-                            "Bytes of a message that a client may send; the next power of two from 512 to 16777216.",
-                        ),
+                    vec![size(
+                        "Bytes of a message that a client may send; the next power of two from 512 to 16777216.",
                     )],
                 ),
             ),
+            size("The same, in the place of that in the options."),
             ("auth", reference("auth")),
             ("debug", flag(false, "No effect.")),
         ]
@@ -89,7 +88,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
         "RawSocket, WebSocket and HTTP on one port.",
     );
     universal["anyOf"] =
-        ["rawsocket", "websocket", "web"].iter().map(|key| json!({ "required": [key] })).collect();
+        ["rawsocket", "websocket", "web", "mqtt"].iter().map(|key| json!({ "required": [key] })).collect();
     let transport = one_of(vec![
         described(
             object(&transports::WEB_KEYS, &["type", "endpoint", "paths"], with(web_fields(), whole("web"))),

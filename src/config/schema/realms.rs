@@ -182,6 +182,10 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
                 text("The procedure that decides, in the place of permissions: a URI in the same realm."),
             ),
             (
+                "allow-by-default",
+                flag(false, "Allow everything, where there are neither permissions nor an authorizer."),
+            ),
+            (
                 "authorizer_cache_ms",
                 integer(
                     0,
@@ -193,7 +197,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
         ],
     );
     let has = |key: &str| json!({ "required": [key], "properties": { key: { "not": { "type": "null" } } } });
-    role["oneOf"] = json!([has("permissions"), has("authorizer")]);
+    role["not"] = json!({ "allOf": [has("permissions"), has("authorizer")] });
     role["if"] = has("authorizer_cache_ms");
     role["then"] = has("authorizer");
     vec![
@@ -274,7 +278,7 @@ fn store() -> Value {
             choice(
                 &keys::STORE_KINDS.map(|(word, _)| word),
                 Some("memory"),
-                "Whether events are kept when the router ends.",
+                "Whether events are kept when the router ends; \"cfxdb\" is \"database\" at its default path.",
             ),
         ),
         ("path", text("The file of the database. Default events.redb beside the configuration.")),
