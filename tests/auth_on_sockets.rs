@@ -647,6 +647,56 @@ fn a_cookie_logs_in_nobody_whom_the_configuration_does_not_know_any_more() {
 }
 
 #[test]
+fn who_was_logged_in_at_a_crossbar_node_stays_so_and_its_file_is_kept() {
+    let folder = std::env::temp_dir().join(format!("wamplet-cookies-crossbar-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let file = folder.join("cookies.dat");
+    let line = |id: &str, value: &str, created: &str, authid: Value| {
+        let role = if authid.is_null() { json!(null) } else { json!("user") };
+        let method = if authid.is_null() { json!(null) } else { json!("ticket") };
+        json!({
+            id: value, "created": created, "max_age": 604_800, "authid": authid, "authrole": role,
+            "authmethod": method, "authrealm": "realm1", "authextra": null,
+        })
+    };
+    let mut deleted = line("cbtid", "deleted", "2099-01-01T00:00:00.000Z", json!("joe"));
+    deleted["deleted"] = json!("2099-01-02T00:00:00.000Z");
+    let lines = [
+        line("cbtid", "known", "2020-01-01T00:00:00.000Z", json!(null)),
+        line("cbtid", "known", "2099-01-01T00:00:00.000Z", json!("joe")),
+        line("id", "of-old", "2099-01-01T00:00:00.000Z", json!("joe")),
+        line("cbtid", "no-login", "2099-01-01T00:00:00.000Z", json!(null)),
+        line("cbtid", "nobody", "2099-01-01T00:00:00.000Z", json!("amy")),
+        line("cbtid", "too-old", "2020-01-01T00:00:00.000Z", json!("joe")),
+        line("cbtid", "deleted", "2099-01-01T00:00:00.000Z", json!("joe")),
+        deleted,
+    ];
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    std::fs::write(&file, &text).expect("a temporary file");
+    let store = json!({ "type": "file", "filename": file });
+    let config = with_cookies(json!({ "store": store }), json!({}));
+    for start in ["with the file of Crossbar.io", "with our own"] {
+        let mut router = Process::start("auth-cookie-crossbar", &config);
+        let address = router.tcp_address();
+        let values =
+            [("known", 2), ("of-old", 2), ("no-login", 3), ("nobody", 3), ("too-old", 3), ("deleted", 3)];
+        for (value, expected) in values {
+            let header = format!("Cookie: cbtid={value}");
+            let (_, _, heard) = by_browser(address, &header, &["cookie"]);
+            assert_eq!(heard[0], expected, "{value}, {start}");
+            if expected == 2 {
+                assert_eq!((&heard[2]["authid"], &heard[2]["authrole"]), (&json!("joe"), &json!("user")));
+            }
+        }
+        router.signal("TERM");
+        assert_eq!(router.exit_code(), Some(0));
+    }
+    let copy = std::fs::read_to_string(folder.join("cookies.dat.crossbar"));
+    assert_eq!(copy.expect("it was kept"), text);
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+#[test]
 fn logins_in_a_file_outlive_the_process() {
     let folder = std::env::temp_dir().join(format!("wamplet-cookies-{}", std::process::id()));
     let file = folder.join("kept/cookies.json");

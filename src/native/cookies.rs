@@ -25,9 +25,10 @@ use std::thread::{self, JoinHandle};
 
 use hyper::header::{self, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::clock::Clock;
+use super::crossbar_cookies;
 use super::secret::random_text;
 use crate::auth::{Identity, Logins, Methods};
 use crate::config::node::{Cookie, CookieStore, SameSite};
@@ -314,6 +315,9 @@ fn read(path: &Path) -> Result<BTreeMap<Arc<str>, Login>, String> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(error) => return Err(error.to_string()),
     };
+    if crossbar_cookies::is_one(&text) {
+        return read_crossbar(path, &text);
+    }
     let entries: Vec<Value> = match text.trim() {
         "" => Vec::new(),
         text => serde_json::from_str(text).map_err(|error| format!("expected cookies, found {error}"))?,
@@ -334,6 +338,23 @@ fn read(path: &Path) -> Result<BTreeMap<Arc<str>, Login>, String> {
         logins.insert(value.into(), Login { seen, identity });
     }
     Ok(logins)
+}
+
+/// The logins of a file of Crossbar.io, of which a copy stays for whoever goes back.
+fn read_crossbar(path: &Path, text: &str) -> Result<BTreeMap<Arc<str>, Login>, String> {
+    let mut copy = path.as_os_str().to_owned();
+    copy.push(".crossbar");
+    let copy = PathBuf::from(copy);
+    fs::copy(path, &copy).map_err(|error| format!("cannot be copied to {}: {error}", copy.display()))?;
+    let kept = crossbar_cookies::read(text);
+    let mut kept = kept.map_err(|error| format!("expected cookies of Crossbar.io, found {error}"))?;
+    kept.sort_by_key(|kept| std::cmp::Reverse(kept.since));
+    kept.truncate(MAX_LOGINS);
+    info!("read the cookies of Crossbar.io, of which {} keeps a copy", copy.display());
+    let login = |kept: crossbar_cookies::Kept| {
+        (kept.value.into(), Login { seen: kept.since, identity: kept.identity })
+    };
+    Ok(kept.into_iter().map(login).collect())
 }
 
 /// Starts the thread that writes the file.

@@ -22,6 +22,7 @@
 //! | `secret` | what nobody may guess |
 //! | `store` | kept events in files |
 //! | `gate`, `cookies` | how clients of each listening path authenticate, and how browsers are known again |
+//! | `crossbar_cookies` | the cookies that Crossbar.io kept |
 //! | `clock` | the only clock |
 //! | `log` | the way of the log to standard error |
 
@@ -36,6 +37,7 @@ pub mod websocket;
 
 mod connection;
 mod cookies;
+mod crossbar_cookies;
 mod flusher;
 mod listener;
 mod log;
