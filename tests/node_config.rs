@@ -365,7 +365,9 @@ fn a_browser_takes_every_good_node_and_has_the_same_realms_and_limits() {
 #[test]
 fn what_older_versions_wrote_is_served_as_they_did() {
     let node = good("of-older-versions.json");
-    let [rawsocket, web] = &node.listeners[..] else { panic!("two listeners, and no MQTT") };
+    let [rawsocket, web, socket] = &node.listeners[..] else { panic!("three listeners, and no MQTT") };
+    let path = PathBuf::from("/node/.crossbar/run/many-9000/$5.sock");
+    assert_eq!(socket.endpoint.address, Address::Unix { path });
     assert_eq!(rawsocket.rawsocket.as_ref().map(|rawsocket| rawsocket.max_message_size), Some(65_536));
     let Service::WebSocket(ws) = child(&web.web.as_ref().expect("HTTP").paths, "ws") else {
         panic!("WebSocket")

@@ -492,6 +492,18 @@ pub(super) fn variable_name(text: &str) -> Option<&str> {
     is_name.then_some(name)
 }
 
+/// The name in `$NAME` or `${NAME}`, and what comes after it; `text` is what comes after the dollar.
+#[cfg(feature = "native")]
+pub(super) fn leading_variable(text: &str) -> Option<(&str, &str)> {
+    if let Some(text) = text.strip_prefix('{') {
+        return text.split_once('}').filter(|(name, _)| !name.is_empty());
+    }
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let (name, rest) = text.split_at(text.find(|c| !is_part(c)).unwrap_or(text.len()));
+    let is_name = name.chars().next().is_some_and(|first| !first.is_ascii_digit());
+    is_name.then_some((name, rest))
+}
+
 /// What an environment variable holds, which must be something.
 pub(super) fn variable(
     environment: &Environment<'_>,

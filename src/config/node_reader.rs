@@ -79,6 +79,30 @@ impl NodeReader<'_> {
         Some(self.base.join(text))
     }
 
+    /// The path of a Unix socket, in which variables may stand anywhere, as in Crossbar.io.
+    pub fn socket(&mut self, value: &Cursor<'_>) -> Option<PathBuf> {
+        let text = value.string(SOCKET, &mut self.report)?;
+        let (mut path, mut rest) = (String::new(), text);
+        while let Some((before, after)) = rest.split_once('$') {
+            path.push_str(before);
+            match auth::leading_variable(after) {
+                Some((name, after)) => {
+                    path.push_str(&self.variable(value, name)?);
+                    rest = after;
+                }
+                None => {
+                    path.push('$');
+                    rest = after;
+                }
+            }
+        }
+        path.push_str(rest);
+        if path.is_empty() || path.contains('\0') {
+            return value.problem(SOCKET, &mut self.report);
+        }
+        Some(self.base.join(path))
+    }
+
     /// The files or directories of a list that may be left out.
     pub fn paths(&mut self, object: &Object<'_>, key: &str, what: &str, each: &str) -> Vec<PathBuf> {
         let Some(list) = object.get(key) else { return Vec::new() };
@@ -223,6 +247,7 @@ const NOBODY: &str =
     "there is none: all clients are \"anonymous\", which no realm here has as a role, and nobody can join";
 const NO_REALMS: &str = "nobody can join: clients come into the realms of the worker, and it has none";
 
+const SOCKET: &str = "the path of a socket";
 const MAX_PATHS: usize = 1_000;
 /// Each of them a few times.
 const MAX_SERIALIZERS: usize = 20;

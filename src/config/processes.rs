@@ -205,7 +205,7 @@ impl NodeReader<'_> {
         read.insert("type".into(), word.into());
         if word == "unix" {
             object.check_keys(&CONNECT_UNIX_KEYS, &mut self.report);
-            let path = self.path(&object.required("path"), "the path of a socket")?;
+            let path = self.socket(&object.required("path"))?;
             read.insert("path".into(), self.path_text(&object.required("path"), path)?);
         } else {
             object.check_keys(&CONNECT_TCP_KEYS, &mut self.report);

@@ -179,7 +179,7 @@ impl NodeReader<'_> {
                 let message = "has no effect: it is for connections over TCP";
                 self.report.warn(object.required("backlog").path(), message);
             }
-            let path = self.path(&object.required("path"), "the path of a socket")?;
+            let path = self.socket(&object.required("path"))?;
             (Some(Address::Unix { path }), None)
         };
         let address = address?;
