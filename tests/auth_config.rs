@@ -15,7 +15,7 @@ use wamplet::auth::{
     ScramKeys, Ticket,
 };
 use wamplet::config::node::{Auth, Cookie, CookieStore, Listener, Node, SameSite, Service};
-use wamplet::config::{Config, Format};
+use wamplet::config::{Config, Format, Loaded};
 
 fn listeners() -> Vec<Listener> {
     let file = folder("node/good").join("authentication.json");
@@ -66,28 +66,32 @@ fn a_secret_is_salted_where_it_has_a_salt() {
     let [joe, ann] = &known(&methods.wampcra)[..] else { panic!("two users") };
     assert!(joe.credential == CraSecret { secret: "secret".into(), salting: None });
     let salting = Some(Salting { salt: "salt".into(), iterations: 100, keylen: 16 });
-    assert!(ann.credential == CraSecret { secret: "key".into(), salting });
+    assert!(ann.credential == CraSecret { secret: "gdT06v8w9n/fWK6XU2T2zw==".into(), salting }, "derived");
 }
 
 #[test]
-fn a_salted_secret_that_can_be_no_derived_key_is_warned_of() {
-    let warned = |user: serde_json::Value| {
+fn a_salted_secret_that_can_be_no_derived_key_is_taken_for_the_password() {
+    let read = |user: serde_json::Value| {
         let role = json!({ "name": "user", "permissions": [] });
         let auth =
             json!({ "wampcra": { "type": "static", "default-role": "user", "users": { "joe": user } } });
         let config = json!({ "realms": [{ "name": "realm1", "roles": [role] }], "auth": auth });
-        let warnings = Config::from_value(&config).expect("a good configuration").warnings;
+        let Loaded { config, warnings } = Config::from_value(&config).expect("a good configuration");
         assert!(
             warnings.iter().all(|warning| warning.path == "auth.wampcra.users.joe.secret"),
             "{warnings:?}"
         );
-        !warnings.is_empty()
+        let methods = config.auth.expect("methods");
+        (known(&methods.wampcra)[0].credential.secret.clone(), !warnings.is_empty())
     };
-    let key = "qzcdsr9uu/L5hnss3kjNTRe490ETgA70ZBaB5rvnJ5Y=";
-    assert!(!warned(json!({ "secret": key, "salt": "salt123" })));
-    assert!(warned(json!({ "secret": key, "salt": "salt123", "keylen": 16 })));
-    assert!(warned(json!({ "secret": "L3L1YUE8Txlw", "salt": "salt123" })));
-    assert!(!warned(json!({ "secret": "L3L1YUE8Txlw" })));
+    let password = "L3L1YUE8Txlw";
+    let key = "qzcdsr9uu/L5hnss3kjNTRe490ETgA70ZBaB5rvnJ5Y=".to_owned();
+    assert_eq!(read(json!({ "secret": key, "salt": "salt123" })), (key.clone(), false));
+    assert_eq!(read(json!({ "secret": password, "salt": "salt123" })), (key.clone(), true));
+    let long = "qzcdsr9uu/L5hnss3kjNTRe490ETgA70ZBaB5rvnJ5Y5LSaA0fvC8Q==".to_owned();
+    assert_eq!(read(json!({ "secret": password, "salt": "salt123", "keylen": 40 })), (long, true));
+    assert_ne!(read(json!({ "secret": key, "salt": "salt123", "keylen": 16 })).0, key);
+    assert_eq!(read(json!({ "secret": password })), (password.to_owned(), false));
 }
 
 #[test]

@@ -34,6 +34,29 @@ pub struct Salting {
     pub keylen: u32,
 }
 
+#[cfg(feature = "native")]
+impl Salting {
+    /// The key that clients derive from this password, in base64.
+    pub(crate) fn derive(&self, password: &str) -> String {
+        let (password, salt) = (password.as_bytes(), self.salt.as_bytes());
+        let mut key = Vec::new();
+        for number in 1_u32.. {
+            let mut last = hmac(password, &[salt, &number.to_be_bytes()]);
+            let mut block = last;
+            for _ in 1..self.iterations {
+                last = hmac(password, &[&last]);
+                block.iter_mut().zip(last).for_each(|(byte, other)| *byte ^= other);
+            }
+            key.extend(block);
+            if key.len() >= self.keylen as usize {
+                break;
+            }
+        }
+        key.truncate(self.keylen as usize);
+        Base64::encode_string(&key)
+    }
+}
+
 /// What the challenge is made of.
 pub(super) struct Offer {
     session: SessionId,

@@ -300,11 +300,15 @@ impl<'r> AuthReader<'r> {
         };
         let secret = secret?;
         #[cfg(feature = "native")]
-        if let Some(Salting { keylen, .. }) = &salting
-            && !Base64::decode_vec(&secret).is_ok_and(|key| key.len() == *keylen as usize)
-        {
-            self.report.warn(user.required("secret").path(), NO_DERIVED_KEY);
-        }
+        let secret = match &salting {
+            Some(salting)
+                if !Base64::decode_vec(&secret).is_ok_and(|key| key.len() == salting.keylen as usize) =>
+            {
+                self.report.warn(user.required("secret").path(), NO_DERIVED_KEY);
+                salting.derive(&secret)
+            }
+            _ => secret,
+        };
         Some(CraSecret { secret, salting })
     }
 
@@ -579,14 +583,29 @@ pub(super) const AUTH_KEYS: [(&str, Key); 9] = [
     ("cryptosign", Key::Served),
     ("tls", CHANNEL),
     ("cookie", CHANNEL),
-    ("cryptosign-proxy", Key::Refused("\"cryptosign\" in its place (proxies are not served)")),
-    ("anonymous-proxy", Key::Refused("\"anonymous\" in its place (proxies are not served)")),
+    ("cryptosign-proxy", Key::Refused("\"cryptosign\" in its place (there is no worker of type \"proxy\")")),
+    ("anonymous-proxy", Key::Refused("\"anonymous\" in its place (there is no worker of type \"proxy\")")),
 ];
 
-/// Of a salted secret; said by `wamplet check`, and at the start of the server. Crossbar.io takes a password there since 2025, against its own documentation; before, the key.
 #[cfg(feature = "native")]
-const NO_DERIVED_KEY: &str = "with a salt this is the key that clients derive from the password, base64 of keylen bytes, \
-                              which this is not: nobody can log in with it";
+const PROXY_METHODS: [&str; 2] = ["cryptosign-proxy", "anonymous-proxy"];
+
+#[cfg(feature = "native")]
+pub(super) const AUTH_KEYS_BEHIND_PROXIES: [(&str, Key); 9] = {
+    let mut keys = AUTH_KEYS;
+    let mut position = keys.len() - PROXY_METHODS.len();
+    while position < keys.len() {
+        keys[position].1 =
+            Key::NotServed("nobody can log in by it: what proxies listen to is the router's own here");
+        position += 1;
+    }
+    keys
+};
+
+/// Of a salted secret. Crossbar.io takes a password there since 2025, against its own documentation; before, the key.
+#[cfg(feature = "native")]
+const NO_DERIVED_KEY: &str = "is taken for the password: the key that clients derive from it with the salt would be base64 of \
+                              keylen bytes";
 
 /// What only the sockets of the native router have.
 const CHANNEL: Key = match cfg!(feature = "native") {
