@@ -818,6 +818,14 @@ export const features = {
       'router_workers::every_way_to_a_worker_leads_to_its_realms_and_to_no_others',
     ],
     [
+      'Proxy workers, whose transports are those of the router',
+      '-',
+      'yes',
+      'no',
+      'yes',
+      'router_workers::the_clients_of_a_proxy_join_as_it_routes_them_and_nobody_comes_in_its_way',
+    ],
+    [
       'Reload without dropping sessions',
       '-',
       'no',

@@ -19,7 +19,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use configs::{assert_text, count, files, folder, read, replace};
-use wamplet::auth::{Anonymous, Grant};
+use wamplet::auth::{Anonymous, Grant, Methods};
 use wamplet::codec::Serializer;
 use wamplet::config::node::{
     Address, Auth, Component, ComponentConnection, Cookie, CookieStore, Deflate, JsonOptions, Listener,
@@ -360,6 +360,24 @@ fn a_browser_takes_every_good_node_and_has_the_same_realms_and_limits() {
         assert_eq!(browser.config.limits, node.config.limits);
         assert_eq!(format!("{:?}", browser.config.realms), format!("{:?}", node.config.realms));
     }
+}
+
+#[test]
+fn the_transports_of_proxies_are_those_of_the_router_with_the_realms_that_they_route() {
+    let node = good("proxies.json");
+    let [inside, backend, web] = &node.listeners[..] else { panic!("three listeners: proxies share one") };
+    assert_eq!(web.path, "workers[0].transports[0]");
+    assert_eq!(web.realms.as_deref(), Some(&["realm1".to_owned()][..]));
+    assert_eq!(inside.realms.as_ref().map(|realms| realms.len()), Some(2));
+    let methods = |listener: &Listener| {
+        let auth = listener.rawsocket.as_ref().and_then(|rawsocket| rawsocket.auth.clone());
+        auth.expect("auth").methods
+    };
+    let Methods { anonymous, ticket, cryptosign, .. } = &*methods(inside);
+    assert!(anonymous.is_none() && ticket.is_none() && cryptosign.is_none(), "nobody gets in");
+    assert!(methods(backend).anonymous.is_some() && methods(backend).cryptosign.is_none());
+    let Realms::Named(realms) = &node.config.realms else { panic!("named realms") };
+    assert_eq!(realms[0].roles.len(), 3, "they are not narrower than they were");
 }
 
 #[test]

@@ -79,6 +79,37 @@ fn by_poll(address: SocketAddr, cookie: &str, said: &[Value]) -> (Value, String)
 }
 
 #[test]
+fn the_clients_of_a_proxy_join_as_it_routes_them_and_nobody_comes_in_its_way() {
+    let folder = std::env::temp_dir().join(format!("wamplet-proxy-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let socket = folder.join("router.sock");
+    let endpoint = json!({ "type": "unix", "path": socket });
+    let inside = json!([
+        { "type": "rawsocket", "endpoint": endpoint, "auth": { "anonymous-proxy": { "type": "static" } } },
+    ]);
+    let transport = json!({ "type": "rawsocket", "endpoint": endpoint, "serializer": "cbor" });
+    let proxy = json!({
+        "type": "proxy",
+        "connections": { "inside": { "transport": transport } },
+        "routes": { "public": { "anonymous": "inside" } },
+        "transports": [{ "type": "rawsocket", "endpoint": loopback() }],
+    });
+    let mut router = Process::start("proxy", &node([worker(&["public", "private"], inside), proxy]));
+    let address = router.tcp_address();
+    for (realm, expected) in [("public", json!("anonymous")), ("private", Value::Null)] {
+        let mut client = RawClient::connect(address);
+        client.send(&hello_to(realm));
+        let heard = client.receive();
+        assert_eq!(heard[2]["authrole"], expected, "{realm}: {heard}");
+    }
+    let mut client = RawClient::on(UnixStream::connect(&socket).expect("it listens"));
+    client.send(&hello_to("public"));
+    assert_eq!(client.receive()[0], 3);
+    drop(router);
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+#[test]
 fn every_way_to_a_worker_leads_to_its_realms_and_to_no_others() {
     let workers = [worker(&["public"], all_ways()), worker(&["private", "secret"], all_ways())];
     let mut router = Process::start("workers", &node(workers));

@@ -36,6 +36,9 @@ pub(super) struct AuthReader<'r> {
     /// Whether clients of the transport show certificates.
     #[cfg(feature = "native")]
     pub has_certificates: bool,
+    /// Whether there are workers of type `proxy`, with methods of their own to come to the router.
+    #[cfg(feature = "native")]
+    pub has_proxies: bool,
 }
 
 /// Takes the next principal: its object, authid and grant.
@@ -52,7 +55,11 @@ pub(super) struct Auth {
 impl<'r> AuthReader<'r> {
     /// `auth` itself. To read past a method would let strangers in, or keep friends out: nothing here is only warned of.
     pub fn read(&mut self, auth: &Cursor<'_>) -> Option<Auth> {
-        let object = auth.object(&AUTH_KEYS, self.report)?;
+        #[cfg(feature = "native")]
+        let keys = if self.has_proxies { &AUTH_KEYS_BEHIND_PROXIES } else { &AUTH_KEYS };
+        #[cfg(not(feature = "native"))]
+        let keys = &AUTH_KEYS;
+        let object = auth.object(keys, self.report)?;
         let mut methods = Methods::default();
         if let Some(method) = object.get("anonymous") {
             methods.anonymous = self.anonymous(&method);
@@ -98,6 +105,9 @@ impl<'r> AuthReader<'r> {
             || scram.is_some()
             || cryptosign.is_some()
             || tls.is_some();
+        #[cfg(feature = "native")]
+        let has_method =
+            has_method || self.has_proxies && PROXY_METHODS.iter().any(|key| object.get(key).is_some());
         if !has_method && !self.report.has_problems() {
             #[cfg(feature = "native")]
             if by_cookie {

@@ -134,6 +134,8 @@ fn read_ports(object: &Object<'_>, realms: Option<&Realms>, report: &mut Report)
         has_cookies: false,
         #[cfg(feature = "native")]
         has_certificates: false,
+        #[cfg(feature = "native")]
+        has_proxies: false,
     };
     reader.read(&found?).map(|auth| Arc::new(auth.methods))
 }

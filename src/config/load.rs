@@ -1,8 +1,8 @@
 //! A configuration file of the native router to a [`Node`].
 //!
 //! Owns the walk over the workers, what belongs to which, and what must fit together across them. Realms and limits are
-//! read by [`crossbar`](super::crossbar), as for a browser; transports are in [`transports`](super::transports), components
-//! and guests in [`processes`](super::processes).
+//! read by [`crossbar`](super::crossbar), as for a browser; transports are in [`transports`](super::transports) and, those
+//! of proxies, in [`proxies`](super::proxies), components and guests in [`processes`](super::processes).
 
 use std::fs;
 use std::io;
@@ -15,9 +15,10 @@ use super::crossbar::{self, Keys};
 use super::cursor::{Cursor, Key, Report};
 use super::error::ConfigError;
 use super::keys;
-use super::node::{Address, Component, ComponentConnection, LoadedNode, Node};
+use super::node::{Address, Component, ComponentConnection, Listener, LoadedNode, Node};
 use super::node_reader::NodeReader;
 use super::processes::Host;
+use super::proxies::Proxies;
 use super::{Config, RealmConfig, Realms, StoreKind, json, yaml};
 use crate::native::store::DEFAULT_FILE;
 
@@ -132,6 +133,7 @@ impl Node {
             message_length: node.config.limits.message_length,
             addresses: Vec::new(),
             has_certificates: false,
+            has_proxies: false,
         };
         node.read(&root, &mut reader);
         (node, reader.report)
@@ -150,6 +152,7 @@ impl Node {
                 }
             }
         }
+        reader.has_proxies = workers.items().iter().any(|worker| worker.at("type").is("proxy"));
         for worker in workers.items() {
             match worker.at("type").value().and_then(Value::as_str) {
                 Some("router") => self.read_router_worker(&worker, reader),
@@ -159,6 +162,13 @@ impl Node {
                     self.guests.extend(reader.guest(&worker, &object));
                 }
                 _ => {}
+            }
+        }
+        let mut proxies = Proxies::default();
+        for worker in workers.items() {
+            if worker.at("type").is("proxy") {
+                let listeners = proxies.read(&worker, self, reader);
+                self.listeners.extend(listeners.unwrap_or_default());
             }
         }
         for component in &self.components {
@@ -208,19 +218,26 @@ impl Node {
     }
 }
 
+impl Node {
+    /// The listener to which somebody connects at this endpoint.
+    pub(super) fn listener_at(&self, endpoint: &Value) -> Option<&Listener> {
+        self.listeners.iter().find(|listener| match &listener.endpoint.address {
+            Address::Tcp { port, interface, .. } => {
+                let is_local = |interface: IpAddr| interface.is_loopback() || interface.is_unspecified();
+                let is_loopback =
+                    matches!(endpoint["host"].as_str(), Some("localhost" | "127.0.0.1" | "::1"));
+                is_loopback && endpoint["port"] == *port && interface.is_none_or(is_local)
+            }
+            Address::Unix { path } => endpoint["path"].as_str().is_some_and(|other| Path::new(other) == path),
+        })
+    }
+}
+
 /// A component that connects to a listener of this node joins a realm that it finds there.
 fn check_own_realm(component: &Component, node: &Node, reader: &mut NodeReader<'_>) {
     let ComponentConnection::Transport { endpoint, .. } = &component.connection else { return };
     let Some(Realms::Named(realms)) = &reader.realms else { return };
-    let listener = node.listeners.iter().find(|listener| match &listener.endpoint.address {
-        Address::Tcp { port, interface, .. } => {
-            let is_local = |interface: IpAddr| interface.is_loopback() || interface.is_unspecified();
-            let is_loopback = matches!(endpoint["host"].as_str(), Some("localhost" | "127.0.0.1" | "::1"));
-            is_loopback && endpoint["port"] == *port && interface.is_none_or(is_local)
-        }
-        Address::Unix { path } => endpoint["path"].as_str().is_some_and(|other| Path::new(other) == path),
-    });
-    let Some(listener) = listener else { return };
+    let Some(listener) = node.listener_at(endpoint) else { return };
     let known: Vec<_> = match &listener.realms {
         Some(realms) => realms.iter().map(String::as_str).collect(),
         None => realms.iter().map(|realm| realm.name.as_str()).collect(),
@@ -260,7 +277,7 @@ pub(super) static NODE: Keys = Keys {
         ("router", Key::Served),
         ("container", Key::Served),
         ("guest", Key::Served),
-        ("proxy", keys::NO_PROXY),
+        ("proxy", Key::Served),
         ("hostmonitor", keys::NO_HOSTMONITOR),
         ("websocket-testee", keys::NO_TESTEE),
         ("xbrmm", keys::NO_MARKET),

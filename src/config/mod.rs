@@ -23,6 +23,8 @@ mod node_reader;
 #[cfg(feature = "native")]
 mod processes;
 #[cfg(feature = "native")]
+mod proxies;
+#[cfg(feature = "native")]
 mod schema;
 #[cfg(feature = "native")]
 mod transports;

@@ -32,6 +32,8 @@ pub(super) struct NodeReader<'n> {
     pub addresses: Vec<(Address, String)>,
     /// Whether clients of the listener that is being read show certificates.
     pub has_certificates: bool,
+    /// Whether there are workers of type `proxy`.
+    pub has_proxies: bool,
 }
 
 impl NodeReader<'_> {
@@ -216,6 +218,7 @@ impl NodeReader<'_> {
                 environment: Some(reader.environment),
                 has_cookies,
                 has_certificates: reader.has_certificates,
+                has_proxies: reader.has_proxies,
             };
             let auth::Auth { methods, by_cookie } = reader.read(auth)?;
             Some(Auth { methods: Arc::new(methods), by_cookie })

@@ -194,7 +194,7 @@ impl NodeReader<'_> {
         Some(ComponentConnection::Transport { kind: kind.into(), url, endpoint: endpoint?, serializer })
     }
 
-    fn connecting_endpoint(&mut self, endpoint: &Cursor<'_>) -> Option<Value> {
+    pub fn connecting_endpoint(&mut self, endpoint: &Cursor<'_>) -> Option<Value> {
         let object = endpoint.any_object(&mut self.report)?;
         let kind = object.required("type");
         let (word, key) = kind.kind(&CONNECT_ENDPOINT_TYPES, &mut self.report)?;

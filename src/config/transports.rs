@@ -18,7 +18,7 @@ impl NodeReader<'_> {
         transports.iter().filter_map(|transport| self.listener(transport)).collect()
     }
 
-    fn listener(&mut self, transport: &Cursor<'_>) -> Option<Listener> {
+    pub fn listener(&mut self, transport: &Cursor<'_>) -> Option<Listener> {
         let object = transport.any_object(&mut self.report)?;
         let (kind, key) = object.required("type").kind(&TRANSPORT_TYPES, &mut self.report)?;
         if let Key::NotServed(message) = key {

@@ -67,7 +67,7 @@ fn methods() -> Value {
     let kdfs = auth::KDFS.map(|(word, _)| word);
     let mut methods = described(
         object(
-            &auth::AUTH_KEYS,
+            &auth::AUTH_KEYS_BEHIND_PROXIES,
             &[],
             vec![
                 ("anonymous", by(anonymous)),

@@ -10,6 +10,7 @@ use crate::config::load;
 use crate::config::node::Restart;
 use crate::config::node_reader::SERIALIZERS;
 use crate::config::processes::{self, RESTART_POLICIES};
+use crate::config::proxies;
 
 pub(super) fn definitions() -> Vec<(&'static str, Value)> {
     let id = || ("id", text("The name in the log."));
@@ -101,8 +102,48 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
             ),
         ],
     );
+    let connection_of_proxy = object(
+        &proxies::CONNECTION_KEYS,
+        &["transport"],
+        vec![
+            ("id", text("For people.")),
+            ("transport", reference("connection")),
+            ("auth", any("No effect: nothing connects.")),
+        ],
+    );
+    let proxy = object(
+        &proxies::PROXY_KEYS,
+        &["type"],
+        vec![
+            kind("proxy"),
+            id(),
+            ("options", object(&processes::ROUTER_OPTION_KEYS, &[], worker_options())),
+            (
+                "connections",
+                json!({
+                    "type": "object",
+                    "additionalProperties": connection_of_proxy,
+                    "description": "Names for transports of router workers of this node.",
+                }),
+            ),
+            (
+                "routes",
+                json!({
+                    "type": "object",
+                    "additionalProperties": {
+                        "type": "object",
+                        "additionalProperties": {
+                            "oneOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }],
+                        },
+                    },
+                    "description": "Realm -> role -> connections: who may join what at these transports.",
+                }),
+            ),
+            ("transports", list(reference("transport"), "Where clients connect.")),
+        ],
+    );
     vec![
-        ("worker", one_of(vec![router, container, guest, not_served(&load::NODE.workers)])),
+        ("worker", one_of(vec![router, container, guest, proxy, not_served(&load::NODE.workers)])),
         ("component", component),
         ("container_component", container_component),
         ("connection", connection()),
