@@ -634,10 +634,11 @@ pub(super) const DYNAMIC_KEYS: [(&str, Key); 5] = [
     ("default-role", Key::Served),
 ];
 
-pub(super) const FUNCTION_KEYS: [(&str, Key); 4] = [
+pub(super) const FUNCTION_KEYS: [(&str, Key); 5] = [
     ("type", Key::Served),
     ("create", Key::Served),
     ("config", Key::NotServed("has no effect: the program that has the function configures it")),
+    ("expose_controller", Key::NotServed("has no effect: there is no controller")),
     ("default-role", Key::Served),
 ];
 
