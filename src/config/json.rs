@@ -17,9 +17,20 @@ pub(super) fn parse(text: &str) -> Result<Value, ConfigError> {
         let reason = error.to_string();
         let position = format!(" at line {line} column {column}");
         let reason = reason.strip_suffix(&position).unwrap_or(&reason).to_owned();
+        let reason = no_json(text, line, column).map_or(reason, str::to_owned);
         ConfigError::Syntax { line, column, reason }
     })?;
     Ok(value)
+}
+
+/// What stands at a place where the parser stopped, if it is of another language that is often taken for JSON.
+fn no_json(text: &str, line: usize, column: usize) -> Option<&'static str> {
+    let rest = text.lines().nth(line.checked_sub(1)?)?.get(column.checked_sub(1)?..)?;
+    match rest.as_bytes() {
+        [b'#', ..] | [b'/', b'/' | b'*', ..] => Some("a comment begins, and JSON has none (YAML has)"),
+        [b'\'', ..] => Some("a text is between \"double quotes\""),
+        _ => None,
+    }
 }
 
 /// A value whose objects have each key once.
