@@ -6,6 +6,7 @@
 
 mod ask;
 mod auth;
+mod auth_keys;
 mod call_queues;
 #[cfg(feature = "native")]
 mod cookie;

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{VARIABLE, described, flag, integer, list, object, one_of, reference, text};
-use crate::config::auth;
 use crate::config::cookie;
 use crate::config::cursor::Key;
 use crate::config::node::Cookie;
+use crate::config::{auth, auth_keys};
 
 pub(super) fn definitions() -> Vec<(&'static str, Value)> {
     vec![
@@ -31,14 +31,14 @@ fn methods() -> Value {
         fields
     };
     let anonymous = object(
-        &auth::ANONYMOUS_KEYS,
+        &auth_keys::ANONYMOUS_KEYS,
         &["type"],
         with(vec![kind(), ("authid", text("The authid that clients get. Default random."))]),
     );
     // A method that knows principals: the schema of one.
     let provider = |key: &'static str, principal: Value| {
         let keys =
-            [("type", Key::Served), (key, Key::Served), ("default-role", Key::Served), auth::TRUSTROOTS];
+            [("type", Key::Served), (key, Key::Served), ("default-role", Key::Served), auth_keys::TRUSTROOTS];
         let known = if key == "principals" { &keys[..] } else { &keys[..3] };
         let principals = json!({
             "type": "object",
@@ -64,10 +64,10 @@ fn methods() -> Value {
     };
     let mut public_keys = list(hex(64, "An Ed25519 public key."), "The keys that it may sign with.");
     public_keys["minItems"] = 1.into();
-    let kdfs = auth::KDFS.map(|(word, _)| word);
+    let kdfs = auth_keys::KDFS.map(|(word, _)| word);
     let mut methods = described(
         object(
-            &auth::AUTH_KEYS_BEHIND_PROXIES,
+            &auth_keys::AUTH_KEYS_BEHIND_PROXIES,
             &[],
             vec![
                 ("anonymous", by(anonymous)),
@@ -75,7 +75,11 @@ fn methods() -> Value {
                     "ticket",
                     provider(
                         "principals",
-                        object(&auth::TICKET_KEYS, &["ticket"], with(vec![("ticket", secret("The ticket"))])),
+                        object(
+                            &auth_keys::TICKET_KEYS,
+                            &["ticket"],
+                            with(vec![("ticket", secret("The ticket"))]),
+                        ),
                     ),
                 ),
                 (
@@ -83,7 +87,7 @@ fn methods() -> Value {
                     provider(
                         "users",
                         object(
-                            &auth::WAMPCRA_KEYS,
+                            &auth_keys::WAMPCRA_KEYS,
                             &["secret"],
                             with(vec![
                                 (
@@ -116,7 +120,7 @@ fn methods() -> Value {
                     provider(
                         "principals",
                         object(
-                            &auth::SCRAM_KEYS,
+                            &auth_keys::SCRAM_KEYS,
                             &["kdf", "iterations", "salt", "stored-key", "server-key"],
                             with(vec![
                                 ("kdf", json!({ "enum": kdfs, "description": "How clients derive a key." })),
@@ -140,7 +144,7 @@ fn methods() -> Value {
                     provider(
                         "principals",
                         object(
-                            &auth::CRYPTOSIGN_KEYS,
+                            &auth_keys::CRYPTOSIGN_KEYS,
                             &["authorized_keys"],
                             with(vec![("authorized_keys", public_keys)]),
                         ),
@@ -151,7 +155,7 @@ fn methods() -> Value {
                     provider(
                         "principals",
                         object(
-                            &auth::TLS_KEYS,
+                            &auth_keys::TLS_KEYS,
                             &[],
                             with(vec![
                                 ("certificate-sha1", fingerprint(20, "SHA-1 of its certificates.")),
@@ -163,7 +167,7 @@ fn methods() -> Value {
                 (
                     "cookie",
                     described(
-                        object(&auth::COOKIE_KEYS, &[], vec![kind()]),
+                        object(&auth_keys::COOKIE_KEYS, &[], vec![kind()]),
                         "Whoever has authenticated by another method may come back with its cookie alone.",
                     ),
                 ),
@@ -182,7 +186,7 @@ fn by(known: Value) -> Value {
 
 fn authenticator() -> Value {
     object(
-        &auth::DYNAMIC_KEYS,
+        &auth_keys::DYNAMIC_KEYS,
         &["type", "authenticator"],
         vec![
             ("type", json!({ "const": "dynamic" })),
@@ -198,7 +202,7 @@ fn authenticator() -> Value {
 
 fn authenticator_function() -> Value {
     object(
-        &auth::FUNCTION_KEYS,
+        &auth_keys::FUNCTION_KEYS,
         &["type", "create"],
         vec![
             ("type", json!({ "const": "function" })),
