@@ -475,6 +475,8 @@ export interface RoleConfig {
   permissions?: PermissionConfig[];
   /** Who decides in the place of permissions: a procedure of the realm, or a function, see {@link DeciderRegistry}. */
   authorizer?: string | FunctionConfig;
+  /** Allows everything, where there are neither permissions nor an authorizer. Default false. */
+  'allow-by-default'?: boolean;
   /** Milliseconds for which an answer of the authorizer that says `cache` is remembered; 0: not at all. Default 60 000. */
   authorizer_cache_ms?: number;
   [key: string]: unknown;
