@@ -2,37 +2,33 @@
 //!
 //! Owns which keys there are and what their values mean. Takes a Crossbar.io node (its `workers`) and wamplet's own form
 //! (`realms` at the top), and in both the permissions of configuration versions 1 and 2 side by side. What a value is
-//! called in a complaint, and where it stands, is in `cursor`. What a node of the native router has beside realms and
-//! limits is read in `load`.
+//! called in a complaint, and where it stands, is in `cursor`; roles are read in `roles`. What a node of the native
+//! router has beside realms and limits is read in `load`.
 //!
 //! Values:
-//! * The name of a realm is a loose URI, since a HELLO with another one is aborted; the name of a role is any text.
+//! * The name of a realm is a loose URI, since a HELLO with another one is aborted.
 //! * `null` is the same as leaving the key out, but for `realms` and `workers`: who writes one of these does not want
 //!   any realm there is.
 //! * `{}`, `[]`, `false` and `null` at a key that is not served are no reason for a warning.
-//! * `cache` has no effect: static permissions are looked up in an index, and there is nothing to cache.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::ask;
 use super::auth::AuthReader;
 use super::cursor::{Cursor, Key, Object, Report, quote};
 use super::error::ConfigError;
 use super::keys::{
-    A_DAY_MS, ALLOW_KEYS, CALL_QUEUE_KEYS, CFXDB, DISCLOSE_KEYS, HISTORY_KEYS, HISTORY_LIMIT, LIMIT_KEYS,
-    LIMITS, MATCH_POLICIES, MAX_HISTORY, MAX_QUEUED_CALLS, MAX_RATED_SIZE, MAX_RETAINED, MAX_TRIGGER,
-    MAX_TRUSTLEVEL, NEVER, NO_CONNECTIONS, NO_CONTROLLER, NO_HOSTMONITOR, NO_MANHOLE, NO_MARKET, NO_PROXY,
-    NO_TESTEE, ON_LEAVE, OVERFLOWS, PERMISSION_KEYS, QUEUED_CALLS, REALM_KEYS, REALM_OPTION_KEYS,
-    RETENTION_KEYS, ROLE_KEYS, STATS_KEYS, STORE_KEYS, STORE_KINDS, URI_CHECKS,
+    CALL_QUEUE_KEYS, CFXDB, HISTORY_KEYS, HISTORY_LIMIT, LIMIT_KEYS, LIMITS, MAX_HISTORY, MAX_QUEUED_CALLS,
+    MAX_RATED_SIZE, MAX_RETAINED, MAX_TRIGGER, NO_CONNECTIONS, NO_CONTROLLER, NO_HOSTMONITOR, NO_MANHOLE,
+    NO_MARKET, NO_PROXY, NO_TESTEE, ON_LEAVE, OVERFLOWS, QUEUED_CALLS, REALM_KEYS, REALM_OPTION_KEYS,
+    RETENTION_KEYS, STATS_KEYS, STORE_KEYS, STORE_KINDS, URI_CHECKS,
 };
 use super::{
     CallQueue, CallQueues, Config, HistoryRule, Limits, Loaded, OnLeave, RealmConfig, Realms, RetentionRule,
     Stats, Store,
 };
 use crate::auth::Methods;
-use crate::auth::authorizer::{Allow, Authorizer, Disclose, Disclosure, Permission, Role};
 use crate::uri::{self, MatchPolicy, UriCheck};
 
 /// Reads a whole configuration for a router that has neither listeners nor processes.
@@ -155,11 +151,11 @@ fn read_limits(limits: &Cursor<'_>, report: &mut Report) -> Option<Limits> {
 }
 
 /// What is needed to read realms.
-struct Reader<'r> {
-    report: &'r mut Report,
-    keys: &'r Keys,
+pub(super) struct Reader<'r> {
+    pub report: &'r mut Report,
+    pub keys: &'r Keys,
     /// [`Limits::uri_length`]
-    uri_length: usize,
+    pub uri_length: usize,
 }
 
 /// `options` of a realm.
@@ -350,56 +346,8 @@ impl Reader<'_> {
         Some(RealmOptions { uri_check, on_leave, has_meta_api })
     }
 
-    fn roles(&mut self, list: &Cursor<'_>) -> Option<Vec<Role>> {
-        let mut names = Paths::new();
-        let mut roles = Vec::new();
-        for role in list.elements(MAX_ROLES, "roles", self.report)? {
-            roles.extend(self.role(&role, &mut names));
-        }
-        Some(roles)
-    }
-
-    fn role(&mut self, role: &Cursor<'_>, names: &mut Paths) -> Option<Role> {
-        let object = role.object(&ROLE_KEYS, self.report)?;
-        let is_name = |name: &str| !name.is_empty() && name != TRUSTED;
-        let name = self.name(&object, names, UNIQUE_ROLE, ROLE_NAME, is_name);
-        let by_default = object.get("allow-by-default");
-        let is_allowed = by_default.as_ref().and_then(|flag| flag.boolean(self.report)) == Some(true);
-        let permissions = object.get("permissions");
-        let is_ruled = permissions.is_some() || object.get("authorizer").is_some();
-        if let Some(flag) = by_default.as_ref().filter(|_| is_allowed && is_ruled) {
-            self.report.warn(flag.path(), "has no effect beside \"permissions\" or \"authorizer\"");
-        }
-        let Some(authorizer) = object.get("authorizer") else {
-            if let Some(lifetime) = object.get("authorizer_cache_ms") {
-                lifetime.problem_found::<()>("\"authorizer\" beside it", "none", self.report);
-            }
-            let permissions = match &permissions {
-                Some(permissions) => self.permissions(permissions),
-                None if is_allowed => return name.map(Role::allow_all),
-                None => {
-                    if by_default.is_none() {
-                        self.report.warn(role.path(), NOTHING);
-                    }
-                    Some(Vec::new())
-                }
-            };
-            return Some(Role::new(name?, permissions?));
-        };
-        if permissions.is_some() {
-            return role.problem_found("either \"permissions\" or \"authorizer\"", "both", self.report);
-        }
-        let ask = ask::read(&authorizer, self.keys.functions, self.uri_length, self.report);
-        let lifetime = object.get("authorizer_cache_ms");
-        let cache_ms = lifetime.and_then(|lifetime| lifetime.integer(0, A_DAY_MS, self.report));
-        Some(Role::dynamic(
-            name?,
-            Authorizer { ask: ask?, cache_ms: cache_ms.unwrap_or(Authorizer::CACHE_MS) },
-        ))
-    }
-
     /// The name of a realm or role, unless another one has it.
-    fn name(
+    pub(super) fn name(
         &mut self,
         object: &Object<'_>,
         names: &mut Paths,
@@ -420,7 +368,7 @@ impl Reader<'_> {
         Some(name.to_owned())
     }
 
-    fn check_length(&mut self, value: &Cursor<'_>, text: &str) -> Option<()> {
+    pub(super) fn check_length(&mut self, value: &Cursor<'_>, text: &str) -> Option<()> {
         if text.len() <= self.uri_length {
             return Some(());
         }
@@ -428,131 +376,19 @@ impl Reader<'_> {
         value.problem_found(&expected, &format!("{} bytes", text.len()), self.report)
     }
 
-    fn permissions(&mut self, list: &Cursor<'_>) -> Option<Vec<Permission>> {
-        let mut permissions = Vec::new();
-        let mut paths = Paths::new();
-        for element in list.elements(MAX_PERMISSIONS, "permissions", self.report)? {
-            let Some(permission) = self.permission(&element) else { continue };
-            let pattern = format!("{} {}", permission.match_policy.as_str(), permission.uri);
-            if let Some(earlier) = paths.insert(pattern, element.path().into()) {
-                self.report.warn(
-                    element.path(),
-                    &format!(
-                        "replaces {}, which has the same URI and the same match policy",
-                        earlier.as_str().unwrap_or_default()
-                    ),
-                );
-            }
-            permissions.push(permission);
-        }
-        Some(permissions)
-    }
-
-    fn permission(&mut self, permission: &Cursor<'_>) -> Option<Permission> {
-        let object = permission.object(&PERMISSION_KEYS, self.report)?;
-        let pattern = self.pattern(&object);
-        let flat = self.allow(&object);
-        let has_flat = ALLOW_KEYS.iter().any(|(key, _)| object.get(key).is_some());
-        let allow = match object.get("allow") {
-            Some(allow) if has_flat => allow.problem_found(ONE_STYLE, "both", self.report),
-            Some(allow) => allow.object(&ALLOW_KEYS, self.report).map(|object| self.allow(&object)),
-            None => Some(flat),
-        };
-        let disclose = match object.get("disclose") {
-            Some(disclose) => self.disclose(&disclose),
-            None => Some(Disclose::default()),
-        };
-        self.flag(&object, "cache");
-        let trustlevel = match object.get("trustlevel") {
-            Some(level) => Some(level.integer(0, MAX_TRUSTLEVEL, self.report)?),
-            None => None,
-        };
-        let (uri, match_policy) = pattern?;
-        Some(Permission { uri, match_policy, allow: allow?, disclose: disclose?, trustlevel })
-    }
-
-    fn allow(&mut self, object: &Object<'_>) -> Allow {
-        Allow {
-            call: self.flag(object, "call"),
-            register: self.flag(object, "register"),
-            publish: self.flag(object, "publish"),
-            subscribe: self.flag(object, "subscribe"),
-        }
-    }
-
-    fn disclose(&mut self, disclose: &Cursor<'_>) -> Option<Disclose> {
-        let object = disclose.object(&DISCLOSE_KEYS, self.report)?;
-        let [caller, publisher] = ["caller", "publisher"].map(|key| self.disclosure(&object, key));
-        Some(Disclose { caller: caller?, publisher: publisher? })
-    }
-
-    fn disclosure(&mut self, object: &Object<'_>, key: &str) -> Option<Disclosure> {
-        let Some(value) = object.get(key) else { return Some(Disclosure::default()) };
-        if value.is(NEVER) {
-            return Some(Disclosure::Never);
-        }
-        match value.is_boolean() {
-            true => value.boolean(self.report).map(|always| match always {
-                true => Disclosure::Always,
-                false => Disclosure::OnRequest,
-            }),
-            false => value.problem("true, false or \"never\"", self.report),
-        }
-    }
-
-    fn flag(&mut self, object: &Object<'_>, key: &str) -> bool {
+    pub(super) fn flag(&mut self, object: &Object<'_>, key: &str) -> bool {
         self.flag_or(object, key, false)
     }
 
     fn flag_or(&mut self, object: &Object<'_>, key: &str, default: bool) -> bool {
         object.get(key).and_then(|value| value.boolean(self.report)).unwrap_or(default)
     }
-
-    /// The URI and match policy of a permission. Without `match`, stars in the URI say what may vary.
-    fn pattern(&mut self, object: &Object<'_>) -> Option<(String, MatchPolicy)> {
-        let policy = object.get("match").map(|value| value.choice(&MATCH_POLICIES, self.report));
-        let value = object.required("uri");
-        let text = value.string("a URI", self.report)?;
-        self.check_length(&value, text)?;
-        let is_starred = policy.is_none();
-        let (uri, policy) = match policy {
-            Some(policy) => (text.to_owned(), policy?),
-            None => starred(text),
-        };
-        if !uri::is_valid_pattern(&uri, policy, UriCheck::Loose) {
-            let expected = match policy {
-                MatchPolicy::Exact if is_starred => URI_OR_STARRED,
-                MatchPolicy::Exact => URI,
-                MatchPolicy::Prefix => URI_PREFIX,
-                MatchPolicy::Wildcard => URI_WILDCARD,
-            };
-            return value.problem(expected, self.report);
-        }
-        if !is_starred && text.contains('*') {
-            self.report.warn(value.path(), "beside \"match\" a \"*\" is an ordinary character");
-        }
-        let is_half_starred = |component: &str| component.contains('*') && component != "*";
-        if is_starred && policy == MatchPolicy::Wildcard && text.split('.').any(is_half_starred) {
-            let message = format!("a \"*\" is for a whole component: this is the wildcard {}", quote(&uri));
-            self.report.warn(value.path(), &message);
-        }
-        Some((uri, policy))
-    }
 }
 
 /// name of a realm or role, or pattern of a permission -> path
 ///
 /// The JSON map is in the binary anyway; a map of strings would be a few more kilobytes for the tab to load.
-type Paths = Map<String, Value>;
-
-/// The pattern that a URI with stars means: one at the very end makes a prefix; others stand for a component each.
-pub(super) fn starred(text: &str) -> (String, MatchPolicy) {
-    match (text.matches('*').count(), text.strip_suffix('*')) {
-        (0, _) => (text.to_owned(), MatchPolicy::Exact),
-        (1, Some(prefix)) => (prefix.to_owned(), MatchPolicy::Prefix),
-        _ => (text.replace('*', ""), MatchPolicy::Wildcard),
-    }
-}
+pub(super) type Paths = Map<String, Value>;
 
 /// The versions of Crossbar's format are 1 (flat booleans) and 2 (`allow`); each may hold permissions of both.
 const LATEST_VERSION: u64 = 2;
@@ -566,30 +402,16 @@ const MAX_REALMS: usize = 1_000;
 /// What is said of the realms of another router worker, where clients come by ports.
 const ALL_WORKERS: &str = "are open to all ports, which are of no worker: what keeps a client out of a realm is that it has no \
      role there";
-const MAX_ROLES: usize = 1_000;
-const MAX_PERMISSIONS: usize = 10_000;
 /// Histories, rules of retention, or queues of calls, of one realm.
 const MAX_STORED: usize = 1_000;
 
-/// The role of the router's own sessions in Crossbar.io: it may do everything.
-const TRUSTED: &str = "trusted";
-
-const UNIQUE_ROLE: &str = "a name that no other role has";
 const UNIQUE_REALM: &str = "a name that no other realm has";
 /// By its name alone a realm is found again in stores, logs, metrics and cookies, and when a file is read anew.
 const UNIQUE_IN_NODE: &str = "a name that no other realm has, in other workers either: one name is one realm here (rename it, or \
      run the worker as a router of its own)";
-const NOTHING: &str = "has neither \"permissions\" nor \"authorizer\": it may do nothing";
 const FOREIGN_DATABASE: &str =
     "is wamplet's own database, at its default path: it begins without the events of Crossbar.io";
 const REALM_NAME: &str = "the name of a realm: a URI without white space, \"#\" and empty components";
-const ROLE_NAME: &str = "the name of a role: any text but \"\" and \"trusted\"";
-const ONE_STYLE: &str = "either \"allow\" or flat \"call\", \"register\", \"publish\" and \"subscribe\"";
-const URI: &str = "a URI without white space, \"#\" and empty components";
-const URI_OR_STARRED: &str =
-    "a URI without white space, \"#\" and empty components (a pattern needs a \"*\", or \"match\" beside it)";
-const URI_PREFIX: &str = "a prefix without white space, \"#\" and empty components but the last";
-const URI_WILDCARD: &str = "a wildcard without white space and \"#\"";
 
 /// A router in a tab, or in a program that holds it.
 static IN_PROCESS: Keys = Keys {

@@ -25,6 +25,7 @@ mod node_reader;
 mod processes;
 #[cfg(feature = "native")]
 mod proxies;
+mod roles;
 #[cfg(feature = "native")]
 mod schema;
 #[cfg(feature = "native")]

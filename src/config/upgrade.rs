@@ -6,9 +6,9 @@
 use serde_json::{Map, Value, json};
 
 use super::ConfigError;
-use super::crossbar::starred;
 use super::cursor::quote;
 use super::node::Node;
+use super::roles::starred;
 
 /// A configuration of version 2, and how it came to be that.
 #[derive(Clone, Debug, PartialEq)]
