@@ -21,7 +21,7 @@ use certificates::Certificates;
 use ed25519_dalek::{Signer, SigningKey};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{Answer, HttpClient};
-use process::{Process, RawClient, loopback};
+use process::{PATIENCE, Process, RawClient, loopback};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
@@ -387,6 +387,48 @@ fn connections_from_before_a_reload_authenticate_as_it_says() {
 }
 
 #[test]
+fn a_handshake_that_a_reload_overtakes_leads_to_what_the_reload_says() {
+    let config = |known: Value| {
+        let websocket = json!({ "type": "websocket", "auth": { "ticket": principals(known) } });
+        let long = json!({ "type": "json", "value": "x".repeat(16_000) });
+        let endpoint = json!({ "type": "unix", "path": "web" });
+        node(json!([{ "type": "web", "endpoint": endpoint, "paths": { "ws": websocket, "long": long } }]))
+    };
+    let mut router = Process::start("auth-overtaken", &config(json!({ "joe": { "ticket": "pencil" } })));
+    router.wait_for("is ready");
+    let socket = router.folder().join("web");
+    let connect = || {
+        let socket = UnixStream::connect(&socket).expect("it listens");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a socket option");
+        HttpClient { socket }
+    };
+    const PAGE: &str = "GET /long HTTP/1.1\nHost: localhost";
+    // Who reads nothing until then: with a few pages, the answer to the last request waits behind them in the router.
+    let waiting: Vec<_> = (0..40)
+        .map(|pages| {
+            let mut http = connect();
+            (0..pages).for_each(|_| http.send(PAGE, b""));
+            http.send(UPGRADE, b"");
+            http
+        })
+        .collect();
+    for _ in 0..50 {
+        // The router has looked at those before in between.
+        assert_eq!(connect().request(PAGE, b"").status, 200);
+    }
+    reload(&mut router, &config(json!({ "amy": { "ticket": "pencil" } })));
+    for (pages, mut http) in waiting.into_iter().enumerate() {
+        (0..pages).for_each(|_| assert_eq!(http.answer(true).status, 200));
+        assert_eq!(http.answer(false).status, 101);
+        say(&mut http.socket, &hello("ticket", json!({})));
+        assert_eq!(hear(&mut http.socket)[0], 4);
+        say(&mut http.socket, &json!([5, "pencil", {}]));
+        let heard = hear(&mut http.socket);
+        assert_eq!(heard[0], 3, "behind {pages} pages joe is let in: {heard}");
+    }
+}
+
+#[test]
 fn principals_of_a_listener_whose_backlog_changes_are_read_too() {
     let config = |backlog: u32, ticket: &str| {
         let mut endpoint = loopback();
@@ -456,15 +498,14 @@ fn a_signature_is_bound_to_the_channel_where_the_client_wants_it() {
     assert_eq!(relayed.receive()[2], "wamp.error.authentication_denied");
 }
 
+const UPGRADE: &str = "GET /ws HTTP/1.1\nHost: localhost:8080\nUpgrade: websocket\nConnection: Upgrade\n\
+     Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nSec-WebSocket-Protocol: wamp.2.json";
+
 /// Shakes hands as a browser with these headers, says HELLO, and goes on to WELCOME or ABORT. Answers that, and the
 /// handshake.
 fn by_browser(address: SocketAddr, headers: &str, methods: &[&str]) -> (HttpClient, Answer, Value) {
     let mut http = HttpClient::connect(address);
-    let head = format!(
-        "GET /ws HTTP/1.1\nHost: localhost:8080\nUpgrade: websocket\nConnection: Upgrade\n\
-         Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\
-         Sec-WebSocket-Protocol: wamp.2.json\n{headers}"
-    );
+    let head = format!("{UPGRADE}\n{headers}");
     let answer = http.request(&head, b"");
     assert_eq!(answer.status, 101, "{answer:?}");
     let mut message = hello("ticket", json!({}));

@@ -64,8 +64,8 @@ type Replaced = (Arc<Methods>, Arc<Methods>);
 
 impl Gate {
     /// How a client that connects now authenticates.
-    pub(super) fn methods(&self) -> Option<Arc<Methods>> {
-        Some(Arc::clone(&lock(&self.methods)))
+    pub(super) fn methods(&self) -> Arc<Methods> {
+        Arc::clone(&lock(&self.methods))
     }
 
     /// Where browsers are known again.

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use super::clock::Clock;
 use super::flusher;
-use super::gate::Gates;
+use super::gate::{Gate, Gates};
 use super::outgoing::{BURST, Peer, QueueLimits, Queued};
 use crate::auth::{Decider, Functions, Methods};
 use crate::config::node;
@@ -152,11 +152,18 @@ impl Hub {
         self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a transport in.
-    pub(super) fn open(&self, transport: Transport, peer: Arc<Peer>) -> Result<SessionKey, OpenRefused> {
+    /// Lets a transport in, whose peer authenticates as its gate says, if it has one.
+    pub(super) fn open(
+        &self,
+        transport: Transport,
+        gate: Option<&Gate>,
+        peer: Arc<Peer>,
+    ) -> Result<SessionKey, OpenRefused> {
         let now = self.clock.now();
         let mut core = self.lock();
-        let key = core.router.handle_open(transport, now)?;
+        // Asked under the lock: a reload changes the gates before it has the lock, and looks then for who has the old ways.
+        let auth = gate.map(Gate::methods);
+        let key = core.router.handle_open(Transport { auth, ..transport }, now)?;
         let index = key.index as usize;
         if core.peers.len() <= index {
             core.peers.resize(index + 1, None);

@@ -6,6 +6,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 
+use super::gate::Gate;
 use super::hub::Hub;
 use super::outgoing::{Framing, Peer, QueueLimits, Writer};
 use crate::id::SessionKey;
@@ -31,12 +32,13 @@ impl Mailbox {
     pub fn open(
         hub: &Arc<Hub>,
         transport: Transport,
+        gate: &Gate,
         MailboxLimits { bytes, messages }: MailboxLimits,
     ) -> Result<Self, OpenRefused> {
         let limits = QueueLimits { bytes, messages, burst: 0, ..hub.queue_limits() };
         let peer =
             Arc::new(Peer::new(&transport.peer, transport.serializer, Framing::Later, Writer::Task, limits));
-        let key = hub.open(transport, Arc::clone(&peer))?;
+        let key = hub.open(transport, Some(gate), Arc::clone(&peer))?;
         Ok(Self { hub: Arc::clone(hub), key, peer })
     }
 

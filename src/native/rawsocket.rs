@@ -61,9 +61,9 @@ pub(super) async fn serve(
             return;
         }
     };
-    let (identity, auth) = match doorway {
+    let (identity, gate) = match doorway {
         Doorway::Known(identity) => (Some(identity), None),
-        Doorway::Gate(gate) => (None, gate.methods()),
+        Doorway::Gate(gate) => (None, Some(gate)),
     };
     let transport = Transport {
         kind: "rawsocket".into(),
@@ -74,16 +74,16 @@ pub(super) async fn serve(
         is_unordered: false,
         is_child,
         identity,
-        auth,
         channel: info.channel.clone(),
         extra: info.details("rawsocket"),
+        ..Transport::default()
     };
     let (half, writer) = split(stream);
     let peer =
         Arc::new(Peer::new(&info.peer, asked.serializer, Framing::RawSocket, writer, hub.queue_limits()));
     let ours = config.max_message_size.min(hub.message_length());
     peer.send_frame(&accept(crate::rawsocket::Handshake { max_length: ours, ..asked }));
-    let key = match hub.open(transport, Arc::clone(&peer)) {
+    let key = match hub.open(transport, gate, Arc::clone(&peer)) {
         Ok(key) => key,
         Err(refused) => {
             hub.reject_handshake(&info.peer, &refused.to_string());

@@ -19,11 +19,11 @@ pub(super) use self::batch::Batching;
 use self::frames::{Frames, Received, protocol};
 pub use self::testee::serve_testee;
 use super::connection::{CloseWith, Connection, Failure, Incoming, split};
+use super::gate::Gate;
 use super::hub::Hub;
 use super::outgoing::{Framing, Peer};
 use super::stream::{PeerInfo, Stream};
 use super::subprotocol::Subprotocol;
-use crate::auth::Methods;
 use crate::codec::Serializer;
 use crate::config::node;
 use crate::router::Transport;
@@ -36,8 +36,8 @@ pub struct Accepted {
     pub deflate: Option<Negotiated>,
     pub config: Arc<node::WebSocket>,
     pub info: PeerInfo,
-    /// How the client authenticates.
-    pub auth: Option<Arc<Methods>>,
+    /// Says how the client authenticates.
+    pub gate: Arc<Gate>,
 }
 
 /// The parameters of permessage-deflate. [RFC 7692, 7.1]
@@ -55,7 +55,7 @@ pub struct Negotiated {
 
 /// Serves a WebSocket connection, whose handshake is over, in a task of its own. Called within a runtime.
 pub fn serve(hub: Arc<Hub>, stream: Stream, accepted: Accepted) {
-    let Accepted { subprotocol, deflate, config, info, auth } = accepted;
+    let Accepted { subprotocol, deflate, config, info, gate } = accepted;
     let Subprotocol { serializer, batched } = subprotocol;
     let protocol = subprotocol.to_string();
     let mut details = info.details("websocket");
@@ -67,7 +67,6 @@ pub fn serve(hub: Arc<Hub>, stream: Stream, accepted: Accepted) {
         protocol,
         peer: info.peer.clone(),
         serializer,
-        auth,
         channel: info.channel.clone(),
         extra: details,
         ..Transport::default()
@@ -76,7 +75,7 @@ pub fn serve(hub: Arc<Hub>, stream: Stream, accepted: Accepted) {
     let is_plain = deflate.is_none() && !batched && config.options.auto_fragment_size == 0;
     let framing = if is_plain { Framing::WebSocket } else { Framing::Later };
     let peer = Arc::new(Peer::new(&info.peer, serializer, framing, writer, hub.queue_limits()));
-    let key = match hub.open(transport, Arc::clone(&peer)) {
+    let key = match hub.open(transport, Some(&gate), Arc::clone(&peer)) {
         Ok(key) => key,
         Err(refused) => {
             hub.reject_handshake(&info.peer, &refused.to_string());

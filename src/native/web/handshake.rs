@@ -14,7 +14,6 @@ use sha1::{Digest, Sha1};
 use super::answer::{self, Answer, Refusal};
 use super::extensions::{self, is_token};
 use super::origin;
-use crate::auth::Methods;
 use crate::config::node;
 use crate::native::cookies::Cookies;
 use crate::native::gate::Gate;
@@ -28,8 +27,8 @@ pub(super) struct Agreed {
     pub subprotocol: Subprotocol,
     pub deflate: Option<Negotiated>,
     pub config: Arc<node::WebSocket>,
-    /// How the client authenticates.
-    pub auth: Option<Arc<Methods>>,
+    /// Says how the client authenticates, when it is let in.
+    pub gate: Arc<Gate>,
     /// The cookie that may log it in.
     pub cookie: Option<String>,
 }
@@ -51,7 +50,7 @@ pub(super) fn upgrade_required(reason: impl Into<String>) -> Refusal {
 pub(super) fn agree(
     request: &Request<Incoming>,
     config: &Arc<node::WebSocket>,
-    gate: &Gate,
+    gate: &Arc<Gate>,
 ) -> Result<(Agreed, Answer), Refusal> {
     let bad = |reason: &str| Refusal::new(StatusCode::BAD_REQUEST, reason);
     let headers = request.headers();
@@ -116,7 +115,7 @@ pub(super) fn agree(
         subprotocol: chosen.unwrap_or_default(),
         deflate: deflate.map(|(negotiated, _)| negotiated),
         config: Arc::clone(config),
-        auth: gate.methods(),
+        gate: Arc::clone(gate),
         cookie,
     };
     Ok((agreed, answer))

@@ -162,7 +162,6 @@ impl LongPolls {
             protocol: subprotocol.to_string(),
             peer: info.peer.clone(),
             serializer: subprotocol.serializer,
-            auth: self.gate.methods(),
             channel: Channel { cookie, ..info.channel.clone() },
             // Autobahn|JS sends each message as a request of its own, and a browser spreads them over its connections.
             is_unordered: true,
@@ -173,7 +172,7 @@ impl LongPolls {
             bytes: self.config.queue_limit_bytes,
             messages: self.config.queue_limit_messages,
         };
-        let mailbox = Mailbox::open(hub, transport, limits).map_err(|refused| {
+        let mailbox = Mailbox::open(hub, transport, &self.gate, limits).map_err(|refused| {
             hub.reject_handshake(&info.peer, &refused.to_string());
             Refusal::not_now(&refused)
         })?;

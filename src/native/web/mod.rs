@@ -87,10 +87,10 @@ impl Web {
 pub async fn serve(hub: Arc<Hub>, web: Arc<Web>, stream: Stream, info: PeerInfo) {
     // In a box, so that a connection that has become a WebSocket gives the memory for HTTP back.
     let upgraded = Box::pin(serve_http(Arc::clone(&hub), web, stream, info.clone())).await;
-    let Some((stream, Agreed { subprotocol, deflate, config, auth, cookie })) = upgraded else { return };
+    let Some((stream, Agreed { subprotocol, deflate, config, gate, cookie })) = upgraded else { return };
     let channel = Channel { cookie, ..info.channel };
     let info = PeerInfo { channel, ..info };
-    let accepted = Accepted { subprotocol, deflate, config, info, auth };
+    let accepted = Accepted { subprotocol, deflate, config, info, gate };
     if accepted.config.is_testee {
         return websocket::serve_testee(stream, accepted, hub.message_length()).await;
     }
@@ -228,7 +228,7 @@ impl Exchange<'_> {
         &self,
         request: &mut Request<Incoming>,
         config: &Arc<node::WebSocket>,
-        gate: &Gate,
+        gate: &Arc<Gate>,
         host: Result<(), Refusal>,
     ) -> Result<Answer, Refusal> {
         let mut answer = if let Err(refusal) = host {
