@@ -248,6 +248,24 @@ fn a_listener_that_moves_to_another_worker_brings_nobody_along() {
 }
 
 #[test]
+fn who_authenticates_while_its_listener_goes_comes_into_no_realm_of_another_worker() {
+    let [mut public, private] = two_workers(&["one"], &["two"]);
+    let tickets =
+        json!({ "type": "static", "principals": { "joe": { "ticket": "pencil", "role": "user" } } });
+    public["transports"][0]["auth"] = json!({ "ticket": tickets });
+    let mut router = Process::start("workers-gone", &node([public.clone(), private.clone()]));
+    router.wait_for("is ready");
+    let hello = json!([1, "two", { "roles": all_roles(), "authmethods": ["ticket"], "authid": "joe" }]);
+    let mut client = connect(&router, "public");
+    client.send(&hello);
+    assert_eq!(client.receive()[0], 4);
+    public["transports"] = json!([]);
+    reload(&mut router, &node([public, private]));
+    client.send(&json!([5, "pencil", {}]));
+    assert_eq!(client.receive()[2], NO_SUCH_REALM);
+}
+
+#[test]
 fn the_order_of_the_workers_is_of_no_meaning_to_a_reload() {
     let [public, private] = two_workers(&["one"], &["two"]);
     let mut router = Process::start("workers-order", &node([public.clone(), private.clone()]));

@@ -99,7 +99,9 @@ impl Gate {
         if let Some(cookies) = &self.cookies {
             cookies.set_methods(&door.to_string(), None);
         }
-        self.set(Arc::default())
+        // Who is authenticating there may still join, but nothing that it could not have joined before.
+        let realms = lock(&self.methods).realms.clone();
+        self.set(Arc::new(Methods { realms, ..Methods::default() }))
     }
 
     fn set(&self, methods: Arc<Methods>) -> Replaced {
