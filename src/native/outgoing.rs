@@ -194,7 +194,8 @@ impl Peer {
             return Queued::Closed;
         }
         let waiting = outgoing.queue.len() + outgoing.message_bytes;
-        if waiting > 0 && waiting + bytes.len() > self.limits.bytes.max(MIN_LIMIT) {
+        let is_full = waiting > 0 && waiting + bytes.len() > self.limits.bytes.max(MIN_LIMIT);
+        if is_full && !self.is_late(&outgoing, bytes.len()) {
             outgoing.overflowed = true;
             outgoing.wake();
             return Queued::Overflow;
@@ -551,6 +552,21 @@ mod tests {
             assert!(sent == expected, "written {step} bytes at a time");
             assert_eq!(queue.len(), 0);
         }
+    }
+
+    #[test]
+    fn a_frame_behind_what_waits_for_the_turn_of_a_task_does_not_end_the_connection() {
+        let limits =
+            QueueLimits { bytes: 10, messages: usize::MAX, burst: 2 * MIN_LIMIT, overflow: Overflow::Close };
+        let peer = Peer::new("test", Serializer::Json, Framing::Later, Writer::Task, limits);
+        for _ in 0..3 {
+            let queued = peer.send(&[b'1'; MIN_LIMIT / 2], EncodedPayload::default(), true);
+            assert!(matches!(queued, Queued::First | Queued::Behind));
+        }
+        assert_eq!(peer.send_frame(b"pong"), Queued::Behind);
+        // Who has taken no more when there was a turn is not waited for.
+        peer.lock().refused = true;
+        assert_eq!(peer.send_frame(b"pong"), Queued::Overflow);
     }
 
     #[test]
