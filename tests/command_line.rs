@@ -353,6 +353,18 @@ fn a_signal_before_the_router_is_ready_means_what_it_means_later() {
 }
 
 #[test]
+fn a_file_that_takes_its_time_at_a_reload_holds_up_neither_clients_nor_the_end() {
+    let (mut router, write) = about_to_read("slow-hup");
+    write();
+    let address = router.tcp_address();
+    router.signal("HUP");
+    let _silent = std::fs::File::create(router.folder().join("config.json")).expect("it is read again");
+    RawClient::join(address).call("wamp.session.count", json!([]));
+    router.signal("TERM");
+    assert_eq!(router.exit_code(), Some(0));
+}
+
+#[test]
 fn sighup_reads_permissions_anew_and_drops_nobody() {
     let mut config = rawsocket();
     let mut router = Process::start("reload", &config);

@@ -4,7 +4,7 @@
 //! taken as a whole or not at all, and at the end everybody is told before the sockets close.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,7 +77,10 @@ fn start(signals: Signals, node: &Node, options: &Options) -> Result<(), RunErro
     let Signals { main, wishes } = signals;
     let threads =
         Threads::start(options.threads, &main).map_err(|reason| RunError::System("thread", reason))?;
-    main.block_on(serve(node, options, seed, threads, wishes))
+    let ended = main.block_on(serve(node, options, seed, threads, wishes));
+    // A configuration that is still being read is not waited for.
+    main.shutdown_background();
+    ended
 }
 
 async fn serve(
@@ -114,15 +117,23 @@ async fn serve(
     info!(version, pid = std::process::id(), threads = options.threads, "wamplet is ready");
 
     let mut has_realms = matches!(node.config.realms, Realms::Named(_));
-    loop {
+    let name = loop {
         match wishes.next().await {
-            Wish::Reload => reload(&hub, options, &recorded, &mut has_realms),
-            Wish::End(name) => {
-                info!("{name}: saying goodbye to {} connections", hub.connections());
-                break;
+            Wish::Reload => {
+                let Some(source) = options.source.clone() else {
+                    warn!("SIGHUP: there is no file to read again, this is the embedded configuration");
+                    continue;
+                };
+                let file = source.clone();
+                match wishes.unless_end(move || Node::from_file(&file)).await {
+                    Ok(loaded) => reload(&hub, options, &source, loaded, &recorded, &mut has_realms),
+                    Err(name) => break name,
+                }
             }
+            Wish::End(name) => break name,
         }
-    }
+    };
+    info!("{name}: saying goodbye to {} connections", hub.connections());
     for listener in serving {
         listener.abort();
     }
@@ -163,12 +174,15 @@ fn check_functions(node: &Node, options: &Options) -> Result<(), ConfigError> {
 }
 
 /// `has_realms`: whether the router serves realms of its configuration and no others, before and after.
-fn reload(hub: &Hub, options: &Options, recorded: &[String], has_realms: &mut bool) {
-    let Some(source) = &options.source else {
-        warn!("SIGHUP: there is no file to read again, this is the embedded configuration");
-        return;
-    };
-    let loaded = Node::from_file(source).and_then(|loaded| {
+fn reload(
+    hub: &Hub,
+    options: &Options,
+    source: &Path,
+    loaded: Result<LoadedNode, ConfigError>,
+    recorded: &[String],
+    has_realms: &mut bool,
+) {
+    let loaded = loaded.and_then(|loaded| {
         check_functions(&loaded.node, options)?;
         if *has_realms {
             loaded.node.config.check_named()?;

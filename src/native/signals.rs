@@ -53,16 +53,8 @@ impl Signals {
         mut self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<(Self, T)> {
-        let work = self.main.spawn_blocking(work);
-        let done = self.main.block_on(async {
-            tokio::select! {
-                done = work => Ok(done),
-                name = self.wishes.end() => Err(name),
-            }
-        });
-        match done {
-            Ok(Ok(done)) => Some((self, done)),
-            Ok(Err(failure)) => panic::resume_unwind(failure.into_panic()),
+        match self.main.block_on(self.wishes.unless_end(work)) {
+            Ok(done) => Some((self, done)),
             Err(name) => {
                 info!("{name}: ended before the router was ready");
                 log::flush();
@@ -86,6 +78,20 @@ impl Wishes {
         tokio::select! {
             _ = self.hang_up.recv() => Wish::Reload,
             name = Self::first_of(&mut self.terminate, &mut self.interrupt) => Wish::End(name),
+        }
+    }
+
+    /// What comes of work that may take as long as it likes, on a thread of its own, or the wish to end if that is first.
+    pub async fn unless_end<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, &'static str> {
+        tokio::select! {
+            done = tokio::task::spawn_blocking(work) => match done {
+                Ok(done) => Ok(done),
+                Err(failure) => panic::resume_unwind(failure.into_panic()),
+            },
+            name = self.end() => Err(name),
         }
     }
 
