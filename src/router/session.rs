@@ -30,8 +30,8 @@ pub struct Transport {
     /// What frames are encoded in.
     pub serializer: Serializer,
     /// Bytes of the longest message that the peer can receive, as a RawSocket peer announces it. Default no limit. A
-    /// longer one is not sent: a call ends with `wamp.error.payload_size_exceeded`, an EVENT is dropped, and what the
-    /// peer cannot go on without (WELCOME, GOODBYE) closes the transport.
+    /// longer one is not sent: a call ends with `wamp.error.payload_size_exceeded`, an EVENT is dropped, and in the place
+    /// of what the peer cannot go on without (WELCOME, GOODBYE) comes ABORT with that error, and the end.
     pub max_message_length: Option<usize>,
     /// Who the peer is, where the driver knows it: it need not authenticate. Default nobody.
     pub identity: Option<Identity>,
