@@ -280,6 +280,22 @@ fn the_order_of_the_workers_is_of_no_meaning_to_a_reload() {
     }
 }
 
+/// A port that the system chose is in no file: it is known by the place of its listener, where another one stands now.
+#[test]
+fn a_port_of_any_number_is_not_given_to_another_worker() {
+    let worker = |realm| worker(&[realm], json!([{ "type": "rawsocket", "endpoint": loopback() }]));
+    let mut router = Process::start("workers-any-port", &node([worker("one"), worker("two")]));
+    let public = router.tcp_address();
+    router.wait_for("is ready");
+    RawClient::connect(public).hello("one");
+    reload(&mut router, &node([worker("two"), worker("one")]));
+    for realm in ["one", "two"] {
+        let mut client = RawClient::connect(public);
+        client.send(&hello_to(realm));
+        assert_eq!(client.receive()[0], 3, "{realm}");
+    }
+}
+
 #[test]
 fn a_reload_with_one_realm_in_two_workers_is_refused() {
     let mut router = Process::start("workers-twice", &node(two_workers(&["one"], &["two"])));

@@ -123,7 +123,7 @@ impl Cookies {
         let value = match shown {
             Some(value) => {
                 let is_stale = jar.logins.get_mut(&value).is_some_and(|login| {
-                    let is_stale = now > login.seen + RESOLUTION;
+                    let is_stale = now > login.seen.saturating_add(RESOLUTION);
                     if is_stale {
                         login.seen = now;
                     }

@@ -138,7 +138,9 @@ impl Gates {
 
     /// What is at a path of a listener: `/`, `/ws`, `/api/ws`.
     pub fn path(&self, listener: &node::Listener, path: &str) -> Arc<Gate> {
-        lock(&self.0).get(&Door::new(listener, path)).cloned().unwrap_or_default()
+        let gate = lock(&self.0).get(&Door::new(listener, path)).cloned();
+        // What was not opened lets nobody in.
+        gate.unwrap_or_else(|| Arc::new(Gate { methods: Mutex::default(), cookies: None }))
     }
 
     /// The realms that pages of a listener name.
@@ -157,9 +159,9 @@ impl Gates {
         let configured: BTreeMap<_, _> = places.map(|(door, configured, _)| (door, configured)).collect();
         let gates = lock(&self.0);
         let replace = |(door, gate): (&Door, &Arc<Gate>)| match configured.get(door) {
-            Some(configured) => Some(gate.replace(door, configured)),
-            None if door.path == PAGES => None,
-            None => {
+            Some(configured) if !door.is_of_another(gate, configured) => Some(gate.replace(door, configured)),
+            _ if door.path == PAGES => None,
+            _ => {
                 warn!("{door} is not in the configuration any more: it listens, but nobody can log in there");
                 Some(gate.close(door))
             }
@@ -194,6 +196,16 @@ impl Door {
             Address::Unix { path } => Socket::Unix(path.clone()),
         };
         Self { socket, path: path.to_owned() }
+    }
+
+    /// Whether another listener has come to stand where this one stood. One on a port that the system chose is known by
+    /// nothing but its place and its realms: with none of them left, its clients came for something else.
+    fn is_of_another(&self, gate: &Gate, configured: &Configured<'_>) -> bool {
+        let methods = lock(&gate.methods);
+        match (&self.socket, &methods.realms, configured.realms) {
+            (Socket::AnyPort(..), Some(old), Some(new)) => !old.iter().any(|realm| new.contains(realm)),
+            _ => false,
+        }
     }
 }
 
