@@ -3,6 +3,10 @@
 use std::fmt;
 
 use base64ct::{Base64, Encoding as _};
+#[cfg(feature = "native")]
+use pbkdf2::pbkdf2_hmac;
+#[cfg(feature = "native")]
+use sha2::Sha256;
 
 use super::authenticator::{Answer, question};
 use super::exchange::{Client, Wait};
@@ -38,21 +42,8 @@ pub struct Salting {
 impl Salting {
     /// The key that clients derive from this password, in base64.
     pub(crate) fn derive(&self, password: &str) -> String {
-        let (password, salt) = (password.as_bytes(), self.salt.as_bytes());
-        let mut key = Vec::new();
-        for number in 1_u32.. {
-            let mut last = hmac(password, &[salt, &number.to_be_bytes()]);
-            let mut block = last;
-            for _ in 1..self.iterations {
-                last = hmac(password, &[&last]);
-                block.iter_mut().zip(last).for_each(|(byte, other)| *byte ^= other);
-            }
-            key.extend(block);
-            if key.len() >= self.keylen as usize {
-                break;
-            }
-        }
-        key.truncate(self.keylen as usize);
+        let mut key = vec![0; self.keylen as usize];
+        pbkdf2_hmac::<Sha256>(password.as_bytes(), self.salt.as_bytes(), self.iterations, &mut key);
         Base64::encode_string(&key)
     }
 }
