@@ -7,6 +7,7 @@
 use serde_json::Value;
 
 use crate::auth::Identity;
+use crate::router::utc::utc_ms;
 
 /// A cookie that somebody has logged in with.
 #[derive(Debug)]
@@ -54,25 +55,7 @@ fn kept(value: String, line: &Value) -> Option<Kept> {
 
 /// Seconds since 1970, of a time such as `2026-11-21T22:30:00.000Z`.
 fn seconds(time: &str) -> Option<u64> {
-    let (date, time) = time.strip_suffix('Z')?.split_once('T')?;
-    let [year, month, day] = numbers(date, '-')?;
-    let [hour, minute, second] = numbers(time.split('.').next()?, ':')?;
-    let is_date = (1970..10_000).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
-    if !is_date || hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    // As if years began in March: then the day of leap years is their last one, and months are 153 days in five.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1;
-    Some((days - DAYS_TO_1970) * 86_400 + hour * 3_600 + minute * 60 + second)
-}
-
-/// From the first of March of the year 0.
-const DAYS_TO_1970: u64 = 719_468;
-
-fn numbers(text: &str, separator: char) -> Option<[u64; 3]> {
-    let numbers: Option<Vec<u64>> = text.split(separator).map(|number| number.parse().ok()).collect();
-    numbers?.try_into().ok()
+    Some(u64::try_from(utc_ms(time)?).ok()? / 1_000)
 }
 
 #[cfg(test)]
