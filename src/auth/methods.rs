@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::anonymous::Anonymous;
+use super::authenticator::Authenticator;
 use super::cookie::Logins;
 use super::cryptosign::AuthorizedKeys;
 use super::exchange::Exchange;
@@ -154,8 +155,8 @@ impl Methods {
         self.realms.as_ref().is_none_or(|realms| realms.iter().any(|offered| offered == realm))
     }
 
-    /// The functions of the program that authenticate, each with the method that it is for.
-    pub fn functions(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    /// The authenticators that are asked who somebody is, each with the method that it is for.
+    pub(crate) fn authenticators(&self) -> impl Iterator<Item = (&'static str, &Authenticator)> {
         let anonymous = self.anonymous.as_ref().and_then(|anonymous| match anonymous {
             Anonymous::Dynamic(authenticator) => Some(authenticator),
             _ => None,
@@ -168,9 +169,13 @@ impl Methods {
             ("cryptosign", self.cryptosign.as_ref().and_then(Provider::authenticator)),
             ("tls", self.tls.as_ref().and_then(Provider::authenticator)),
         ];
-        methods
-            .into_iter()
-            .filter_map(|(method, authenticator)| Some((method, authenticator?.ask.function()?)))
+        methods.into_iter().filter_map(|(method, authenticator)| Some((method, authenticator?)))
+    }
+
+    /// The functions of the program that authenticate, each with the method that it is for.
+    pub fn functions(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let authenticators = self.authenticators();
+        authenticators.filter_map(|(method, authenticator)| Some((method, authenticator.ask.function()?)))
     }
 
     /// Whether they ask nobody who it is.

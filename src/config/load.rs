@@ -181,17 +181,10 @@ impl Node {
 
     /// Its transports and components have its realms, and no others.
     fn read_router_worker(&mut self, worker: &Cursor<'_>, reader: &mut NodeReader<'_>) {
-        let all = reader.realms.take();
-        if let Some(Realms::Named(realms)) = &all {
-            let written = worker.at("realms").items();
-            let is_own = |realm: &&RealmConfig| written.iter().any(|own| own.at("name").is(&realm.name));
-            let own: Vec<_> = realms.iter().filter(is_own).cloned().collect();
-            reader.realms_of_worker = Some(own.iter().map(|realm| realm.name.clone()).collect());
-            reader.realms = Some(Realms::Named(own));
-        }
-        self.read_router(worker, reader);
-        reader.realms = all;
-        reader.realms_of_worker = None;
+        let written = worker.at("realms").items();
+        let is_own = |realm: &&RealmConfig| written.iter().any(|own| own.at("name").is(&realm.name));
+        let own = reader.named_realms().map(|realms| realms.iter().filter(is_own).cloned().collect());
+        reader.with_realms(own, |reader| self.read_router(worker, reader));
     }
 
     fn read_router(&mut self, worker: &Cursor<'_>, reader: &mut NodeReader<'_>) {
@@ -216,9 +209,7 @@ impl Node {
             self.components.extend(reader.components(&components, &options, Host::Container));
         }
     }
-}
 
-impl Node {
     /// The listener to which somebody connects at this endpoint.
     pub(super) fn listener_at(&self, endpoint: &Value) -> Option<&Listener> {
         self.listeners.iter().find(|listener| match &listener.endpoint.address {

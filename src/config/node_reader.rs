@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Realms;
 use super::auth::{self, AuthReader, Environment, variable_name};
 use super::cursor::{Cursor, Key, Object, Report, quote};
 use super::node::{Address, Auth};
 use super::transports::WEBSOCKET_TESTEE;
+use super::{RealmConfig, Realms};
 use crate::auth::ANONYMOUS;
 use crate::codec::Serializer;
 
@@ -79,6 +79,23 @@ impl NodeReader<'_> {
             return value.problem(expected, &mut self.report);
         }
         Some(self.base.join(text))
+    }
+
+    /// The realms of the node, if they are known and have names.
+    pub fn named_realms(&self) -> Option<&[RealmConfig]> {
+        match &self.realms {
+            Some(Realms::Named(realms)) => Some(realms),
+            _ => None,
+        }
+    }
+
+    /// Reads what belongs to a worker whose clients have these of the named realms of the node, and no others.
+    pub fn with_realms<T>(&mut self, own: Option<Vec<RealmConfig>>, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.realms_of_worker = own.as_ref().map(|own| own.iter().map(|realm| realm.name.clone()).collect());
+        let all = std::mem::replace(&mut self.realms, own.map(Realms::Named));
+        let answer = read(self);
+        (self.realms, self.realms_of_worker) = (all, None);
+        answer
     }
 
     /// The path of a Unix socket, in which variables may stand anywhere, as in Crossbar.io.

@@ -6,15 +6,15 @@
 
 use serde_json::{Map, Value};
 
-use super::Realms;
 use super::crossbar::MAX_TRANSPORTS;
 use super::cursor::{Cursor, Key, Object, quote};
 use super::keys;
 use super::node::{Listener, Node};
 use super::node_reader::NodeReader;
 use super::processes::Host;
+use super::{RealmConfig, Realms};
 use crate::auth::authorizer::Role;
-use crate::auth::{ANONYMOUS, Anonymous, Methods, Provider};
+use crate::auth::{ANONYMOUS, Anonymous};
 
 /// A transport of a proxy, without its id, and all that says where it leads.
 type Whole<'a> = (Option<Map<String, Value>>, Option<&'a Value>, Option<&'a Value>);
@@ -24,6 +24,9 @@ type Whole<'a> = (Option<Map<String, Value>>, Option<&'a Value>, Option<&'a Valu
 pub(super) struct Proxies<'a> {
     transports: Vec<Whole<'a>>,
 }
+
+/// A realm, and a role in it that a proxy does not route.
+type Unrouted = (String, String);
 
 /// A realm, and the roles in it as which clients of a proxy may join.
 struct Route<'a> {
@@ -43,51 +46,58 @@ impl<'a> Proxies<'a> {
         reader.note(&object, "id");
         reader.worker_options(&object, Host::Router);
         let routes = routes(&object, node, reader)?;
-        let mut unrouted = Vec::new();
-        let all = reader.realms.take();
-        if let Some(Realms::Named(realms)) = &all {
-            let mut routed = Vec::new();
-            for realm in realms {
-                let here = |route: &&Route<'_>| route.realm == realm.name;
-                if !routes.iter().any(|route| here(&route)) {
-                    continue;
-                }
-                let mut realm = realm.clone();
-                let is_routed =
-                    |role: &Role| routes.iter().filter(here).any(|route| route.roles.contains(&role.name()));
-                let (roles, others): (Vec<_>, Vec<_>) = realm.roles.drain(..).partition(is_routed);
-                unrouted.extend(others.iter().map(|role| (realm.name.clone(), role.name().to_owned())));
-                realm.roles = roles;
-                routed.push(realm);
-            }
-            reader.realms_of_worker = Some(routed.iter().map(|realm| realm.name.clone()).collect());
-            reader.realms = Some(Realms::Named(routed));
-        }
-        let mut listeners = Vec::new();
+        let (own, unrouted) = reader.named_realms().map(|realms| routed(realms, &routes)).unzip();
+        let unrouted = unrouted.unwrap_or_default();
         let list = object.get("transports");
         let transports =
             list.and_then(|list| list.elements(MAX_TRANSPORTS, "transports", &mut reader.report));
-        for transport in transports.unwrap_or_default() {
-            let whole = whole(&transport, worker);
-            if self.transports.contains(&whole) {
-                // Several processes at one port.
-                continue;
-            }
-            self.transports.push(whole);
-            let Some(listener) = reader.listener(&transport) else { continue };
-            if let Some((realm, role)) = within_reach(&listener, &unrouted) {
-                let (role, realm, path) = (quote(role), quote(realm), &listener.path);
-                let expected =
-                    format!("a route for role {role} of realm {realm}, which clients of {path} may get");
-                let routes = object.required("routes");
-                routes.problem_found::<()>(&expected, "none", &mut reader.report);
-            }
-            listeners.push(listener);
-        }
-        reader.realms = all;
-        reader.realms_of_worker = None;
-        Some(listeners)
+        Some(reader.with_realms(own, |reader| {
+            let listener = |transport| self.listener(&transport, worker, &unrouted, reader);
+            transports.unwrap_or_default().into_iter().filter_map(listener).collect()
+        }))
     }
+
+    /// A listener, unless a proxy before has it: several processes at one port.
+    fn listener(
+        &mut self,
+        transport: &Cursor<'a>,
+        worker: &Cursor<'a>,
+        unrouted: &[Unrouted],
+        reader: &mut NodeReader<'_>,
+    ) -> Option<Listener> {
+        let whole = whole(transport, worker);
+        if self.transports.contains(&whole) {
+            return None;
+        }
+        self.transports.push(whole);
+        let listener = reader.listener(transport)?;
+        if let Some((realm, role)) = within_reach(&listener, unrouted) {
+            let (role, realm, path) = (quote(role), quote(realm), &listener.path);
+            let expected =
+                format!("a route for role {role} of realm {realm}, which clients of {path} may get");
+            worker.at("routes").problem_found::<()>(&expected, "none", &mut reader.report);
+        }
+        Some(listener)
+    }
+}
+
+/// The realms that a proxy leads to, with the roles that it routes; and the other roles of these.
+fn routed(realms: &[RealmConfig], routes: &[Route<'_>]) -> (Vec<RealmConfig>, Vec<Unrouted>) {
+    let (mut routed, mut unrouted) = (Vec::new(), Vec::new());
+    for realm in realms {
+        let here = |route: &&Route<'_>| route.realm == realm.name;
+        if !routes.iter().any(|route| here(&route)) {
+            continue;
+        }
+        let mut realm = realm.clone();
+        let is_routed =
+            |role: &Role| routes.iter().filter(here).any(|route| route.roles.contains(&role.name()));
+        let (roles, others): (Vec<_>, Vec<_>) = realm.roles.drain(..).partition(is_routed);
+        unrouted.extend(others.iter().map(|role| (realm.name.clone(), role.name().to_owned())));
+        realm.roles = roles;
+        routed.push(realm);
+    }
+    (routed, unrouted)
 }
 
 fn whole<'a>(transport: &Cursor<'a>, worker: &Cursor<'a>) -> Whole<'a> {
@@ -157,28 +167,18 @@ fn own_connection(connection: &Cursor<'_>, node: &Node, reader: &mut NodeReader<
 }
 
 /// One of these roles of realms that clients of the listener may get.
-fn within_reach<'u>(listener: &Listener, unrouted: &'u [(String, String)]) -> Option<(&'u str, &'u str)> {
+fn within_reach<'u>(listener: &Listener, unrouted: &'u [Unrouted]) -> Option<(&'u str, &'u str)> {
     // Other roles of principals are only those that the reader knew.
-    let is_within = |(_, role): &&(String, String)| {
+    let is_within = |(_, role): &&Unrouted| {
         listener.places().iter().any(|place| {
             let Some(auth) = place.auth else { return role == ANONYMOUS };
             let is_anonymous =
                 matches!(&auth.methods.anonymous, Some(Anonymous::Static(grant)) if grant.role == *role);
-            is_anonymous || asks_somebody(&auth.methods)
+            // An authenticator may say any role.
+            is_anonymous || auth.methods.authenticators().next().is_some()
         })
     };
     unrouted.iter().find(is_within).map(|(realm, role)| (realm.as_str(), role.as_str()))
-}
-
-/// Whether an authenticator says the role.
-fn asks_somebody(methods: &Methods) -> bool {
-    let Methods { anonymous, ticket, wampcra, scram, cryptosign, tls, .. } = methods;
-    matches!(anonymous, Some(Anonymous::Dynamic(_)))
-        || matches!(ticket, Some(Provider::Dynamic(_)))
-        || matches!(wampcra, Some(Provider::Dynamic(_)))
-        || matches!(scram, Some(Provider::Dynamic(_)))
-        || matches!(cryptosign, Some(Provider::Dynamic(_)))
-        || matches!(tls, Some(Provider::Dynamic(_)))
 }
 
 const CONNECTION: &str = "the name of one of \"connections\"";
