@@ -103,6 +103,40 @@ fn a_folder_of_a_node_without_its_configuration_starts_no_open_router() {
 }
 
 #[test]
+fn a_configuration_of_another_name_is_looked_for_in_the_folder_of_the_node() {
+    let folder = std::env::temp_dir().join(format!("wamplet-cli-{}-named", std::process::id()));
+    let node = folder.join("node");
+    std::fs::create_dir_all(node.join("etc")).expect("a temporary folder");
+    for name in ["etc/prod.json", "config.json"] {
+        let text = r#"{ "realms": [{ "name": "realm1", "roles": [
+            { "name": "anonymous", "permissions": [{ "uri": "a" }] }] }],
+            "transports": [{ "type": "rawsocket", "endpoint": { "type": "tcp", "port": 0 } }] }"#;
+        std::fs::write(node.join(name), text).expect("a file");
+    }
+    let said = |arguments: &[&str], variable: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wamplet"));
+        command.args(arguments).current_dir(&folder).env_remove("CROSSBAR_DIR");
+        command.envs(variable.map(|folder| ("CROSSBAR_DIR", folder)));
+        let output = command.output().expect("the binary was built");
+        (output.status.code(), format!("{}{}", text(&output.stdout), text(&output.stderr)))
+    };
+    let valid = |file: &str| {
+        let counts = "1 realm, 1 listener, 0 components, 0 guests, 0 warnings";
+        (Some(0), format!("{file} is valid: {counts}\n"))
+    };
+    let prod = valid("node/etc/prod.json");
+    assert_eq!(said(&["check", "--cbdir", "node", "etc/prod.json"], None), prod);
+    assert_eq!(said(&["check", "etc/prod.json"], Some("node")), prod);
+    assert_eq!(said(&["check"], Some("node")), valid("node/config.json"));
+    assert_eq!(said(&["check", "node"], None), valid("node/config.json"));
+    assert_eq!(said(&["check", "--cbdir", "node"], Some("elsewhere")), valid("node/config.json"));
+    let missing = "error: cannot read node/prod.json: No such file or directory (os error 2)\n";
+    let started = said(&["start", "--cbdir", "node", "--config", "prod.json"], None);
+    assert_eq!(started, (Some(2), missing.to_owned()));
+    std::fs::remove_dir_all(&folder).expect("it is there");
+}
+
+#[test]
 fn a_file_that_cannot_be_read_ends_with_2_and_one_of_other_characters_with_1() {
     let latin1 = File::new("latin1.json", "");
     std::fs::write(latin1.path(), b"{\n  \"realms\": \"\xe9\" }").expect("the file is there");

@@ -26,7 +26,7 @@ use wamplet::config::node::{
     LoadedNode, LongPoll, Node, Paths, RawSocket, Restart, RestartPolicy, Service, Static, Tls, WebSocket,
     WebSocketOptions,
 };
-use wamplet::config::{Config, ConfigError, Format, Realms, Stats, upgrade};
+use wamplet::config::{Config, ConfigError, Format, Realms, Source, Stats, upgrade};
 
 const BASE: &str = "/node/.crossbar";
 
@@ -327,16 +327,21 @@ fn a_file_is_read_by_its_ending_and_from_its_directory() {
     let text = "transports:\n  - { type: rawsocket, endpoint: { type: unix, path: router.sock } }\n";
     let file = folder.join("config.yaml");
     fs::write(&file, text).expect("a writable folder");
-    let LoadedNode { node, warnings } = Node::from_file(&file).expect("a good file");
-    assert_eq!(warnings, []);
-    assert_eq!(node.listeners[0].endpoint.address, Address::Unix { path: folder.join("router.sock") });
+    for (directory, path) in
+        [(None, folder.join("router.sock")), (Some("/node".into()), "/node/router.sock".into())]
+    {
+        let source = Source { file: file.clone(), directory };
+        let LoadedNode { node, warnings } = Node::from_file(&source).expect("a good file");
+        assert_eq!(warnings, []);
+        assert_eq!(node.listeners[0].endpoint.address, Address::Unix { path });
+    }
 
     let file = folder.join("config.json");
     fs::write(&file, text).expect("a writable folder");
-    let error = Node::from_file(&file).expect_err("YAML is no JSON");
+    let error = Node::from_file(&file.clone().into()).expect_err("YAML is no JSON");
     assert_eq!(error.to_string(), "line 1, column 3: expected ident");
     let missing = folder.join("missing.json");
-    let error = Node::from_file(&missing).expect_err("no such file").to_string();
+    let error = Node::from_file(&missing.clone().into()).expect_err("no such file").to_string();
     assert!(error.starts_with(&format!("{}: ", missing.display())), "{error}");
 }
 

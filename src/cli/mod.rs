@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use wamplet::config::node::{LoadedNode, Node};
-use wamplet::config::{self, ConfigError, Problem};
+use wamplet::config::{self, ConfigError, Problem, Source};
 use wamplet::native;
 
 use self::log::{LogFormat, LogLevel};
@@ -34,6 +34,8 @@ enum Command {
     Start(Start),
     /// Say what is wrong with a configuration, and what in it is not served.
     Check {
+        #[command(flatten)]
+        directory: NodeDirectory,
         /// The configuration: JSON, or YAML by its ending. Default: what `wamplet start` would take.
         file: Option<PathBuf>,
     },
@@ -52,11 +54,17 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-struct Start {
-    /// A folder with config.json or config.yaml. Default `.crossbar`, if there is one.
-    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+struct NodeDirectory {
+    /// The folder of config.json or config.yaml, where relative paths in it start. Default `.crossbar`, if there is one.
+    #[arg(long, value_name = "DIR", env = "CROSSBAR_DIR", hide_env_values = true)]
     cbdir: Option<PathBuf>,
-    /// The configuration: JSON, or YAML by its ending.
+}
+
+#[derive(Debug, Args)]
+struct Start {
+    #[command(flatten)]
+    directory: NodeDirectory,
+    /// The configuration: JSON, or YAML by its ending. With --cbdir it is looked for in that folder.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Threads for connections. Default: one less than there are cores, at least one.
@@ -74,7 +82,7 @@ const AFTER_HELP: &str = "\
 Examples:
   wamplet start                          realm1 for everybody on 127.0.0.1:8080
   wamplet start --cbdir /srv/node/.crossbar
-  wamplet check .crossbar/config.json    every problem, with its place
+  wamplet check config.json              every problem, with its place
   wamplet upgrade --write config.json    version 1 permissions to version 2
 
 Exit codes: 0 all is well, 1 the configuration is not valid, 2 wrong arguments or a file that cannot be read,
@@ -109,7 +117,7 @@ pub fn run() -> ExitCode {
     };
     let done = match command {
         Command::Start(start) => run_start(&start),
-        Command::Check { file } => check(file),
+        Command::Check { file, directory } => check(file, directory.cbdir),
         Command::Upgrade { file, write } => upgrade::run(&file, write),
         Command::Schema => print(&pretty(&config::schema())),
         Command::Completions { shell } => completions(shell),
@@ -130,13 +138,13 @@ pub fn run() -> ExitCode {
 fn run_start(start: &Start) -> Result<(), Failure> {
     let signals = native::Signals::install().map_err(Failure::Run)?;
     log::init(start.log_format, start.log_level);
-    let (config, cbdir) = (start.config.clone(), start.cbdir.clone());
-    let Some((signals, loaded)) = signals.meanwhile(|| load_named(config, cbdir)) else {
+    let (config, directory) = (start.config.clone(), start.directory.cbdir.clone());
+    let Some((signals, loaded)) = signals.meanwhile(|| load_named(config, directory)) else {
         return Ok(());
     };
     let (source, LoadedNode { node, warnings }) = loaded?;
     match &source {
-        Some(file) => tracing::info!("configuration {}", file.display()),
+        Some(source) => tracing::info!("configuration {}", source.file.display()),
         None => tracing::info!("embedded configuration: --config FILE or --cbdir DIR for another one"),
     }
     for warning in warnings {
@@ -150,27 +158,34 @@ fn run_start(start: &Start) -> Result<(), Failure> {
 /// The configuration that the arguments name, and its file, if it has one.
 fn load_named(
     config: Option<PathBuf>,
-    cbdir: Option<PathBuf>,
-) -> Result<(Option<PathBuf>, LoadedNode), Failure> {
-    let source = match (config, cbdir) {
-        (Some(file), _) => Some(file),
-        (None, Some(folder)) => Some(config_in(&folder)?),
-        (None, None) => default_config()?,
-    };
+    directory: Option<PathBuf>,
+) -> Result<(Option<Source>, LoadedNode), Failure> {
+    let source = named(config, directory)?;
     let loaded = match &source {
-        Some(file) => load(file)?,
+        Some(source) => load(source)?,
         None => LoadedNode { node: Node::embedded(), warnings: Vec::new() },
     };
     Ok((source, loaded))
 }
 
-fn check(file: Option<PathBuf>) -> Result<(), Failure> {
-    let file = match file {
-        Some(file) => file,
-        None => default_config()?
-            .ok_or_else(|| Failure::Usage("there is no .crossbar/config.json here: name a file".into()))?,
-    };
-    let LoadedNode { node, warnings } = load(&file)?;
+/// The file that the arguments name. A node without one must not become the open router that is embedded.
+fn named(config: Option<PathBuf>, directory: Option<PathBuf>) -> Result<Option<Source>, Failure> {
+    Ok(match (config, directory) {
+        (Some(folder), None) if folder.is_dir() => Some(config_in(&folder)?.into()),
+        (Some(file), None) => Some(file.into()),
+        (Some(file), Some(folder)) => Some(Source { file: folder.join(file), directory: Some(folder) }),
+        (None, Some(folder)) => Some(config_in(&folder)?.into()),
+        (None, None) => {
+            let folder = Path::new(".crossbar");
+            if is_there(folder) { Some(config_in(folder)?.into()) } else { None }
+        }
+    })
+}
+
+fn check(file: Option<PathBuf>, directory: Option<PathBuf>) -> Result<(), Failure> {
+    let source = named(file, directory)?
+        .ok_or_else(|| Failure::Usage("there is no .crossbar/config.json here: name a file".into()))?;
+    let LoadedNode { node, warnings } = load(&source)?;
     let mut text = String::new();
     for warning in &warnings {
         text.push_str(&format!("warning: {warning}\n"));
@@ -181,7 +196,7 @@ fn check(file: Option<PathBuf>) -> Result<(), Failure> {
     };
     text.push_str(&format!(
         "{} is valid: {realms}, {}, {}, {}, {}\n",
-        file.display(),
+        source.file.display(),
         count(node.listeners.len(), "listener"),
         count(node.components.len(), "component"),
         count(node.guests.len(), "guest"),
@@ -196,13 +211,13 @@ fn completions(shell: Shell) -> Result<(), Failure> {
     print(&String::from_utf8_lossy(&script))
 }
 
-fn load(file: &Path) -> Result<LoadedNode, Failure> {
-    let loaded = Node::from_file(file).and_then(|loaded| {
+fn load(source: &Source) -> Result<LoadedNode, Failure> {
+    let loaded = Node::from_file(source).and_then(|loaded| {
         // A program of its own has none.
         loaded.node.check_functions(|_| false)?;
         Ok(loaded)
     });
-    loaded.map_err(|error| Failure::of(file, error))
+    loaded.map_err(|error| Failure::of(&source.file, error))
 }
 
 /// The configuration in a folder, by the names that Crossbar.io looks for. One that is there and cannot be read is found,
@@ -213,12 +228,6 @@ fn config_in(folder: &Path) -> Result<PathBuf, Failure> {
         let folder = folder.display();
         Failure::Usage(format!("{folder}: expected config.json or config.yaml in it, found neither"))
     })
-}
-
-/// The configuration of a node in this folder. A node without one must not become the open router that is embedded.
-fn default_config() -> Result<Option<PathBuf>, Failure> {
-    let folder = Path::new(".crossbar");
-    if is_there(folder) { config_in(folder).map(Some) } else { Ok(None) }
 }
 
 /// Whether the name is taken, be it by what cannot be read.

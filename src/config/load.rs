@@ -7,7 +7,7 @@
 use std::fs;
 use std::io;
 use std::net::IpAddr;
-use std::path::{self, Path};
+use std::path::{self, Path, PathBuf};
 
 use serde_json::Value;
 
@@ -21,6 +21,21 @@ use super::processes::Host;
 use super::proxies::Proxies;
 use super::{Config, RealmConfig, Realms, StoreKind, json, yaml};
 use crate::native::store::DEFAULT_FILE;
+
+/// A configuration file, which may be read more than once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// JSON, or YAML by its ending.
+    pub file: PathBuf,
+    /// The node directory: where relative paths in the file start. Default: the directory of the file.
+    pub directory: Option<PathBuf>,
+}
+
+impl From<PathBuf> for Source {
+    fn from(file: PathBuf) -> Self {
+        Self { file, directory: None }
+    }
+}
 
 /// What a configuration is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,13 +73,16 @@ impl Format {
 }
 
 impl Node {
-    /// Reads a file, JSON or YAML by its ending. Relative paths in it start at its directory; variables are those of this
-    /// process.
-    pub fn from_file(file: &Path) -> Result<LoadedNode, ConfigError> {
+    /// Reads a file. Variables in it are those of this process.
+    pub fn from_file(source: &Source) -> Result<LoadedNode, ConfigError> {
+        let Source { file, directory } = source;
         let value = Format::read(file)?;
-        let file = path::absolute(file).map_err(|error| unreadable(file, &error))?;
-        let base = file.parent().unwrap_or(Path::new("/"));
-        Self::from_value(&value, base, &process_environment)
+        let absolute = |path: &Path| path::absolute(path).map_err(|error| unreadable(file, &error));
+        let base = match directory {
+            Some(directory) => absolute(directory)?,
+            None => absolute(file)?.parent().unwrap_or(Path::new("/")).to_owned(),
+        };
+        Self::from_value(&value, &base, &process_environment)
     }
 
     /// Reads JSON. Relative paths in it start at `base`; variables are those of this process.

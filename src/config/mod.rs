@@ -49,7 +49,7 @@ use crate::codec::DecodeLimits;
 use crate::uri::{MatchPolicy, UriCheck};
 
 #[cfg(feature = "native")]
-pub use load::Format;
+pub use load::{Format, Source};
 #[cfg(feature = "native")]
 pub use schema::schema;
 #[cfg(feature = "native")]

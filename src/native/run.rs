@@ -4,7 +4,7 @@
 //! taken as a whole or not at all, and at the end everybody is told before the sockets close.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use super::stream::{PeerInfo, Stream};
 use super::threads::Threads;
 use crate::auth::Decider;
 use crate::config::node::{self, LoadedNode, Node};
-use crate::config::{ConfigError, Realms, Store, StoreKind};
+use crate::config::{ConfigError, Realms, Source, Store, StoreKind};
 use crate::router::Identity;
 use crate::store::StoreError;
 
@@ -31,7 +31,7 @@ use crate::store::StoreError;
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where the configuration came from, and is read from again at SIGHUP. `None`: it is part of the program.
-    pub source: Option<PathBuf>,
+    pub source: Option<Source>,
     /// Threads on which connections run. Default [`default_threads`](super::default_threads).
     pub threads: usize,
     /// The functions that a configuration which was not read from a file may name. Default none.
@@ -124,9 +124,9 @@ async fn serve(
                     warn!("SIGHUP: there is no file to read again, this is the embedded configuration");
                     continue;
                 };
-                let file = source.clone();
-                match wishes.unless_end(move || Node::from_file(&file)).await {
-                    Ok(loaded) => reload(&hub, options, &source, loaded, &recorded, &mut has_realms),
+                let file = source.file.clone();
+                match wishes.unless_end(move || Node::from_file(&source)).await {
+                    Ok(loaded) => reload(&hub, options, &file, loaded, &recorded, &mut has_realms),
                     Err(name) => break name,
                 }
             }
