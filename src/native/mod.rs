@@ -14,7 +14,7 @@
 //! | `rawsocket`, `websocket` | frames to messages |
 //! | `subprotocol` | the names of what is spoken |
 //! | `flusher` | one write for each peer and turn of a thread |
-//! | `outgoing` | the queue of a peer, framing on the way out, who writes |
+//! | `outgoing`, `queue` | what waits for a peer and its limit, framing on the way out, who writes |
 //! | `mailbox` | messages that are fetched instead of written |
 //! | `web` | HTTP: services by path, the WebSocket handshake, long polling |
 //! | `components` | child processes: their starts, output and end |
@@ -44,6 +44,7 @@ mod log;
 mod mailbox;
 mod open_files;
 mod outgoing;
+mod queue;
 mod rawsocket;
 mod run;
 mod secret;
