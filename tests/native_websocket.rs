@@ -9,6 +9,8 @@ mod websocket;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr};
+use std::thread;
+use std::time::Duration;
 
 use flate2::Compression;
 use process::{Process, RawClient, decode, encode, hello, loopback, node_with};
@@ -317,7 +319,7 @@ fn decompression_bombs_take_no_more_memory_than_one_message_may_have() {
     client.hello();
     bytes.extend(masked(TEXT, br#"[48,61,{},"wamp.session.count"]"#));
     client.socket.write_all(&bytes).expect("the router reads");
-    let watching = std::thread::spawn(move || (client.receive(), client));
+    let watching = thread::spawn(move || (client.receive(), client));
     while !watching.is_finished() {
         most = most.max(router.memory_kib());
     }
@@ -407,7 +409,7 @@ fn a_batch_of_nothing_but_separators_takes_little_memory() {
         client.send_frame(TEXT, format!("{}\x1e", hello()).as_bytes());
         client.frame();
         client.send_frame(TEXT | RSV1, &Deflate::new().deflate(&separators));
-        let watching = std::thread::spawn(move || while client.try_frame().is_some() {});
+        let watching = thread::spawn(move || while client.try_frame().is_some() {});
         while !watching.is_finished() {
             most = most.max(router.memory_kib());
         }
@@ -468,9 +470,13 @@ fn a_peer_that_answers_its_pings_is_pinged_at_the_interval_whatever_time_it_has_
     let options = json!({ "auto_ping_interval": 100, "auto_ping_timeout": 3_600_000 });
     let (_router, address) = start("native-ws-ping-interval", options);
     let mut client = WebSocketClient::join(address);
-    for _ in 0..4 {
+    for takes_long in [false, false, true, false] {
         let (first, data) = client.frame();
         assert_eq!(first, PING);
+        if takes_long {
+            // Longer than the interval, and nothing like the timeout.
+            thread::sleep(Duration::from_millis(300));
+        }
         client.send_frame(PONG, &data);
     }
 }
@@ -565,7 +571,7 @@ fn a_peer_that_never_answers_a_close_is_not_waited_for() {
         if client.socket.write_all(b"x").is_err() {
             return;
         }
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(50));
     }
     panic!("the socket is still open");
 }
@@ -618,7 +624,7 @@ fn a_websocket_that_ends_gets_what_waits_for_it_however_long_it_has_to_answer_th
         } else {
             caller.send_frame(CLOSE, &1000_u16.to_be_bytes());
         }
-        std::thread::sleep(std::time::Duration::from_millis(300));
+        thread::sleep(Duration::from_millis(300));
         for number in 1..=4 {
             let reply = caller.receive();
             assert_eq!((&reply[0], &reply[1]), (&json!(50), &json!(number)));

@@ -264,7 +264,8 @@ impl<I: Incoming> Connection<I> {
                         self.hub.reject(&self.peer, &format!("no answer to a ping in {timeout:?}"));
                         return Poll::Ready(());
                     }
-                    sent + timeout
+                    // Its answer may come before that, and then it is to be pinged as ever.
+                    (sent + timeout).min(now + silence)
                 }
                 _ => {
                     let due = unanswered.map_or(self.heard, |ping| ping.sent) + silence;
