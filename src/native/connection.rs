@@ -300,6 +300,10 @@ impl<I: Incoming> Connection<I> {
 
     /// Ready with true where there is more to do at once, with false when the connection is over.
     fn poll_send_some(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let has_ended = self.is_ended || self.incoming.is_closed();
+        if self.state == State::Open && self.failure.is_none() && !has_ended && self.peer.is_quiet() {
+            return Poll::Pending;
+        }
         let peer = Arc::clone(&self.peer);
         let mut outgoing = peer.lock();
         outgoing.set_waker(cx.waker());
@@ -314,7 +318,6 @@ impl<I: Incoming> Connection<I> {
             outgoing.put_frames(&messages, frames);
         }
         if matches!(self.state, State::Open | State::Closing) {
-            let has_ended = self.is_ended || self.incoming.is_closed();
             let close = match (outgoing.overflowed, &self.failure, outgoing.closing) {
                 (true, ..) => Some(CloseWith::Overflow),
                 (_, Some(failure), _) => Some(CloseWith::Failure(failure)),
@@ -342,7 +345,7 @@ impl<I: Incoming> Connection<I> {
                 self.state = State::Flushing;
             }
         }
-        if self.state == State::Open && !has_framed && !outgoing.needs_task() {
+        if self.state == State::Open && !has_framed && peer.rest(&outgoing) {
             return Poll::Pending;
         }
         let socket: Option<&mut (dyn AsyncWrite + Unpin + Send)> = match &mut self.reader {

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
@@ -32,6 +33,8 @@ pub(super) struct Peer {
     serializer: Serializer,
     framing: Framing,
     limits: QueueLimits,
+    /// The connection's task has left nothing to do here, and need not look again before it is woken.
+    is_quiet: AtomicBool,
     outgoing: Mutex<Outgoing>,
 }
 
@@ -112,7 +115,14 @@ impl Peer {
             refused: false,
             waker: None,
         };
-        Self { address: address.into(), serializer, framing, limits, outgoing: Mutex::new(outgoing) }
+        Self {
+            address: address.into(),
+            serializer,
+            framing,
+            limits,
+            is_quiet: AtomicBool::new(false),
+            outgoing: Mutex::new(outgoing),
+        }
     }
 
     /// What may wait.
@@ -137,7 +147,7 @@ impl Peer {
         if self.is_full(outgoing, length) && !outgoing.blocked && !outgoing.write_now() {
             // It was not the peer that was slow, but those who write many messages before anybody is flushed.
             outgoing.blocked = true;
-            outgoing.wake();
+            self.wake(outgoing);
         }
         if self.is_full(outgoing, length) {
             if may_drop && self.limits.overflow == Overflow::Drop {
@@ -145,7 +155,7 @@ impl Peer {
             }
             if !self.is_late(outgoing, length) {
                 outgoing.overflowed = true;
-                outgoing.wake();
+                self.wake(outgoing);
                 return Queued::Overflow;
             }
             flusher::end_turn();
@@ -199,7 +209,7 @@ impl Peer {
         let is_full = waiting > 0 && waiting + bytes.len() > self.limits.bytes.max(MIN_LIMIT);
         if is_full && !self.is_late(&outgoing, bytes.len()) {
             outgoing.overflowed = true;
-            outgoing.wake();
+            self.wake(&outgoing);
             return Queued::Overflow;
         }
         outgoing.queue.own.extend_from_slice(bytes);
@@ -216,6 +226,26 @@ impl Peer {
         outgoing.touch()
     }
 
+    /// Whether the connection's task has nothing to do here. Asks for no lock, since a task asks at each of its turns.
+    pub fn is_quiet(&self) -> bool {
+        self.is_quiet.load(Ordering::Acquire)
+    }
+
+    /// Takes note that the connection's task has done what there was to do, and waits to be woken; false where there is
+    /// more that only it can write.
+    pub fn rest(&self, outgoing: &Outgoing) -> bool {
+        let is_quiet = !outgoing.needs_task();
+        self.is_quiet.store(is_quiet, Ordering::Release);
+        is_quiet
+    }
+
+    fn wake(&self, outgoing: &Outgoing) {
+        self.is_quiet.store(false, Ordering::Release);
+        if let Some(waker) = &outgoing.waker {
+            waker.wake_by_ref();
+        }
+    }
+
     /// Writes what waits, as far as that goes without waiting.
     pub fn flush(&self) {
         let mut outgoing = self.lock();
@@ -223,10 +253,10 @@ impl Peer {
         outgoing.touched = false;
         if !outgoing.blocked && !outgoing.write_now() {
             outgoing.blocked = true;
-            outgoing.wake();
+            self.wake(outgoing);
         }
         if outgoing.closing.is_some() {
-            outgoing.wake();
+            self.wake(outgoing);
         }
     }
 }
@@ -259,14 +289,8 @@ impl Outgoing {
         if std::mem::replace(&mut self.touched, true) { Queued::Behind } else { Queued::First }
     }
 
-    fn wake(&self) {
-        if let Some(waker) = &self.waker {
-            waker.wake_by_ref();
-        }
-    }
-
     /// Whether there is something that only the connection's task can write.
-    pub fn needs_task(&self) -> bool {
+    fn needs_task(&self) -> bool {
         self.blocked || !self.messages.is_empty() || matches!(self.writer, Writer::Task)
     }
 
