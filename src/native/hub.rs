@@ -41,8 +41,8 @@ pub struct Hub {
     decider: Option<Arc<dyn Decider>>,
     /// There are questions for them.
     asked: Notify,
-    /// The router has something to do earlier than the timer task knows.
-    earlier: Notify,
+    /// The router has something to do at another time than the timer task knows.
+    rearmed: Notify,
     /// A transport was closed.
     closed: Notify,
     /// Whether the router ends.
@@ -129,7 +129,7 @@ impl Hub {
             core: Mutex::new(core),
             decider,
             asked: Notify::new(),
-            earlier: Notify::new(),
+            rearmed: Notify::new(),
             closed: Notify::new(),
             ending: watch::Sender::new(false),
             listening: Mutex::default(),
@@ -306,15 +306,22 @@ impl Hub {
     /// Does what is due whenever it is due. Runs as long as the router.
     pub(super) async fn run_timers(&self) {
         loop {
-            let wait = {
+            let next = {
                 let mut core = self.lock();
-                core.wakes_at = core.router.next_timeout().unwrap_or(u64::MAX);
-                core.wakes_at.saturating_sub(self.clock.mono_ms())
+                let next = core.router.next_timeout();
+                core.wakes_at = next.unwrap_or(u64::MAX);
+                next
             };
+            let Some(next) = next else {
+                // A timer that means nothing would cost each turn of this thread a look at the clock.
+                self.rearmed.notified().await;
+                continue;
+            };
+            let wait = next.saturating_sub(self.clock.mono_ms());
             if wait > 0 {
                 tokio::select! {
                     () = tokio::time::sleep(Duration::from_millis(wait.min(A_DAY_MS))) => {}
-                    () = self.earlier.notified() => continue,
+                    () = self.rearmed.notified() => continue,
                 }
             }
             self.input(|router, now, outbox| router.handle_timeout(now, outbox));
@@ -454,11 +461,12 @@ impl Hub {
     }
 
     fn rearm(&self, core: &mut Core) {
-        if let Some(next) = core.router.next_timeout()
-            && next < core.wakes_at
-        {
+        let next = core.router.next_timeout().unwrap_or(u64::MAX);
+        // Waking too early is no harm, and calls with timeouts come and go. But whoever has joined leaves a long timer
+        // behind that means nothing any more.
+        if next < core.wakes_at || next > core.wakes_at && !core.happened.is_empty() {
             core.wakes_at = next;
-            self.earlier.notify_one();
+            self.rearmed.notify_one();
         }
     }
 }
