@@ -2,10 +2,13 @@
 //!
 //! Owns the time that an answer may wait for its receiver: whoever asks for a long file and does not read it would hold a
 //! connection and an open file for as long as it likes. What a WebSocket waits for is no business of this.
+//!
+//! The other way round it has patience: that its peer has sent its last is reported a turn late. hyper drops a request whose
+//! sender has gone before it is looked at, and scripts post an event and close.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -22,11 +25,15 @@ pub(super) struct Patient {
     timer: Option<Pin<Box<Sleep>>>,
     /// Whether a write waits, and the timer runs.
     is_waiting: bool,
+    /// The end of what the peer sends, which is to be reported in the next turn.
+    end: Option<io::Result<()>>,
+    /// Whether there was one.
+    has_ended: bool,
 }
 
 impl Patient {
     pub fn new(stream: Stream, patience: Duration) -> Self {
-        Self { stream, patience, timer: None, is_waiting: false }
+        Self { stream, patience, timer: None, is_waiting: false, end: None, has_ended: false }
     }
 
     pub fn into_inner(self) -> Stream {
@@ -55,7 +62,19 @@ impl AsyncRead for Patient {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        if let Some(end) = self.end.take() {
+            return Poll::Ready(end);
+        }
+        let before = buffer.filled().len();
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
+        let is_end = read.is_err() || buffer.filled().len() == before && buffer.remaining() > 0;
+        if is_end && !self.has_ended {
+            self.has_ended = true;
+            self.end = Some(read);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(read)
     }
 }
 
