@@ -14,7 +14,7 @@ use configs::{files, read};
 use wamplet::config::{Format, schema};
 
 /// What is wrong with these files is not a matter of their shape, or depends on more than one value.
-const OUT_OF_REACH: [&str; 20] = [
+const OUT_OF_REACH: [&str; 21] = [
     "auth-of-ports",
     "no-router-worker",
     "node-without-workers",
@@ -27,6 +27,7 @@ const OUT_OF_REACH: [&str; 20] = [
     "auth-beside-realms",
     "auth-of-cookies-alone",
     "auth-of-proxies",
+    "bridge-of-another-worker",
     "component-without-a-role-for-it",
     "container-realm-of-another-worker",
     "container-realm-of-this-node",

@@ -22,9 +22,9 @@ use configs::{assert_text, count, files, folder, read, replace};
 use wamplet::auth::{Anonymous, Grant, Methods};
 use wamplet::codec::Serializer;
 use wamplet::config::node::{
-    Address, Auth, Component, ComponentConnection, Cookie, CookieStore, Deflate, JsonOptions, Listener,
-    LoadedNode, LongPoll, Node, Paths, RawSocket, Restart, RestartPolicy, Service, Static, Tls, WebSocket,
-    WebSocketOptions,
+    Address, Auth, Bridge, BridgeAction, Component, ComponentConnection, Cookie, CookieStore, Deflate,
+    JsonOptions, Listener, LoadedNode, LongPoll, Network, Node, Paths, RawSocket, Restart, RestartPolicy,
+    Service, Signer, Static, Terms, Tls, WebSocket, WebSocketOptions, Webhook,
 };
 use wamplet::config::{Config, ConfigError, Format, Realms, Source, Stats, upgrade};
 
@@ -168,7 +168,7 @@ fn every_option_of_a_big_node_arrives_where_it_belongs() {
     assert!(http.access_log);
     assert_eq!((http.hsts, http.client_timeout), (Some(seconds(86_400)), seconds(120)));
     let names: Vec<_> = http.paths.children.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["config", "docs", "info", "internal", "lp", "ws"]);
+    assert_eq!(names, ["call", "config", "docs", "hook", "info", "internal", "lp", "publish", "ws"]);
 
     let Some(Service::Static(files)) = http.paths.root.as_deref() else { panic!("files") };
     let expected = Static {
@@ -187,6 +187,37 @@ fn every_option_of_a_big_node_arrives_where_it_belongs() {
         matches!(child(&http.paths, "docs"), Service::Redirect { url } if url == "https://docs.example.com/")
     );
     assert!(matches!(child(&http.paths, "info"), Service::NodeInfo));
+    let bridge = |name: &str| match child(&http.paths, name) {
+        Service::Bridge(bridge) => bridge.clone(),
+        other => panic!("{other:?}"),
+    };
+    let expected = Bridge {
+        realm: "com.example.main".into(),
+        role: "backend".into(),
+        post_body_limit: None,
+        action: BridgeAction::Publish(Terms::default()),
+    };
+    assert_eq!(bridge("publish"), expected);
+    let terms = Terms {
+        signer: Some(Signer { key: "script".into(), secret: "$ecret".into() }),
+        timestamp_delta_limit: None,
+        require_ip: ["192.168.1.0/24", "127.0.0.1"].iter().filter_map(|text| Network::parse(text)).collect(),
+        require_tls: true,
+    };
+    let action = BridgeAction::Call(terms);
+    assert_eq!(
+        bridge("call"),
+        Bridge { role: "frontend".into(), post_body_limit: Some(8_192), action, ..expected.clone() }
+    );
+    let webhook = Webhook {
+        topic: "com.example.hook".into(),
+        success_response: String::new(),
+        error_response: "NOT OK".into(),
+        github_secret: Some("of github".into()),
+    };
+    let action = BridgeAction::Webhook(webhook);
+    let (realm, role) = ("com.example.admin".into(), "admin".into());
+    assert_eq!(bridge("hook"), Bridge { realm, role, action, ..expected });
     let Service::Path(internal) = child(&http.paths, "internal") else { panic!("paths") };
     assert!(matches!(internal.root.as_deref(), Some(Service::Status)));
     assert!(matches!(child(internal, "metrics"), Service::Metrics));

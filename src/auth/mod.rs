@@ -15,7 +15,7 @@ pub mod hex;
 mod identity;
 mod methods;
 mod principals;
-mod proof;
+pub(crate) mod proof;
 mod scram;
 mod ticket;
 #[cfg(feature = "native")]

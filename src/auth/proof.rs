@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 /// HMAC-SHA256 of the parts of a message, one after the other.
-pub(super) fn hmac(key: &[u8], message: &[&[u8]]) -> [u8; 32] {
+pub(crate) fn hmac(key: &[u8], message: &[&[u8]]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
     for part in message {
         mac.update(part);
@@ -19,7 +19,7 @@ pub(super) fn sha256(message: &[u8]) -> [u8; 32] {
 }
 
 /// Whether both are the same, in a time that depends on their lengths only.
-pub(super) fn is_same(one: &[u8], other: &[u8]) -> bool {
+pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
     one.ct_eq(other).into()
 }
 

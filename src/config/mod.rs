@@ -7,6 +7,8 @@
 mod ask;
 mod auth;
 mod auth_keys;
+#[cfg(feature = "native")]
+mod bridge;
 mod call_queues;
 #[cfg(feature = "native")]
 mod cookie;

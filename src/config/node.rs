@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+pub use super::bridge::{Bridge, BridgeAction, Network, Signer, Terms, Webhook};
 use super::{Config, ConfigError, RealmConfig, Realms, Warning};
 use crate::auth::Methods;
 use crate::codec::Serializer;
@@ -100,6 +101,8 @@ pub struct Place<'n> {
     pub path: String,
     pub auth: Option<&'n Auth>,
     pub cookie: Option<&'n Cookie>,
+    /// What requests become there, where no client joins.
+    pub bridge: Option<&'n Bridge>,
 }
 
 /// The [`Place`] that has no path.
@@ -110,7 +113,8 @@ impl Listener {
     pub fn places(&self) -> Vec<Place<'_>> {
         let mut places = Vec::new();
         if let Some(rawsocket) = &self.rawsocket {
-            places.push(Place { path: RAWSOCKET.into(), auth: rawsocket.auth.as_ref(), cookie: None });
+            let auth = rawsocket.auth.as_ref();
+            places.push(Place { path: RAWSOCKET.into(), auth, cookie: None, bridge: None });
         }
         if let Some(web) = &self.web {
             add_places(&web.paths, "", &mut places);
@@ -128,13 +132,17 @@ fn add_places<'n>(paths: &'n Paths, prefix: &str, places: &mut Vec<Place<'n>>) {
         let (auth, cookie) = match service {
             Service::WebSocket(websocket) => (&websocket.auth, &websocket.cookie),
             Service::LongPoll(long_poll) => (&long_poll.auth, &long_poll.cookie),
+            Service::Bridge(bridge) => {
+                places.push(Place { path, auth: None, cookie: None, bridge: Some(bridge) });
+                continue;
+            }
             Service::Path(below) => {
                 add_places(below, &path, places);
                 continue;
             }
             _ => continue,
         };
-        places.push(Place { path, auth: auth.as_ref(), cookie: cookie.as_ref() });
+        places.push(Place { path, auth: auth.as_ref(), cookie: cookie.as_ref(), bridge: None });
     }
 }
 
@@ -248,6 +256,8 @@ pub enum Service {
     WebSocket(WebSocket),
     /// WAMP over HTTP long polling. [wamp: advanced/transport_http_longpoll]
     LongPoll(LongPoll),
+    /// HTTP requests that become messages.
+    Bridge(Bridge),
     Static(Static),
     /// One JSON value.
     Json {

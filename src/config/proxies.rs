@@ -171,6 +171,10 @@ fn within_reach<'u>(listener: &Listener, unrouted: &'u [Unrouted]) -> Option<(&'
     // Other roles of principals are only those that the reader knew.
     let is_within = |(_, role): &&Unrouted| {
         listener.places().iter().any(|place| {
+            // Whose role was looked for among those that are routed.
+            if place.bridge.is_some() {
+                return false;
+            }
             let Some(auth) = place.auth else { return role == ANONYMOUS };
             let is_anonymous =
                 matches!(&auth.methods.anonymous, Some(Anonymous::Static(grant)) if grant.role == *role);

@@ -1,10 +1,11 @@
 //! What a web transport serves at which path.
 //!
 //! Owns the names of paths, the services and their options. WebSocket has options enough for a file of its own,
-//! [`websocket`](super::websocket).
+//! [`websocket`](super::websocket), and so has the HTTP bridge, [`bridge`].
 
 use std::time::Duration;
 
+use super::bridge;
 use super::cursor::{Cursor, Key, Object, quote};
 use super::node::{JsonOptions, LongPoll, Paths, Service, Static, Web};
 use super::node_reader::NodeReader;
@@ -79,6 +80,7 @@ impl NodeReader<'_> {
         let keys: &[(&str, Key)] = match word {
             "websocket" => &websocket::SERVICE_KEYS,
             "longpoll" => &LONG_POLL_KEYS,
+            "publisher" | "caller" | "webhook" => &bridge::SERVICE_KEYS,
             "static" => &STATIC_KEYS,
             "json" => &JSON_KEYS,
             "redirect" => &REDIRECT_KEYS,
@@ -90,6 +92,7 @@ impl NodeReader<'_> {
         match word {
             "websocket" => self.websocket(&object).map(Service::WebSocket),
             "longpoll" => self.long_poll(&object).map(Service::LongPoll),
+            "publisher" | "caller" | "webhook" => self.bridge(&object, word).map(Service::Bridge),
             "static" => self.static_files(&object).map(Service::Static),
             "json" => self.json(&object),
             "redirect" => self.redirect(&object),
@@ -238,6 +241,9 @@ pub(super) const SERVICE_TYPES: [(&str, Key); 22] = [
     ("static", Key::Served),
     ("websocket", Key::Served),
     ("longpoll", Key::Served),
+    ("publisher", Key::Served),
+    ("caller", Key::Served),
+    ("webhook", Key::Served),
     ("json", Key::Served),
     ("redirect", Key::Served),
     ("nodeinfo", Key::Served),
@@ -254,9 +260,6 @@ pub(super) const SERVICE_TYPES: [(&str, Key); 22] = [
         "websocket-reverseproxy",
         Key::NotServed("WebSockets are not passed on: it is as if this path were not there"),
     ),
-    ("publisher", Key::NotServed("the HTTP bridge is not served: it is as if this path were not there")),
-    ("caller", Key::NotServed("the HTTP bridge is not served: it is as if this path were not there")),
-    ("webhook", Key::NotServed("the HTTP bridge is not served: it is as if this path were not there")),
     ("wap", Key::NotServed("pages are not made from procedures: it is as if this path were not there")),
     ("pairme", Key::NotServed("nodes are not paired: it is as if this path were not there")),
     ("catalog", Key::NotServed("payload schemas are not served: it is as if this path were not there")),

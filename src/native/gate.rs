@@ -4,7 +4,7 @@
 //! listen, and the cookies there, which stay. A place is found again by its address and its path, wherever its listener
 //! stands in the configuration and whatever else is said of it. Nobody logs in any more where the configuration has no
 //! such place, though its socket listens until the end. The pages of a listener that name realms have a place together, and
-//! name those that can be joined there.
+//! name those that can be joined there. A path of the HTTP bridge is a place, too: there the router joins for those who come.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::warn;
 
+use super::bridge::Bridge;
 use super::clock::Clock;
 use super::cookies::Cookies;
 use super::listener::address;
@@ -26,11 +27,12 @@ pub struct Gate {
     /// [`Methods::open`] where nobody authenticates: a reload that changes that finds the transports by them.
     methods: Mutex<Arc<Methods>>,
     cookies: Option<Arc<Cookies>>,
+    bridge: Option<Arc<Bridge>>,
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { methods: Mutex::new(Arc::new(Methods::open())), cookies: None }
+        Self { methods: Mutex::new(Arc::new(Methods::open())), cookies: None, bridge: None }
     }
 }
 
@@ -57,6 +59,7 @@ enum Socket {
 struct Configured<'n> {
     auth: Option<&'n Auth>,
     realms: Option<&'n Arc<[String]>>,
+    bridge: Option<&'n node::Bridge>,
 }
 
 /// Old methods, and those in their place.
@@ -73,6 +76,11 @@ impl Gate {
         self.cookies.as_ref()
     }
 
+    /// The session of whoever comes here, at a path of the HTTP bridge.
+    pub(super) fn bridge(&self) -> Option<&Arc<Bridge>> {
+        self.bridge.as_ref()
+    }
+
     /// Whether clients may join the realm of this name.
     pub(super) fn offers(&self, realm: &str) -> bool {
         lock(&self.methods).offer(realm)
@@ -80,7 +88,10 @@ impl Gate {
 
     /// Takes what is configured now.
     fn replace(&self, door: &Door, configured: &Configured<'_>) -> Replaced {
-        let Configured { auth, realms } = configured;
+        let Configured { auth, realms, bridge } = configured;
+        if let Some(old) = &self.bridge {
+            old.configure(*bridge);
+        }
         let methods = auth.map_or_else(Methods::open, |auth| Methods::clone(&auth.methods));
         let mut methods = Arc::new(Methods { realms: realms.cloned(), ..methods });
         if let Some(cookies) = &self.cookies {
@@ -96,6 +107,9 @@ impl Gate {
 
     /// Lets nobody in any more.
     fn close(&self, door: &Door) -> Replaced {
+        if let Some(bridge) = &self.bridge {
+            bridge.configure(None);
+        }
         if let Some(cookies) = &self.cookies {
             cookies.set_methods(&door.to_string(), None);
         }
@@ -118,7 +132,8 @@ impl Gates {
                 Some(cookie) => Some(self.cookies(cookie)?),
                 None => None,
             };
-            let gate = Gate { cookies, ..Gate::default() };
+            let bridge = configured.bridge.map(|_| Arc::new(Bridge::new(&door.path)));
+            let gate = Gate { cookies, bridge, ..Gate::default() };
             gate.replace(&door, &configured);
             lock(&self.0).insert(door, Arc::new(gate));
         }
@@ -140,12 +155,17 @@ impl Gates {
     pub fn path(&self, listener: &node::Listener, path: &str) -> Arc<Gate> {
         let gate = lock(&self.0).get(&Door::new(listener, path)).cloned();
         // What was not opened lets nobody in.
-        gate.unwrap_or_else(|| Arc::new(Gate { methods: Mutex::default(), cookies: None }))
+        gate.unwrap_or_else(|| Arc::new(Gate { methods: Mutex::default(), cookies: None, bridge: None }))
     }
 
     /// The realms that pages of a listener name.
     pub fn pages(&self, listener: &node::Listener) -> Arc<Gate> {
         self.path(listener, PAGES)
+    }
+
+    /// Those of all paths of the HTTP bridge.
+    pub fn bridges(&self) -> Vec<Arc<Bridge>> {
+        lock(&self.0).values().filter_map(|gate| gate.bridge.clone()).collect()
     }
 
     /// Waits until all cookies are where they are kept.
@@ -174,10 +194,10 @@ impl Gates {
 fn places(listener: &node::Listener) -> impl Iterator<Item = (Door, Configured<'_>, Option<&Cookie>)> {
     let realms = listener.realms.as_ref();
     let places = listener.places().into_iter();
-    let places = places.map(move |Place { path, auth, cookie }| {
-        (Door::new(listener, &path), Configured { auth, realms }, cookie)
+    let places = places.map(move |Place { path, auth, cookie, bridge }| {
+        (Door::new(listener, &path), Configured { auth, realms, bridge }, cookie)
     });
-    let pages = (Door::new(listener, PAGES), Configured { auth: None, realms }, None);
+    let pages = (Door::new(listener, PAGES), Configured { auth: None, realms, bridge: None }, None);
     places.chain([pages])
 }
 
@@ -198,9 +218,12 @@ impl Door {
         Self { socket, path: path.to_owned() }
     }
 
-    /// Whether another listener has come to stand where this one stood. One on a port that the system chose is known by
+    /// Whether something else has come to stand where this stood: a place of another kind, or another listener. One on a port that the system chose is known by
     /// nothing but its place and its realms: with none of them left, its clients came for something else.
     fn is_of_another(&self, gate: &Gate, configured: &Configured<'_>) -> bool {
+        if gate.bridge.is_some() != configured.bridge.is_some() {
+            return true;
+        }
         let methods = lock(&gate.methods);
         match (&self.socket, &methods.realms, configured.realms) {
             (Socket::AnyPort(..), Some(old), Some(new)) => !old.iter().any(|realm| new.contains(realm)),

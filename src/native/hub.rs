@@ -18,6 +18,7 @@ use super::flusher;
 use super::gate::{Gate, Gates};
 use super::outgoing::{BURST, Peer, QueueLimits, Queued};
 use crate::auth::{Decider, Functions, Methods};
+use crate::codec::DecodeLimits;
 use crate::config::node;
 use crate::config::{Config, Limits};
 use crate::id::SessionKey;
@@ -223,6 +224,11 @@ impl Hub {
         self.listening.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The time.
+    pub(super) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
     /// Time since the start.
     pub(super) fn uptime(&self) -> Duration {
         Duration::from_millis(self.clock.mono_ms())
@@ -242,6 +248,11 @@ impl Hub {
     /// The most transports there may be.
     pub(super) fn transport_limit(&self) -> usize {
         self.limits().transports
+    }
+
+    /// What the codecs refuse of clients.
+    pub(super) fn decode_limits(&self) -> DecodeLimits {
+        self.limits().decode()
     }
 
     /// Bytes of the longest message.

@@ -1,4 +1,4 @@
-//! A transport whose messages are fetched instead of written: what long polling needs.
+//! A transport whose messages are fetched instead of written: what long polling needs, and the HTTP bridge.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -28,17 +28,17 @@ pub(super) struct Mailbox {
 }
 
 impl Mailbox {
-    /// Lets a transport in.
+    /// Lets a transport in, whose peer authenticates as its gate says, if it has one.
     pub fn open(
         hub: &Arc<Hub>,
         transport: Transport,
-        gate: &Gate,
+        gate: Option<&Gate>,
         MailboxLimits { bytes, messages }: MailboxLimits,
     ) -> Result<Self, OpenRefused> {
         let limits = QueueLimits { bytes, messages, burst: 0, ..hub.queue_limits() };
         let peer =
             Arc::new(Peer::new(&transport.peer, transport.serializer, Framing::Later, Writer::Task, limits));
-        let key = hub.open(transport, Some(gate), Arc::clone(&peer))?;
+        let key = hub.open(transport, gate, Arc::clone(&peer))?;
         Ok(Self { hub: Arc::clone(hub), key, peer })
     }
 

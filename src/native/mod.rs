@@ -21,6 +21,7 @@
 //! | `open_files` | how many there may be, and how many a child may have |
 //! | `secret` | what nobody may guess |
 //! | `store` | kept events in files |
+//! | `bridge` | the sessions behind paths of the HTTP bridge |
 //! | `gate`, `cookies` | how clients of each listening path authenticate, and how browsers are known again |
 //! | `crossbar_cookies` | the cookies that Crossbar.io kept |
 //! | `clock` | the only clock |
@@ -35,6 +36,7 @@ pub mod stream;
 pub mod subprotocol;
 pub mod websocket;
 
+mod bridge;
 mod connection;
 mod cookies;
 mod crossbar_cookies;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 use tracing::{debug, error, info, warn};
 
+use super::bridge;
 use super::components::{Children, Inside};
 use super::hub::Hub;
 use super::listener::{ListenError, Listener};
@@ -108,6 +109,7 @@ async fn serve(
     for listener in listeners? {
         serving.push(tokio::spawn(listener.run(threads.clone())));
     }
+    bridge::join_all(&hub);
     // Their sockets are there by now, so that a component can connect as soon as it runs.
     let children = Children::start(node, Arc::new(InsideHub(Arc::clone(&hub))));
     let timers = Arc::clone(&hub);
@@ -175,7 +177,7 @@ fn check_functions(node: &Node, options: &Options) -> Result<(), ConfigError> {
 
 /// `has_realms`: whether the router serves realms of its configuration and no others, before and after.
 fn reload(
-    hub: &Hub,
+    hub: &Arc<Hub>,
     options: &Options,
     source: &Path,
     loaded: Result<LoadedNode, ConfigError>,
@@ -211,6 +213,7 @@ fn reload(
     }
     log_realms(&node);
     hub.reload_node(node.config, &node.listeners);
+    bridge::join_all(hub);
     info!("SIGHUP: {} was read again; listeners and components stay as they were", source.display());
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{any, described, flag, integer, not_served, object, one_of, path_names, reference, text};
 use crate::config::node::{LongPoll, Paths, Web};
-use crate::config::web;
+use crate::config::{bridge, web};
 
 pub(super) fn definitions() -> Vec<(&'static str, Value)> {
     let id = || ("id", text("For people."));
@@ -116,6 +116,14 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
             "WAMP over HTTP long polling.",
         ),
         described(
+            bridge(&["publisher", "caller"], &["type", "realm", "role"], options_of_bridge()),
+            "HTTP requests that become events, or calls.",
+        ),
+        described(
+            bridge(&["webhook"], &["type", "realm", "role", "options"], options_of_webhook()),
+            "HTTP requests of others that become events of one topic.",
+        ),
+        described(
             object(
                 &web::JSON_KEYS,
                 &["type", "value"],
@@ -172,4 +180,71 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
         ],
     );
     vec![("service", service), ("paths", paths), ("web_options", web_options)]
+}
+
+fn bridge(kinds: &[&str], required: &[&str], options: Value) -> Value {
+    let fields = vec![
+        ("type", json!({ "enum": kinds })),
+        ("id", text("For people.")),
+        ("realm", text("The realm that the session of this path joins.")),
+        ("role", text("The role of that session.")),
+        ("options", options),
+    ];
+    object(&bridge::SERVICE_KEYS, required, fields)
+}
+
+fn post_body_limit() -> (&'static str, Value) {
+    ("post_body_limit", integer(0, bridge::MAX_BODY, 0, "Bytes of a body; 0 is the length of a message."))
+}
+
+fn options_of_bridge() -> Value {
+    let networks = json!({
+        "type": "array",
+        "items": { "type": "string", "minLength": 1 },
+        "minItems": 1,
+        "description": "Addresses or networks (\"192.168.0.0/16\") that clients must have.",
+    });
+    let mut options = object(
+        &bridge::OPTION_KEYS,
+        &[],
+        vec![
+            (
+                "key",
+                json!({ "type": "string", "description": "The name of who signs requests; together with a secret." }),
+            ),
+            ("secret", text("What requests are signed with. Default they need not be.")),
+            post_body_limit(),
+            (
+                "timestamp_delta_limit",
+                integer(
+                    0,
+                    bridge::MAX_DELTA_SECONDS,
+                    bridge::DELTA_SECONDS,
+                    "Seconds that the timestamp of a request may be from now; 0 is any time.",
+                ),
+            ),
+            ("require_ip", networks),
+            ("require_tls", flag(false, "Refuse requests that do not come over TLS.")),
+            ("debug", flag(false, "No effect.")),
+        ],
+    );
+    options["dependentRequired"] = json!({ "key": ["secret"], "secret": ["key"] });
+    options
+}
+
+fn options_of_webhook() -> Value {
+    let response =
+        |default: &str, words: &str| json!({ "type": "string", "default": default, "description": words });
+    object(
+        &bridge::WEBHOOK_OPTION_KEYS,
+        &["topic"],
+        vec![
+            ("topic", text("The topic of the events.")),
+            ("success_response", response(bridge::SUCCESS, "The body of the answer to what was published.")),
+            ("error_response", response(bridge::ERROR, "The body of the answer to what was not.")),
+            ("github_secret", text("What GitHub signs with. Default requests need not be signed.")),
+            post_body_limit(),
+            ("debug", flag(false, "No effect.")),
+        ],
+    )
 }

@@ -13,18 +13,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::debug;
 
 use super::answer::{self, Answer, Refusal};
+use super::body;
 use super::handshake::recognize;
 use crate::auth::Channel;
 use crate::codec::Serializer;
@@ -147,7 +146,8 @@ impl LongPolls {
         info: &PeerInfo,
         request: &mut Request<Incoming>,
     ) -> Result<Answer, Refusal> {
-        let body = self.body(request, MAX_OPEN).await?.map_err(|_| too_long(MAX_OPEN))?;
+        let body = body::read(request, MAX_OPEN, self.client_timeout).await?;
+        let body = body.map_err(|_| too_long(MAX_OPEN))?;
         let subprotocol = choose(&body).map_err(bad)?;
         self.make_room(hub.transport_limit())?;
         let (cookie, header) = match self.gate.cookies() {
@@ -172,7 +172,7 @@ impl LongPolls {
             bytes: self.config.queue_limit_bytes,
             messages: self.config.queue_limit_messages,
         };
-        let mailbox = Mailbox::open(hub, transport, &self.gate, limits).map_err(|refused| {
+        let mailbox = Mailbox::open(hub, transport, Some(&self.gate), limits).map_err(|refused| {
             hub.reject_handshake(&info.peer, &refused.to_string());
             Refusal::not_now(&refused)
         })?;
@@ -237,7 +237,7 @@ impl LongPolls {
         let poll = self.find(id)?;
         let key = poll.mailbox.key();
         let limit = hub.message_limit(key);
-        let body = match self.body(request, limit).await? {
+        let body = match body::read(request, limit, self.client_timeout).await? {
             Ok(body) => body,
             Err(length) => {
                 hub.oversized(key, length);
@@ -264,25 +264,6 @@ impl LongPolls {
             poll.closed.notify_one();
         }
         Ok(nothing())
-    }
-
-    /// The body of a request; the inner error is how long it is, at least.
-    async fn body(
-        &self,
-        request: &mut Request<Incoming>,
-        limit: usize,
-    ) -> Result<Result<Bytes, usize>, Refusal> {
-        let announced = usize::try_from(request.body().size_hint().lower()).unwrap_or(usize::MAX);
-        if announced > limit {
-            return Ok(Err(announced));
-        }
-        let body = Limited::new(request.body_mut(), limit).collect();
-        match timeout(self.client_timeout, body).await {
-            Ok(Ok(body)) => Ok(Ok(body.to_bytes())),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Ok(Err(limit + 1)),
-            Ok(Err(error)) => Err(bad(&format!("the body cannot be read: {error}"))),
-            Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "The body did not come in time.")),
-        }
     }
 
     fn find(&self, id: &str) -> Result<Arc<Poll>, Refusal> {

@@ -10,11 +10,15 @@
 //! | `patience` | the end of a connection that takes nothing of an answer |
 //! | `preference` | `Accept` and `Accept-Encoding` |
 //! | `handshake`, `extensions`, `origin` | the WebSocket handshake |
+//! | `body` | the bodies of requests |
 //! | `longpoll` | WAMP over HTTP long polling |
+//! | `bridge` | HTTP requests that become messages |
 //! | `files`, `file_body`, `listing` | static files |
 //! | `status`, `nodeinfo`, `metrics` | what the node says of itself |
 
 mod answer;
+mod body;
+mod bridge;
 mod extensions;
 mod file_body;
 mod files;
@@ -196,6 +200,7 @@ impl Exchange<'_> {
                 let asked = Asked { hub: self.hub, info: self.info, rest: &found.rest };
                 return polls.answer(request, asked).await;
             }
+            Service::Bridge(bridge) => return bridge.answer(request, self.hub, self.info).await,
             // Its status keeps the method, whichever that is.
             Service::Redirect(url) => {
                 let mut answer = answer::whole(StatusCode::TEMPORARY_REDIRECT, "text/plain", "");
@@ -212,9 +217,11 @@ impl Exchange<'_> {
             request.headers_mut().remove(header::RANGE);
         }
         match found.service {
-            Service::WebSocket(..) | Service::LongPoll(_) | Service::Redirect(_) | Service::Nothing => {
-                Err(Refusal::not_found())
-            }
+            Service::WebSocket(..)
+            | Service::LongPoll(_)
+            | Service::Bridge(_)
+            | Service::Redirect(_)
+            | Service::Nothing => Err(Refusal::not_found()),
             Service::Json { text, options } => Ok(json(text, *options)),
             Service::NodeInfo(gate) => Ok(nodeinfo::answer(request.headers(), self.hub, gate)),
             Service::Metrics => Ok(metrics::answer(self.hub)),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::header::HeaderValue;
 
+use super::bridge::HttpBridge;
 use super::files::Files;
 use super::longpoll::LongPolls;
 use super::status::Status;
@@ -38,6 +39,7 @@ pub(super) enum Service {
     Metrics,
     Status(Status),
     LongPoll(Arc<LongPolls>),
+    Bridge(HttpBridge),
     Files(Files),
     Nothing,
 }
@@ -111,7 +113,10 @@ impl Routes {
 impl Service {
     /// Whether it answers the paths below its own too.
     pub fn has_paths(&self) -> bool {
-        matches!(self, Self::WebSocket(..) | Self::LongPoll(_) | Self::Redirect(_) | Self::Files(_))
+        matches!(
+            self,
+            Self::WebSocket(..) | Self::LongPoll(_) | Self::Bridge(_) | Self::Redirect(_) | Self::Files(_)
+        )
     }
 
     fn new(service: &node::Service, path: &str, Server { web, listener, gates }: &Server<'_>) -> Self {
@@ -133,6 +138,9 @@ impl Service {
             node::Service::LongPoll(config) => {
                 let gate = gates.path(listener, path);
                 Self::LongPoll(LongPolls::new(config, gate, web.client_timeout))
+            }
+            node::Service::Bridge(_) => {
+                Self::Bridge(HttpBridge::new(gates.path(listener, path), web.client_timeout))
             }
             // The configuration has none at a root; its paths can stand beside it.
             node::Service::Path(_) => Self::Nothing,
