@@ -181,7 +181,7 @@ impl Session {
         }
     }
 
-    /// Calls a procedure. Whoever does not wait for the result any more has canceled the call.
+    /// Calls a procedure. The result is for nobody where this is not waited for, and the callee does its work all the same.
     pub async fn call(
         &self,
         hub: &Hub,
@@ -241,7 +241,7 @@ struct Asked<'s> {
     hub: &'s Hub,
     session: &'s Session,
     request: RequestId,
-    /// Whether there is something to be canceled.
+    /// Whether the router would keep a result for it.
     is_call: bool,
 }
 
@@ -249,8 +249,8 @@ impl Drop for Asked<'_> {
     fn drop(&mut self) {
         let is_open = lock(&self.session.waiting).replies.remove(&self.request).is_some();
         if is_open && self.is_call {
-            // The callee should hear of it; nobody waits for what it says.
-            let mode = Some(CancelMode::KillNoWait);
+            // Scripts that call and go mean what they call: the callee is let be, and what it says is for nobody.
+            let mode = Some(CancelMode::Skip);
             let cancel = Message::Cancel { request: self.request, mode };
             self.hub.handle(self.session.key, [frame(&cancel)]);
         }

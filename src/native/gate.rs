@@ -218,8 +218,9 @@ impl Door {
         Self { socket, path: path.to_owned() }
     }
 
-    /// Whether something else has come to stand where this stood: a place of another kind, or another listener. One on a port that the system chose is known by
-    /// nothing but its place and its realms: with none of them left, its clients came for something else.
+    /// Whether something else has come to stand where this stood: a place of another kind, or another listener. One on a
+    /// port that the system chose is known by nothing but its place and its realms: with none of them left, its clients
+    /// came for something else.
     fn is_of_another(&self, gate: &Gate, configured: &Configured<'_>) -> bool {
         if gate.bridge.is_some() != configured.bridge.is_some() {
             return true;

@@ -50,7 +50,7 @@ impl HttpBridge {
         Self { gate, client_timeout }
     }
 
-    /// Answers a request. A call whose client goes away before that is canceled.
+    /// Answers a request. A call whose client goes away before that goes on.
     pub async fn answer(
         &self,
         request: &mut Request<Incoming>,

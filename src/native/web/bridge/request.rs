@@ -1,7 +1,8 @@
 //! The bodies of requests to publishers and callers: `{"topic": .., "args": [..], "kwargs": {..}, "options": {..}}`.
 //!
-//! Owns what may stand in them, and nothing of what it means: arguments are carried as they were written. What is empty in any way (`null`, `[]`, `{}`, `""`, 0,
-//! `false`) is as good as absent, as in Crossbar.io: PHP writes `[]` for an empty map. Other keys are passed over.
+//! Owns what may stand in them, and nothing of what it means: arguments are carried as they were written. What is empty in
+//! any way (`null`, `[]`, `{}`, `""`, 0, `false`) is as good as absent, as in Crossbar.io: PHP writes `[]` for an empty map.
+//! Other keys are passed over.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
