@@ -25,6 +25,7 @@ let standing;
 before(async () => {
   browser = await openBrowser({
     ...library('forbidden', { headers: POLICY }),
+    ...library('unreachable', { headers: { 'Content-Security-Policy': "default-src 'none'; script-src 'self'" } }),
     ...library('nowasm'),
     '/nowasm/wamplet.wasm': { status: 404 },
     ...library('mislaid'),
@@ -128,6 +129,22 @@ const FAILURES = {
     /did not answer within 300 ms|could not be/,
   ],
   'a worker of another origin': [{ workerUrl: 'http://elsewhere.test/worker.js' }, /could not be created .*workerUrl/],
+  'wasm that the policy of the worker forbids to fetch': [
+    { workerUrl: '/unreachable/worker.js' },
+    /unreachable\/wamplet\.wasm could not be loaded.*connect-src/,
+  ],
+  'an address that is none': [{ workerUrl: 'http://[' }, /^options\.workerUrl: expected a URL, found "http:\/\/\["/],
+  'a module whose address is none': [
+    { components: { 'a.B': 'http://[' } },
+    /^options\.components\["a\.B"\]: expected a URL, found "http:\/\/\["/,
+  ],
+  'a key of the configuration among the options': [
+    { realms: [] },
+    /^options\.realms: expected one of the keys "name", "config", .*found "realms"/,
+  ],
+  'options that are none': ['lab', /^options: expected an object, found "lab"/],
+  'a timeout that is no time': [{ timeout: 'soon' }, /^options\.timeout: expected milliseconds, found "soon"/],
+  'a timeout in the past': [{ timeout: -1 }, /^options\.timeout: expected milliseconds, found -1/],
   'a name that is none': [{ name: 'a:b' }, /options\.name: .*"a:b"/],
   'a mode that is none': [{ mode: 'tab' }, /options\.mode: .*"tab"/],
 };
@@ -157,6 +174,26 @@ test('a_page_in_a_browser_without_WebAssembly_rejects_with_a_sentence', async ()
     return tab.wamplet.createRouter().catch((error) => error.message);
   });
   assert.match(message, /no WebAssembly here/);
+});
+
+test('a_timeout_longer_than_timers_can_last_does_not_end_at_once', async () => {
+  for (const timeout of [1e12, Number.POSITIVE_INFINITY]) {
+    assert.equal(await failure(standing, { name: 'patient', timeout }), 'it started');
+  }
+});
+
+test('a_handle_that_was_closed_is_asked_nothing_any_more', async () => {
+  const messages = await standing.evaluate(async () => {
+    const router = await tab.wamplet.sharedRouter({ name: 'closed' });
+    await router.close();
+    const inspected = await router.inspect().catch((error) => error.message);
+    try {
+      return router.createPort();
+    } catch (error) {
+      return [inspected, error.message];
+    }
+  });
+  for (const message of messages) assert.match(message, /the handle .* was closed: call sharedRouter\(\) again/);
 });
 
 test('what_type_the_wasm_file_has_does_not_matter', async () => {

@@ -24,7 +24,7 @@ export function readRegistry<Code>(
 
 /** The function that a module exports as its default. */
 export async function loadCode<Code>(address: string | URL): Promise<Code> {
-  const url = absolute(address).href;
+  const url = absolute(address, 'the address of a module').href;
   const module = await import(/* webpackIgnore: true */ /* @vite-ignore */ url);
   if (typeof module.default !== 'function') throw new Error(`expected ${url} to export a function as its default`);
   return module.default;

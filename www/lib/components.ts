@@ -52,7 +52,8 @@ export function readComponents(
   warn: (text: string) => void,
 ): Component[] {
   const codes = readRegistry('components', registry);
-  const reader = new Reader(config as Configuration | null | undefined);
+  // As the core was given it: a function, for one, is no JSON, and was not there.
+  const reader = new Reader(JSON.parse(JSON.stringify(config ?? null)) as Configuration | null);
   const components: Component[] = [];
   for (const [path, info] of reader.components) {
     const code = codes.get(info.classname);
@@ -73,7 +74,7 @@ class Reader {
   /** name -> names of its roles; empty where any realm comes into being */
   readonly #realms = new Map<unknown, unknown[]>();
 
-  constructor(config: Configuration | null | undefined) {
+  constructor(config: Configuration | null) {
     const places: [path: string, place: Configuration][] = [];
     for (const [index, worker] of (config?.workers ?? []).entries()) {
       if (worker.type === 'router') places.push([`workers[${index}].`, worker]);

@@ -2,6 +2,8 @@
 
 /// <reference lib="esnext.disposable" />
 
+import { shown } from './wording.ts';
+
 interface NodeProcess {
   versions?: { node?: string };
   getBuiltinModule?(name: string): unknown;
@@ -22,9 +24,13 @@ export function hasNode(): boolean {
   return typeof process !== 'undefined' && process.versions?.node !== undefined;
 }
 
-/** Relative to the page or worker: where a bundle put the library is nobody's business. */
-export function absolute(address: URL | string): URL {
-  return address instanceof URL ? address : new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href);
+/** Relative to the page or worker: where a bundle put the library is nobody's business. `what` names it in an error. */
+export function absolute(address: URL | string, what: string): URL {
+  try {
+    return new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href);
+  } catch {
+    throw new TypeError(`${what}: expected a URL, found ${shown(address)}`);
+  }
 }
 
 /** Where the engine has no `await using` yet, a symbol that nobody asks for. */
@@ -47,6 +53,9 @@ export async function readFile(url: URL): Promise<Uint8Array> {
   const fs = builtin ?? (await new Function('return import("node:fs/promises")')());
   return (fs as { readFile(url: URL): Promise<Uint8Array> }).readFile(url);
 }
+
+/** 2^31 - 1: the longest that setTimeout waits; for more it does not wait at all. */
+export const LONGEST_TIMEOUT = 2_147_483_647;
 
 /** Lets Node end the process although this timer or port is still there; browsers have no such notion. */
 export function unref(handle: unknown): void {

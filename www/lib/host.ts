@@ -6,7 +6,7 @@
 
 import type { Deciders } from './deciders.ts';
 import type { Endpoint } from './endpoint.ts';
-import { randomName, sentence, unref } from './environment.ts';
+import { LONGEST_TIMEOUT, randomName, sentence, unref } from './environment.ts';
 import type { Identity } from './identity.ts';
 import { HostPort, type PortOptions } from './port.ts';
 import type { Store } from './store.ts';
@@ -27,9 +27,6 @@ export interface OpenedTransport extends TransportInfo {
   peer: string;
   serializer: Serializer;
 }
-
-/** 2^31 - 1: the longest that setTimeout waits. */
-const LONGEST_TIMEOUT = 2_147_483_647;
 
 export class Host {
   readonly epoch = randomName();

@@ -3,7 +3,7 @@
 // Owns the form of an identity. That nothing which comes in over the port changes it is kept by `port.ts`; that none but
 // a page of this origin can give one to a SharedWorker, by `line.ts`.
 
-import { listed, shown } from './wording.ts';
+import { expectKeys, shown } from './wording.ts';
 
 export interface PortIdentity {
   authrole: string;
@@ -17,22 +17,17 @@ export interface Identity extends PortIdentity {
   authmethod: 'component' | 'port';
 }
 
-const KEYS = ['authrole', 'realm', 'authid'] as const;
+const KEYS = ['authrole', 'realm', 'authid'];
 
 /** A copy, for its maker may change theirs. Throws a TypeError that says what is wrong with it. */
 export function identityOfPort(identity: unknown): Identity | undefined {
   if (identity === undefined) return undefined;
-  const expect = (what: string, expected: string, found: unknown) => {
-    throw new TypeError(`${what}: expected ${expected}, found ${shown(found)}`);
-  };
-  if (shown(identity) !== 'an object') expect('identity', 'an object', identity);
-  for (const key of Object.keys(identity as object)) {
-    if (!KEYS.includes(key as 'realm')) expect(`identity.${key}`, `one of the keys ${listed(KEYS)}`, key);
-  }
+  expectKeys('identity', identity, KEYS);
   const { authrole, realm, authid } = identity as PortIdentity;
   for (const [key, value] of Object.entries({ authrole, realm, authid })) {
     const isMissing = value === undefined && key !== 'authrole';
-    if (!isMissing && (typeof value !== 'string' || value === '')) expect(`identity.${key}`, 'a text', value);
+    if (isMissing || (typeof value === 'string' && value !== '')) continue;
+    throw new TypeError(`identity.${key}: expected a text, found ${shown(value)}`);
   }
   return { authrole, realm, authid, authmethod: 'port' };
 }

@@ -17,7 +17,7 @@ export async function loadStation(workerUrl: string | URL | undefined): Promise<
 
 /** By the script that the page named, if it did. */
 export function loadWorker(workerUrl?: string | URL): Promise<typeof import('./worker.ts')> {
-  const url = workerUrl && absolute(workerUrl).href;
+  const url = workerUrl && absolute(workerUrl, 'options.workerUrl').href;
   const loading = url ? import(/* webpackIgnore: true */ /* @vite-ignore */ url) : import('./worker.js');
   return loading.catch((error) => {
     const cure = "put it beside the library's script, or say where it is with the option `workerUrl` of sharedRouter()";

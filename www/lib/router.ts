@@ -12,6 +12,7 @@ import { ownLock } from './liveness.ts';
 import { Store } from './store.ts';
 import { startWasmRouter, type WasmSource } from './wasm.ts';
 import type { Inspection, LogLevel, TransportInfo } from './wire.ts';
+import { expectKeys } from './wording.ts';
 
 export interface RouterOptions {
   name?: string;
@@ -20,6 +21,8 @@ export interface RouterOptions {
   components?: ComponentRegistry;
   deciders?: DeciderRegistry;
 }
+
+const OPTIONS = ['name', 'wasm', 'seed', 'components', 'deciders'];
 
 export class Router {
   readonly mode: Place = place();
@@ -70,6 +73,7 @@ export class Router {
 }
 
 export async function createRouter(config?: unknown, options: RouterOptions = {}): Promise<Router> {
+  expectKeys('options', options, OPTIONS);
   const { name = 'default', wasm, seed, components, deciders: registry } = options;
   const deciders = await Deciders.load(registry, log);
   const [router, lock] = await Promise.all([startWasmRouter(config, deciders.names, wasm, seed), ownLock()]);

@@ -4,6 +4,7 @@
 // `page-host.ts` is a router here. Who gets which is decided in `shared.ts`.
 
 import type { Endpoint } from './endpoint.ts';
+import { LONGEST_TIMEOUT } from './environment.ts';
 import type { PortIdentity } from './identity.ts';
 import type { Inspection, Start, TransportInfo } from './wire.ts';
 
@@ -51,7 +52,7 @@ export interface Way {
 
 export function within<Value>(milliseconds: number, promise: Promise<Value>, late: string): Promise<Value> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(late)), milliseconds);
+    const timer = setTimeout(() => reject(new Error(late)), Math.min(milliseconds, LONGEST_TIMEOUT));
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -6,7 +6,7 @@
 import type { CodeRegistry } from './code.ts';
 import type { ComponentRegistry } from './components.ts';
 import type { DeciderRegistry } from './deciders.ts';
-import { asyncDispose, place } from './environment.ts';
+import { absolute, asyncDispose, place } from './environment.ts';
 import type { PortIdentity } from './identity.ts';
 import { canLead, LeaderWay } from './leader.ts';
 import { LineHost } from './line-host.ts';
@@ -14,7 +14,7 @@ import { PageHost } from './page-host.ts';
 import type { HostSettings, News, SharedHost } from './shared-host.ts';
 import { Refused, SharedWorkerWay } from './shared-worker.ts';
 import type { Inspection, TransportInfo } from './wire.ts';
-import { shown } from './wording.ts';
+import { expectKeys, shown } from './wording.ts';
 
 export interface SharedRouterOptions {
   name?: string;
@@ -26,6 +26,8 @@ export interface SharedRouterOptions {
   timeout?: number;
   mode?: 'auto' | SharedHost['mode'];
 }
+
+const OPTIONS = ['name', 'config', 'components', 'deciders', 'workerUrl', 'extendedLifetime', 'timeout', 'mode'];
 
 /** Milliseconds for the worker to load and start its router: a busy machine with a cold cache needs more than three seconds. */
 const PATIENCE = 10_000;
@@ -42,11 +44,13 @@ export class SharedRouter extends EventTarget {
 
   /** Not part of the public face: `sharedRouter` is how to get one. */
   static async open(options: SharedRouterOptions): Promise<SharedRouter> {
+    expectKeys('options', options, OPTIONS);
     const { name = 'default', config, components, deciders, workerUrl, timeout = PATIENCE, mode = 'auto' } = options;
     const { extendedLifetime = false } = options;
     if (!/^[\w.-]{1,64}$/.test(name)) {
       throw new TypeError(`options.name: expected 1 to 64 letters, digits, ".", "_" or "-", found "${name}"`);
     }
+    if (!(timeout > 0)) throw new TypeError(`options.timeout: expected milliseconds, found ${shown(timeout)}`);
     if (!['auto', 'shared-worker', 'leader', 'page'].includes(mode)) {
       throw new TypeError(`options.mode: expected "auto", "shared-worker", "leader" or "page", found "${mode}"`);
     }
@@ -71,6 +75,7 @@ export class SharedRouter extends EventTarget {
       router.#host = await PageHost.open(workerUrl, timeout, config, { name, components, deciders });
       return router;
     }
+    if (workerUrl !== undefined) absolute(workerUrl, 'options.workerUrl');
     const settings = {
       name,
       config,
@@ -97,11 +102,12 @@ export class SharedRouter extends EventTarget {
   }
 
   createPort(info?: TransportInfo, identity?: PortIdentity): MessagePort {
-    if (this.#isClosed) throw new Error('the handle to the shared router was closed: call sharedRouter() again');
+    this.#expectOpen();
     return this.#host.createPort(info, identity);
   }
 
-  inspect(): Promise<Inspection> {
+  async inspect(): Promise<Inspection> {
+    this.#expectOpen();
     return this.#host.inspect();
   }
 
@@ -113,6 +119,10 @@ export class SharedRouter extends EventTarget {
 
   async [asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #expectOpen(): void {
+    if (this.#isClosed) throw new Error('the handle to the shared router was closed: call sharedRouter() again');
   }
 }
 
@@ -169,7 +179,7 @@ function addresses<Code>(option: string, registry: CodeRegistry<Code> | undefine
       const reason = 'found a function, which cannot be sent to a worker';
       throw new TypeError(`options.${option}["${name}"]: expected the address of a module, ${reason}`);
     }
-    found[name] = new URL(code as string | URL, document.baseURI).href;
+    found[name] = absolute(code as string | URL, `options.${option}["${name}"]`).href;
   }
   return found;
 }

@@ -56,7 +56,7 @@ async function compile(source: WasmSource): Promise<WebAssembly.Module> {
   let what = 'the WebAssembly module';
   let bytes = source as BufferSource;
   if (typeof source === 'string' || source instanceof URL) {
-    const url = absolute(source);
+    const url = absolute(source, 'options.wasm');
     what = url.href;
     bytes = await (hasNode() && url.protocol === 'file:' ? read(url) : download(url));
   }
@@ -87,7 +87,8 @@ async function download(url: URL): Promise<BufferSource> {
     if (!found.ok) throw new Error(`HTTP status ${found.status}`);
     return await found.arrayBuffer();
   } catch (error) {
-    throw new Error(`${url} could not be loaded (${sentence(error)}): ${PLACE_IT}`);
+    const allowed = 'a Content-Security-Policy must allow it in connect-src';
+    throw new Error(`${url} could not be loaded (${sentence(error)}): ${PLACE_IT}; ${allowed}`);
   }
 }
 
