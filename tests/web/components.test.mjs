@@ -16,6 +16,14 @@ config.workers[0].components[0].extra = { topic: 'com.example.seen' };
 const test = inEachMode({
   '/monitor.js': { file: 'tests/fixtures/monitor.js' },
   '/broken.js': { body: 'export const notTheDefault = 1;' },
+  '/talking.js': {
+    body: `export default (port, { realm }) => {
+      const circle = {};
+      circle.circle = circle;
+      console.log('in', { realm }, [1, null], undefined);
+      console.info(circle, new Error('of nothing'));
+    };`,
+  },
 });
 
 /** A tab whose session `me` has joined the shared router, which has the monitor for a component. */
@@ -92,6 +100,21 @@ test('a_component_that_cannot_start_is_told_to_the_tabs_and_the_router_runs', as
     /^error .*"monitor\.MySessionMonitor" failed: expected http.*\/broken\.js to export a function/,
   );
   assert.match(texts[2], /^warn .*components\[2\]: nothing runs "monitor\.None"/);
+});
+
+test('what_a_component_in_a_worker_logs_is_told_to_the_tabs_with_the_objects_in_it', async () => {
+  const page = await profile.tab();
+  const texts = await page.evaluate(async (node) => {
+    const components = { 'monitor.MySessionMonitor': 'talking.js' };
+    const router = await tab.wamplet.sharedRouter({ config: node, components });
+    const heard = [];
+    return new Promise((resolve) => {
+      router.addEventListener('log', ({ detail: { level, text } }) => {
+        if (level === 'info' && heard.push(text) === 2) resolve(heard);
+      });
+    });
+  }, config);
+  assert.deepEqual(texts, ['in {"realm":"realm1"} [1,null] undefined', '[object Object] Error: of nothing']);
 });
 
 test('a_function_cannot_be_a_component_in_a_worker_and_its_tab_is_told_so', async () => {

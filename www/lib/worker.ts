@@ -34,11 +34,22 @@ if (routerName !== undefined) {
 
 /** A SharedWorker's console shows in no page: its lines go to the tabs too. That of a tab's own worker goes there alone. */
 function forwardConsole(station: Station): void {
-  for (const level of ['debug', 'info', 'warn', 'error'] as const) {
-    const show = console[level].bind(console);
-    console[level] = (...values: unknown[]) => {
+  for (const method of ['debug', 'log', 'info', 'warn', 'error'] as const) {
+    const level = method === 'log' ? 'info' : method;
+    const show = console[method].bind(console);
+    console[method] = (...values: unknown[]) => {
       if (leading === undefined) show(...values);
-      station.tell({ log: level, text: values.map((value) => String(value)).join(' ') });
+      station.tell({ log: level, text: values.map(text).join(' ') });
     };
   }
+}
+
+/** A value as text: of an object what JSON has of it, as far as it has. */
+function text(value: unknown): string {
+  try {
+    if (typeof value === 'object' && !(value instanceof Error)) return JSON.stringify(value);
+  } catch {
+    // A circle.
+  }
+  return String(value);
 }
