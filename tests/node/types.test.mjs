@@ -30,3 +30,14 @@ test('every_exported_name_has_a_right_and_a_wrong_use', () => {
     names.map(([, name]) => name).sort(),
   );
 });
+
+test('every_key_that_the_router_reads_of_a_realm_is_declared', () => {
+  const read = readFileSync(join(root, 'src/config/keys.rs'), 'utf8');
+  const declared = readFileSync(join(root, 'www/lib/index.d.ts'), 'utf8');
+  const keys = [...read.matchAll(/\("([\w-]+)", (?:Key::|OF_CFXDB|NO_LINKS)/g)].map(([, key]) => key);
+  assert.ok(keys.length > 40, keys.join());
+  assert.deepEqual(
+    keys.filter((key) => !new RegExp(`['{ ]${key}'?\\??: `).test(declared)),
+    [],
+  );
+});

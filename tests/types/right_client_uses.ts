@@ -5,6 +5,8 @@ import {
   type AuthMethod,
   type ClosedError,
   connect,
+  type EventHandler,
+  type ProcedureHandler,
   type Registration,
   Result,
   type Session,
@@ -86,6 +88,13 @@ export async function callee(session: Session, signal: AbortSignal): Promise<voi
     },
     { signal, match: 'prefix', invoke: 'roundrobin', concurrency: 2, disclose_caller: true },
   );
+  await session.register('com.example.sum', ([a, b]: [number, number]) => a + b);
+  const greet = (_: unknown[], { name }: { name: string }) => `hello ${name}`;
+  await session.register('com.example.greet', greet);
+  const count: ProcedureHandler = async function* ([limit], _kwargs, { signal }) {
+    for (let part = 0; part < limit && !signal.aborted; part += 1) yield part;
+  };
+  await session.register('com.example.count', count);
   await registration.stop();
 }
 
@@ -102,6 +111,9 @@ export async function events(session: Session, signal: AbortSignal): Promise<voi
       get_retained: true,
     },
   );
+  const hear: EventHandler<'com.example.news'> = ([headline]) => console.log(headline.length);
+  await session.subscribe('com.example.news', hear);
+  await session.subscribe('com.example.found', ([number]: [number]) => console.log(number + 1));
   const publication: number = await session.publish(
     'com.example.news',
     ['hi'],

@@ -77,6 +77,12 @@ export async function wrong(session: Session): Promise<void> {
   // @ts-expect-error What is added are numbers.
   session.register('com.example.add', ([a]) => a.length);
 
+  // @ts-expect-error Nor are they texts because the handler says so.
+  session.register('com.example.add', ([a]: [string]) => a.length);
+
+  // @ts-expect-error An event is heard by a function.
+  session.subscribe('com.example.other', { handle: () => {} });
+
   // @ts-expect-error A headline is a text.
   session.publish('com.example.news', [1]);
 

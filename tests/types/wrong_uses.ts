@@ -8,6 +8,27 @@ createRouter().createPort();
 // @ts-expect-error A misspelt key of the configuration.
 createRouter({ relams: [] });
 
+// @ts-expect-error A misspelt key of a realm.
+createRouter({ realms: [{ name: 'a', roles: [], stat: {} }] });
+
+// @ts-expect-error One of its options.
+createRouter({ realms: [{ name: 'a', roles: [], options: { uri_chek: 'strict' } }] });
+
+// @ts-expect-error One of its store.
+createRouter({ realms: [{ name: 'a', roles: [], store: { 'event-histroy': [] } }] });
+
+// @ts-expect-error One of a role.
+createRouter({ realms: [{ name: 'a', roles: [{ name: 'b', permission: [] }] }] });
+
+// @ts-expect-error One of a permission.
+createRouter({ realms: [{ name: 'a', roles: [{ name: 'b', permissions: [{ uri: 'c', alow: { call: true } }] }] }] });
+
+// @ts-expect-error One of a method.
+createRouter({ auth: { ticket: { type: 'static', principal: {} } } });
+
+// @ts-expect-error Realms stand in the configuration, not among the options.
+sharedRouter({ realms: [] });
+
 // @ts-expect-error Not one of the match policies.
 createRouter({ realms: [{ name: 'a', roles: [{ name: 'b', permissions: [{ uri: 'c', match: 'prefx' }] }] }] });
 

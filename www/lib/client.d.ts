@@ -124,6 +124,24 @@ export type EventOf<Topic extends string> = Topic extends keyof Topics
 
 export type Kwargs = Record<string, unknown>;
 
+/**
+ * Answers calls. It may say itself what it takes, where {@link Procedures} does not:
+ *
+ * ```ts
+ * const add = ([a, b]: [number, number]) => a + b;
+ * const count: ProcedureHandler = async function* ([limit], kwargs, { signal }) { .. };
+ * ```
+ */
+// Parameters of methods are compared both ways: a tuple will do for an array of anything, and a text for a number will not.
+export type ProcedureHandler<Procedure extends string = string> = {
+  handle(args: ArgsOf<Procedure>, kwargs: Record<string, Anything>, details: InvocationDetails): unknown;
+}['handle'];
+
+/** Hears events. It may say itself what it takes, as a {@link ProcedureHandler}. */
+export type EventHandler<Topic extends string = string> = {
+  handle(args: EventOf<Topic>, kwargs: Record<string, Anything>, details: EventDetails): unknown;
+}['handle'];
+
 /** As it is, but not guessed from what the result is assigned to. */
 type Given<Value> = [Value][Value extends unknown ? 0 : never];
 
@@ -197,7 +215,7 @@ export interface Session extends EventTarget {
    */
   register<Procedure extends string = string>(
     procedure: Procedure,
-    handler: (args: ArgsOf<Procedure>, kwargs: Record<string, Anything>, details: InvocationDetails) => unknown,
+    handler: ProcedureHandler<Procedure>,
     options?: RegisterOptions,
   ): Promise<Registration>;
 
@@ -221,7 +239,7 @@ export interface Session extends EventTarget {
   /** Has a handler called for each event of a topic. Aborting `options.signal` ends that. */
   subscribe<Topic extends string = string>(
     topic: Topic,
-    handler: (args: EventOf<Topic>, kwargs: Record<string, Anything>, details: EventDetails) => unknown,
+    handler: EventHandler<Topic>,
     options?: SubscribeOptions,
   ): Promise<Subscription>;
 
@@ -298,7 +316,10 @@ export interface RegisterOptions extends OwnOptions {
   match?: 'exact' | 'prefix' | 'wildcard';
   /** Which of several callees is called. Default `'single'`: there is but one. */
   invoke?: 'single' | 'first' | 'last' | 'roundrobin' | 'random';
-  /** Calls that run at once; the router keeps further ones waiting. Default: no limit. */
+  /**
+   * Calls that run at once. With all callees busy, further ones wait where the realm has a `call-queue` for the procedure, and
+   * are refused otherwise (`crossbar.error.max_concurrency_reached`). Default: no limit.
+   */
   concurrency?: number;
   disclose_caller?: boolean;
   /** Takes the procedure from whoever has it. */

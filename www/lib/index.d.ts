@@ -390,13 +390,27 @@ export interface AuthMethodConfig {
   'authenticator-realm'?: string;
   /** `function`: its name, see {@link DeciderRegistry}. */
   create?: string;
+  /** `ticket`, `scram`, `cryptosign`: authid -> what its client must prove. */
+  principals?: Record<string, Record<string, unknown>>;
+  /** `wampcra`: the same. */
+  users?: Record<string, Record<string, unknown>>;
   /** The role of those for whom nothing else is said. */
   'default-role'?: string;
-  [key: string]: unknown;
+  /** `anonymous`: what everybody gets. Without `authid` a random one, without `realm` the one that the client names. */
+  role?: string;
+  authid?: string;
+  realm?: string;
+  extra?: Record<string, unknown>;
+  // Of Crossbar.io, without effect here.
+  'authenticator-role'?: string;
+  config?: unknown;
+  expose_controller?: unknown;
 }
 
 export interface RealmConfig {
   name: string;
+  /** For people. */
+  id?: unknown;
   /** Who may do what. Clients without authentication have the role `anonymous`. */
   roles: RoleConfig[];
   options?: {
@@ -407,19 +421,27 @@ export interface RealmConfig {
      * or the three that the specification has.
      */
     session_on_leave?: 'session' | 'session_authid_authrole';
-    [option: string]: unknown;
+    /** Whether there are the procedures and events of the meta API. Default true. */
+    enable_meta_api?: boolean;
+    // Of Crossbar.io, without effect here.
+    bridge_meta_api?: boolean;
+    event_dispatching_chunk_size?: number;
   };
   /** Has `wamp.session.on_stats` published. Default: nothing is counted, and nothing published. */
   stats?: StatsConfig;
-  /** Which events are kept. Default: no history, and retained events in memory. */
+  /** Which events are kept, and which calls wait. Default: no history, and retained events in memory. */
   store?: StoreConfig;
-  [key: string]: unknown;
+  // Of Crossbar.io, without effect here.
+  inventory?: unknown;
+  rlinks?: unknown;
+  uplinks?: unknown;
+  trace?: unknown;
 }
 
-/** Which events of a realm are kept for those who come later. */
+/** Which events of a realm are kept for those who come later, and which calls until a callee is free. */
 export interface StoreConfig {
-  /** Whether they are still there when the router begins anew. Default `'memory'`: they are not. */
-  type?: 'memory' | 'database';
+  /** Whether events are still there when the router begins anew. Default `'memory'`: they are not. */
+  type?: 'memory' | 'database' | 'cfxdb';
   /** Events of a history that does not say. Default 1 000. */
   limit?: number;
   /** Topics whose events `wamp.subscription.get_events` answers. Default none. */
@@ -431,7 +453,16 @@ export interface StoreConfig {
     limit?: number;
     expires_after?: number;
   }[];
-  [key: string]: unknown;
+  /** Procedures whose calls wait while all their callees have as many as their `concurrency`, and how many. Default 1 000. */
+  'call-queue'?: { uri: string; match?: 'exact' | 'prefix' | 'wildcard'; limit?: number }[];
+  /** The native router's file. */
+  path?: string;
+  // Of Crossbar.io's database, without effect here.
+  maxsize?: number;
+  'max-buffer'?: number;
+  'buffer-flush'?: number;
+  sync?: boolean;
+  readonly?: boolean;
 }
 
 /**
@@ -471,6 +502,8 @@ export interface ComponentConfig {
 
 export interface RoleConfig {
   name: string;
+  /** For people. */
+  id?: unknown;
   /** Without an authorizer. */
   permissions?: PermissionConfig[];
   /** Who decides in the place of permissions: a procedure of the realm, or a function, see {@link DeciderRegistry}. */
@@ -479,7 +512,6 @@ export interface RoleConfig {
   'allow-by-default'?: boolean;
   /** Milliseconds for which an answer of the authorizer that says `cache` is remembered; 0: not at all. Default 60 000. */
   authorizer_cache_ms?: number;
-  [key: string]: unknown;
 }
 
 /** A function of {@link DeciderRegistry}. */
@@ -497,12 +529,14 @@ export interface PermissionConfig {
   disclose?: { caller?: boolean | 'never'; publisher?: boolean | 'never' };
   /** How far callees and subscribers are told to trust what comes, from 0. Default they are told nothing. */
   trustlevel?: number;
-  cache?: boolean;
+  // In the place of `allow`, as version 1 has it.
   call?: boolean;
   register?: boolean;
   publish?: boolean;
   subscribe?: boolean;
-  [key: string]: unknown;
+  // Of Crossbar.io, without effect here.
+  cache?: boolean;
+  validate?: unknown;
 }
 
 /** What a client may use up before it is refused. Each default is far from what an ordinary application needs. */
