@@ -99,8 +99,10 @@ test('connecting_rejects_with_a_sentence_where_there_is_no_router', async () => 
       },
       /not today/,
     ],
-    [{ router: () => undefined }, /undefined/],
-    [{ router: () => 'a text' }, /not a function/],
+    [{ router: () => undefined }, /expected a router/],
+    [{ router: () => 'a text' }, /expected a router/],
+    [{ router: {} }, /expected a router/],
+    [{ port: null }, /expected a router/],
     [{ port: port1 }, /did not answer/],
     [
       { url: 'ws://127.0.0.1:1/ws', WebSocket: undefined },
@@ -111,6 +113,22 @@ test('connecting_rejects_with_a_sentence_where_there_is_no_router', async () => 
     await assert.rejects(within('connecting rejects', connect({ realm: 'realm1', ...way })), { message });
   }
   port1.close();
+});
+
+test('a_uri_that_is_no_text_costs_its_request_and_not_the_session', async () => {
+  const session = await connect({ realm: 'realm1', router });
+  for (const uri of [undefined, null, 42, {}]) {
+    const requests = [
+      session.call(uri),
+      session.stream(uri).result,
+      session.register(uri, () => {}),
+      session.subscribe(uri, () => {}),
+      session.publish(uri),
+    ];
+    for (const request of requests) await assert.rejects(request, { name: 'TypeError', message: 'expected a URI' });
+  }
+  assert.equal(await session.call('wamp.session.count'), 1);
+  await session.close();
 });
 
 test('one_port_serves_one_session_after_the_other', async () => {

@@ -167,8 +167,8 @@ export interface Session extends EventTarget {
    * Where `args` is an async iterable, its values go out one by one, as the pieces of one progressive call.
    *
    * @throws Rejects with a {@link WampError} where the callee or the router answers an error, with the reason of
-   * `options.signal` when that is aborted (the callee is then interrupted, if it can be), with a `TypeError` for what is
-   * no JSON, such as a circle.
+   * `options.signal` when that is aborted (the callee is then interrupted, if it can be), with a `TypeError` for a procedure
+   * that is no text and for what is no JSON, such as a circle.
    */
   call<Value = never, Procedure extends string = string>(
     procedure: Procedure,

@@ -245,10 +245,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Session> {
       const call = expectOpen().call(procedure, args, kwargs, asking, (part) => parts.push(pick(part)));
       const result = call.result.then(pick);
       // Whoever iterates is told there.
-      result.then(
-        () => parts.end(),
-        (error) => parts.end(error),
-      );
+      result.then(() => parts.end(), parts.end);
       return {
         result,
         async *[Symbol.asyncIterator]() {
@@ -261,7 +258,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Session> {
         },
       };
     },
-    async publish(topic, args, kwargs, options = {}) {
+    publish(topic, args, kwargs, options = {}) {
       return new Promise((resolve, fail) => {
         const pending = { answer: ([, , publication]: unknown[]) => resolve(publication), fail };
         expectOpen().ask(16, [options, topic], options.acknowledge ? pending : undefined, payload(args, kwargs));

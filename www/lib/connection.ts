@@ -121,6 +121,8 @@ export async function join(options: JoinOptions, owner: Owner, signal: AbortSign
   };
 
   const ask: Connection['ask'] = (type, rest, waiting, payload, request = requests + 1) => {
+    // Of requests with options. As with a payload that is none, a router would end the session.
+    if (rest.length > 1 && typeof rest[1] !== 'string') throw new TypeError('expected a URI');
     send([type, request, ...rest], payload);
     // Not before: what could not be sent must not leave a gap.
     requests = Math.max(requests, request);
@@ -186,7 +188,7 @@ export async function join(options: JoinOptions, owner: Owner, signal: AbortSign
   const answerChallenge = async (method: string, extra: Details) => {
     try {
       const answer = auth[method];
-      if (answer === undefined) throw new TypeError(`options.auth has no ${method}`);
+      if (answer === undefined) throw new TypeError(`expected options.auth.${method}`);
       const [signature, more = {}] = [await answer(extra, method)].flat();
       send([5, signature, more]);
     } catch (error) {
@@ -339,7 +341,7 @@ export function onAbort(signal: AbortSignal | undefined, aborted: (reason: unkno
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return typeof (value as AsyncIterable<unknown> | undefined)?.[Symbol.asyncIterator] === 'function';
+  return (value as AsyncIterable<unknown> | undefined)?.[Symbol.asyncIterator] !== undefined;
 }
 
 /** Args and Kwargs as they end a message. Throws a TypeError where they are none: a router would end the session. */

@@ -34,8 +34,7 @@ export function absolute(address: URL | string, what: string): URL {
 }
 
 /** Where the engine has no `await using` yet, a symbol that nobody asks for. */
-export const asyncDispose: typeof Symbol.asyncDispose =
-  Symbol.asyncDispose ?? (Symbol('asyncDispose') as typeof Symbol.asyncDispose);
+export const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? (Symbol() as typeof Symbol.asyncDispose);
 
 /** 16 random hexadecimal digits: names that nobody else has. */
 export function randomName(): string {
@@ -54,6 +53,9 @@ export async function readFile(url: URL): Promise<Uint8Array> {
   return (fs as { readFile(url: URL): Promise<Uint8Array> }).readFile(url);
 }
 
+/** Milliseconds for a fresh lock, which is granted at once; a lock manager that does not answer must keep nobody from connecting. */
+export const LOCK_PATIENCE = 1000;
+
 /** 2^31 - 1: the longest that setTimeout waits; for more it does not wait at all. */
 export const LONGEST_TIMEOUT = 2_147_483_647;
 
@@ -64,12 +66,10 @@ export function unref(handle: unknown): void {
 
 /** Shows a mistake in an app's handler as the browser would, and goes on. */
 export function report(error: unknown): void {
-  if (typeof reportError === 'function') reportError(error);
-  else queueMicrotask(() => rethrow(error));
-}
-
-function rethrow(error: unknown): never {
-  throw error;
+  // As `reportError` does, which Node has not.
+  queueMicrotask(() => {
+    throw error;
+  });
 }
 
 /** The sentence in whatever was thrown. */

@@ -5,15 +5,12 @@
 
 import { readMessage, writeMessage } from './binary.ts';
 import type { Channel, ChannelHandlers, Tell } from './channel.ts';
-import { sentence } from './environment.ts';
+import { LOCK_PATIENCE, sentence } from './environment.ts';
 import type { PortMaker, RouterSource } from './source.ts';
 import { BATCH_SIZE, WIRE_VERSION } from './wire.ts';
 
 /** Milliseconds for the router to answer a Hello or a Close: its worker may only be starting, on a busy phone. */
 const PATIENCE = 10_000;
-
-/** Milliseconds for a fresh lock, which is granted at once. */
-const LOCK_PATIENCE = 1000;
 
 /** They tell when a page, worker or router has died; see `liveness.ts`. Node's know one process only. */
 function locks(): LockManager | undefined {
@@ -33,9 +30,10 @@ function ownLock(): Promise<string | undefined> | undefined {
         return new Promise(() => {});
       };
       // A lock manager that refuses, or does not answer, must not keep anybody from connecting.
-      const without = () => resolve(undefined);
-      setTimeout(without, LOCK_PATIENCE);
-      locks()?.request(name, held).catch(without);
+      setTimeout(resolve, LOCK_PATIENCE);
+      locks()
+        ?.request(name, held)
+        .catch(() => resolve(undefined));
     });
   return own;
 }
@@ -121,11 +119,10 @@ export function overPort(source: RouterSource, { onOpen, onMessage, onClose }: C
     } else if (open !== undefined) {
       clearTimeout(timer);
       isOpen = true;
-      const held = { mode: 'shared', signal } as const;
       // That of another origin would look free.
       if (lock?.endsWith(origin)) {
         locks()
-          ?.request(lock, held, () => end(GONE))
+          ?.request(lock, { mode: 'shared', signal }, () => end(GONE))
           .catch(() => {});
       }
       tell(onOpen);
@@ -139,7 +136,8 @@ export function overPort(source: RouterSource, { onOpen, onMessage, onClose }: C
     const found = await (typeof given === 'function' ? given() : given);
     const lock = await ownLock();
     if (signal.aborted) return;
-    port = (found as PortMaker).createPort?.() ?? (found as MessagePort);
+    port = (found as PortMaker | null)?.createPort?.() ?? (found as MessagePort);
+    if (!port?.postMessage) throw new TypeError('expected a router');
     port.addEventListener('message', hear, { signal });
     port.addEventListener('close', () => end(GONE), { signal });
     // A port that was handed over stays open for the next connection.

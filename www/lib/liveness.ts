@@ -4,10 +4,7 @@
 // So each client and each router holds one lock with a name of its own, and the other side asks for it. Where there are
 // no locks (Node, sandboxed frames, plain http), nothing here ever fires: Node's ports tell by themselves.
 
-import { place, randomName } from './environment.ts';
-
-/** A fresh lock is granted at once; a lock manager that does not answer must not keep anybody from connecting. */
-const LOCK_PATIENCE = 1000;
+import { LOCK_PATIENCE, place, randomName } from './environment.ts';
 
 let own: Promise<string | undefined> | undefined;
 
