@@ -232,6 +232,15 @@ for (const [engine, able] of Object.entries(ENGINES)) {
         });
       }
 
+      scenario('a_missing_script_of_the_worker_is_told_as_that_and_not_waited_for', {}, async () => {
+        const page = await browser.open(`${site.url}/tab.html`);
+        const message = await page.evaluate(
+          (options) => tab.wamplet.sharedRouter(options).catch((error) => error.message),
+          { name, mode, workerUrl: '/missing.js' },
+        );
+        assert.match(message, /missing\.js could not be loaded/);
+      });
+
       for (const extendedLifetime of [false, true]) {
         const isKept = extendedLifetime && able.extendsLifetimes && mode === 'shared-worker';
         const outcome = isKept ? 'finds_its_router_again' : 'has_a_new_router';

@@ -159,6 +159,27 @@ test('a_worker_that_the_policy_of_the_page_forbids_rejects_with_a_sentence', asy
   assert.match(await failure(await readyTab('/shut.html')), /worker-src|could not be created/);
 });
 
+test('a_browser_without_extended_lifetimes_asks_for_a_missing_script_once_and_is_told_at_once', async () => {
+  const page = await readyTab();
+  const [message, asked] = await page.evaluate(async () => {
+    // As Firefox does: the option is not read, and a second worker of the name is not told to have failed.
+    const Native = SharedWorker;
+    let count = 0;
+    globalThis.SharedWorker = class {
+      constructor(url, { type, name }) {
+        const worker = new Native(url, { type, name });
+        count += 1;
+        // biome-ignore lint/correctness/noConstructorReturn: what is constructed is the browser's own
+        return count === 1 ? worker : Object.assign(new EventTarget(), { port: worker.port });
+      }
+    };
+    const options = { workerUrl: '/missing/worker.js', timeout: 3000 };
+    return [await tab.wamplet.sharedRouter(options).catch((error) => error.message), count];
+  });
+  assert.match(message, /missing\/worker\.js could not be loaded.*served as JavaScript/);
+  assert.equal(asked, 1);
+});
+
 test('a_configuration_that_is_no_plain_data_rejects_with_a_sentence', async () => {
   const page = await readyTab();
   const message = await page.evaluate(() =>

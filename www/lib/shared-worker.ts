@@ -42,6 +42,8 @@ export class SharedWorkerWay implements Way {
    * let nobody in who asks for another one. As with the configuration, the first tab has decided.
    */
   #failure(event: Event): Error {
+    // Firefox tells nothing of a second worker that fails as the first one did, if it is asked for so soon.
+    if (!hasLifetimes()) return new Error(unloadable(this.#settings, event));
     const wanted = this.#extendedLifetime;
     this.#extendedLifetime = !wanted;
     this.#isSecondTry = !this.#isSecondTry;
@@ -90,6 +92,22 @@ function connect(settings: HostSettings, extendedLifetime: boolean): SharedWorke
   }
 }
 
+/** Whether workers have other lifetimes than that of their last tab here: then the option is read, also for no address. */
+function hasLifetimes(): boolean {
+  let isRead = false;
+  try {
+    new SharedWorker('http://[', {
+      get extendedLifetime() {
+        isRead = true;
+        return false;
+      },
+    });
+  } catch {
+    // As it must.
+  }
+  return isRead;
+}
+
 const STORAGE_DENIED =
   'the browser denies this page storage, and with it a SharedWorker: allow site data for it; in a sandboxed frame, or in one ' +
   'of another site than the page around it, use a port that this page made with createPort()';
@@ -111,6 +129,7 @@ export function unloadable({ workerUrl }: HostSettings, event: Event): string {
   return (
     `the worker's script ${address} could not be loaded${detail ? ` (${detail})` : ''}: put worker.js and ` +
     "wamplet.wasm beside the library's script, or name in options.workerUrl the file that `npx wamplet init` wrote; it " +
-    'must be served as JavaScript, and a Content-Security-Policy must allow it in worker-src'
+    'must be served as JavaScript, with the Cross-Origin-Embedder-Policy of the page if it has one, and a ' +
+    'Content-Security-Policy must allow it in worker-src'
   );
 }
