@@ -400,6 +400,19 @@ async function tabTo(page, target) {
   assert.fail(`${target} cannot be reached with the Tab key`);
 }
 
+test('lists_of_definitions_hold_terms_and_definitions_in_the_eyes_of_assistive_technology', async () => {
+  const page = await joined('Ada');
+  await press(page, 'Ada', 'Details of Ada');
+  await page.locator('#details dt', { hasText: 'authrole' }).waitFor();
+  const others = await page.evaluate(() =>
+    [...document.querySelectorAll('dl, dl > *, dl > div > *')]
+      .filter((node) => !['DL', 'DIV', 'DT', 'DD'].includes(node.tagName) || node.hasAttribute('role'))
+      .map((node) => node.outerHTML),
+  );
+  assert.deepEqual(others, []);
+  assert.equal(await page.locator('#self-state').getAttribute('role'), 'status');
+});
+
 for (const colorScheme of ['light', 'dark']) {
   test(`a_window_of_360_pixels_holds_everything_in_${colorScheme}_mode`, async () => {
     await begin({ viewport: { width: 360, height: 740 }, colorScheme, reducedMotion: 'reduce' });
@@ -410,6 +423,12 @@ for (const colorScheme of ['light', 'dark']) {
     await joined('Grace', `realm.${'w'.repeat(50)}`);
     await session(page, 'Grace').waitFor();
     assert.ok(await hasNoSidewaysScroll(page), 'joined');
+    await joined('Hedy', `realm.${'w'.repeat(50)}`);
+    await session(page, 'Hedy').waitFor();
+    const [list, third] = await Promise.all(
+      [page.locator('#people-scroll'), session(page, 'Hedy')].map((node) => node.boundingBox()),
+    );
+    assert.ok(third.y + third.height <= list.y + list.height, 'three rows show');
     for (const button of await page.getByRole('button').all()) {
       const box = await button.boundingBox();
       if (box) assert.ok(box.x >= 0 && box.x + box.width <= 360, `${await button.textContent()} is within the window`);
