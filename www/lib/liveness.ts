@@ -58,10 +58,9 @@ export function holdLock(name: string, patience: number, told: (held: boolean) =
       release = resolve;
     });
   };
-  // Where locks are refused, there is nothing to tell.
-  lockManager()
-    ?.request(name, { signal: waiting.signal }, hold)
-    .catch(() => clearTimeout(timer));
+  const asked = lockManager()?.request(name, { signal: waiting.signal }, hold) ?? Promise.reject();
+  // Where there are no locks, or they are refused, nobody else is known of.
+  asked.catch(() => clearTimeout(timer));
   return () => {
     waiting.abort();
     release();
