@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { missing } from '../../scripts/webdrivers.mjs';
 import { startSite } from '../fixtures/site.mjs';
+import { until } from '../fixtures/wait.mjs';
 import { openEngine } from '../fixtures/webdriver.mjs';
 
 /** How the tabs of an origin may share a router. */
@@ -42,7 +43,10 @@ for (const [engine, able] of Object.entries(ENGINES)) {
       let tests = 0;
 
       before(async () => {
-        site = await startSite({ '/other.html': { body: '<title>ready</title>', cache: 'max-age=60' } });
+        site = await startSite({
+          '/other.html': { body: '<title>ready</title>', cache: 'max-age=60' },
+          '/pkg/client.js': { file: 'pkg/client.js' },
+        });
         browser = await openEngine(engine);
       });
       after(async () => {
@@ -231,6 +235,32 @@ for (const [engine, able] of Object.entries(ENGINES)) {
           await two.until('the event comes', () => tab.sessions.me.events.length > 0);
         });
       }
+
+      scenario(
+        'a_session_of_the_small_client_leaves_with_its_frozen_tab_and_comes_back',
+        { skip: !able.freezes && 'it freezes no pages' },
+        async () => {
+          const one = await open();
+          const two = await browser.open(`${site.url}/tab.html`);
+          await two.evaluate(
+            async (given) => {
+              const { connect } = await import('/pkg/client.js');
+              const router = await tab.wamplet.sharedRouter(given);
+              globalThis.session = await connect({ realm: 'realm1', router, reconnect: true });
+              // An event of the app's own.
+              document.body.dispatchEvent(new Event('freeze', { bubbles: true }));
+            },
+            { name, mode, config },
+          );
+          const before = await two.evaluate(() => session.id);
+          assert.ok((await list(one)).includes(before));
+          await freeze(two, 'frozen');
+          await until('the session leaves', async () => (await list(one)).length === 1);
+          await freeze(two, 'active');
+          await until('the session comes back', async () => (await list(one)).length === 2);
+          assert.ok(!(await list(one)).includes(before));
+        },
+      );
 
       scenario('a_missing_script_of_the_worker_is_told_as_that_and_not_waited_for', {}, async () => {
         const page = await browser.open(`${site.url}/tab.html`);

@@ -61,7 +61,7 @@ function overSocket(
   { onOpen, onMessage, onClose }: ChannelHandlers,
   tell: Tell,
 ): Channel {
-  if (Socket === undefined) throw new TypeError('expected options.WebSocket');
+  if (!Socket) throw new TypeError('expected options.WebSocket');
   const socket = new Socket(url, 'wamp.2.json');
   socket.onopen = () => tell(onOpen);
   socket.onmessage = ({ data }) => tell(() => onMessage(parse(data)));

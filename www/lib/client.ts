@@ -100,7 +100,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Session> {
   let closing: Promise<void> | undefined;
 
   const expectOpen = () => {
-    if (gone !== undefined) throw gone;
+    if (gone) throw gone;
     return connection;
   };
 
@@ -125,7 +125,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Session> {
     handlersOf: (kind, id) => [...(held.get(`${kind} ${id}`)?.handlers.values() ?? [])],
     onRevoked(kind, id) {
       const entry = held.get(`${kind} ${id}`);
-      if (entry !== undefined) revoke(entry);
+      if (entry) revoke(entry);
     },
     onEnd,
   };
@@ -230,10 +230,8 @@ export async function connect(options: ConnectOptions = {}): Promise<Session> {
     return closing;
   };
 
-  const session: Session = Object.assign(new EventTarget(), {
-    id: 0,
-    details: {},
-    isOpen: false,
+  // `onJoin` adds the rest, before anybody has it.
+  const session = Object.assign(new EventTarget(), {
     async call(procedure, args, kwargs, { full, ...options } = {}) {
       const result = await expectOpen().call(procedure, args, kwargs, options).result;
       return full ? result : result.args[0];
@@ -268,8 +266,8 @@ export async function connect(options: ConnectOptions = {}): Promise<Session> {
     subscribe: hold(SUBSCRIBE),
     register: hold(REGISTER),
     close,
-    [asyncDispose]: () => close(),
-  } satisfies Omit<Session, keyof EventTarget>);
+    [asyncDispose]: close,
+  } satisfies Omit<Session, keyof EventTarget | 'id' | 'details' | 'isOpen'>) as Session;
 
   await join(options, owner, options.signal);
   return session;

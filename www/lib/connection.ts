@@ -8,6 +8,7 @@ import { openChannel, type Way } from './channel.ts';
 import type { AuthMethod } from './client-auth.ts';
 import { report, sentence } from './environment.ts';
 import { ClosedError, type Kwargs, LOST, WampError } from './errors.ts';
+import { HERE } from './lean.ts';
 import { createQueue, type Queue } from './queue.ts';
 
 export interface JoinOptions extends Way {
@@ -84,7 +85,7 @@ export interface Connection {
 
 /** Resolves with WELCOME. Rejects with a WampError for ABORT, with a ClosedError where no router was reached. */
 export async function join(options: JoinOptions, owner: Owner, signal: AbortSignal | undefined): Promise<void> {
-  const { auth = {}, realm = null, authid } = options;
+  const { auth = {}, realm, authid } = options;
   const authextra = { ...options.authextra };
   for (const method of Object.values(auth)) Object.assign(authextra, await method.authextra?.());
   const methods = Object.keys(auth);
@@ -126,7 +127,7 @@ export async function join(options: JoinOptions, owner: Owner, signal: AbortSign
     send([type, request, ...rest], payload);
     // Not before: what could not be sent must not leave a gap.
     requests = Math.max(requests, request);
-    if (waiting !== undefined) pending.set(request, waiting);
+    if (waiting) pending.set(request, waiting);
     return request;
   };
 
@@ -182,13 +183,13 @@ export async function join(options: JoinOptions, owner: Owner, signal: AbortSign
     new Promise((resolve) => {
       onClosed = resolve;
       send([6, { message }, reason]);
-      abandon(new ClosedError(reason, ['it was closed here']));
+      abandon(new ClosedError(reason, [HERE]));
     });
 
   const answerChallenge = async (method: string, extra: Details) => {
     try {
       const answer = auth[method];
-      if (answer === undefined) throw new TypeError(`expected options.auth.${method}`);
+      if (!answer) throw new TypeError(`expected options.auth.${method}`);
       const [signature, more = {}] = [await answer(extra, method)].flat();
       send([5, signature, more]);
     } catch (error) {
@@ -206,11 +207,11 @@ export async function join(options: JoinOptions, owner: Owner, signal: AbortSign
   ) => {
     const known = running.get(request);
     // A piece of a call that its handler has answered already.
-    if (known === undefined && request <= invoked) return;
+    if (!known && request <= invoked) return;
     const input = known?.input ?? createQueue<unknown[]>();
     input.push(args);
     if (details.progress !== true) input.end();
-    if (known !== undefined) return;
+    if (known) return;
     invoked = request;
     let controller: AbortController | undefined;
     let stopped: unknown;
@@ -226,7 +227,7 @@ export async function join(options: JoinOptions, owner: Owner, signal: AbortSign
       // Made when it is asked for: engines take longer for a signal than for all the rest of a call.
       get signal() {
         controller ??= new AbortController();
-        if (stopped !== undefined) controller.abort(stopped);
+        if (stopped) controller.abort(stopped);
         return controller.signal;
       },
     };
@@ -237,7 +238,7 @@ export async function join(options: JoinOptions, owner: Owner, signal: AbortSign
     try {
       const [handler] = owner.handlersOf(REGISTER, registration);
       // It crossed our UNREGISTER; the router may find another callee.
-      if (handler === undefined) throw new WampError('wamp.error.unavailable');
+      if (!handler) throw new WampError('wamp.error.unavailable');
       let value = await handler(args, kwargs, given);
       if (isAsyncIterable(value)) {
         const iterator = value[Symbol.asyncIterator]();
@@ -246,7 +247,7 @@ export async function join(options: JoinOptions, owner: Owner, signal: AbortSign
             const next = await iterator.next();
             value = next.value;
             if (next.done) break;
-            if (stopped !== undefined) throw stopped;
+            if (stopped) throw stopped;
             if (details.receive_progress === true) answer({ progress: true }, value);
           }
         } finally {
@@ -351,18 +352,13 @@ export function payload(args: readonly unknown[] = [], kwargs: Kwargs = {}): unk
   return args.length > 0 ? [args] : [];
 }
 
-function role(names: string): object {
-  return { features: Object.fromEntries(names.split(' ').map((name) => [name, true])) };
-}
-
-const calls = role(
+const names =
   'caller_identification call_canceling progressive_call_results progressive_call_invocations ' +
-    'pattern_based_registration shared_registration registration_revocation',
-);
-const events = role(
+  'pattern_based_registration shared_registration registration_revocation ' +
   'publisher_identification publisher_exclusion subscriber_blackwhite_listing ' +
-    'pattern_based_subscription subscription_revocation',
-);
+  'pattern_based_subscription subscription_revocation';
 
-/** Both ends of calls, and of events, announce the same: what does not concern one is not looked at. */
-const roles = { caller: calls, callee: calls, publisher: events, subscriber: events };
+/** All roles announce the same: what does not concern one is not looked at. */
+const role = { features: Object.fromEntries(names.split(' ').map((name) => [name, true])) };
+
+const roles = { caller: role, callee: role, publisher: role, subscriber: role };

@@ -7,10 +7,7 @@ import { readMessage, writeMessage } from './binary.ts';
 import type { Channel, ChannelHandlers, Tell } from './channel.ts';
 import { LOCK_PATIENCE, sentence } from './environment.ts';
 import type { PortMaker, RouterSource } from './source.ts';
-import { BATCH_SIZE, WIRE_VERSION } from './wire.ts';
-
-/** Milliseconds for the router to answer a Hello or a Close: its worker may only be starting, on a busy phone. */
-const PATIENCE = 10_000;
+import { BATCH_SIZE, TO_OPEN, WIRE_VERSION } from './wire.ts';
 
 /** They tell when a page, worker or router has died; see `liveness.ts`. Node's know one process only. */
 function locks(): LockManager | undefined {
@@ -39,7 +36,7 @@ function ownLock(): Promise<string | undefined> | undefined {
 }
 
 const GONE = 'the router is gone';
-const HERE = 'it was closed here';
+export const HERE = 'it was closed here';
 const LEFT = 'the page was left';
 
 /** What a router says that is no batch. */
@@ -84,25 +81,30 @@ export function overPort(source: RouterSource, { onOpen, onMessage, onClose }: C
   };
 
   const endSoon = (reason: string) => {
-    timer = setTimeout(end, PATIENCE, reason);
+    timer = setTimeout(end, TO_OPEN, reason);
   };
 
   const sayClose = (close: number, reason: string) => {
     flush();
     isOpen = false;
-    port.postMessage({ close, reason, wasClean: true });
+    port.postMessage({ close, reason });
   };
 
-  /** A page in the back/forward cache answers nothing, so its session ends now; a callee would swallow calls. */
-  const onPageHide = () => {
-    sayClose(1001, LEFT);
-    const back = new Promise((resolve) => addEventListener('pageshow', resolve, { once: true }));
-    tell(() => back);
-    end(LEFT);
+  /** A page that is put away, or frozen, answers nothing, so its session ends now; a callee would swallow calls. */
+  const watch = (leaving: string, coming: string) => {
+    const onLeave = ({ target }: Event) => {
+      // Apps have events of these names, too.
+      if (target !== document) return;
+      sayClose(1001, LEFT);
+      const back = new Promise((resolve) => addEventListener(coming, resolve, { once: true, capture: true }));
+      tell(() => back);
+      end(LEFT);
+    };
+    globalThis.addEventListener?.(leaving, onLeave, { signal, capture: true });
   };
 
   const hear = ({ data }: { data: unknown }) => {
-    const { wamplet, open, lock, reason, fatal } = (data ?? {}) as Said;
+    const { wamplet, open, lock, reason, fatal } = data as Said;
     if (Array.isArray(data)) {
       delivering += 1;
       for (let index = 0; index < data.length; index += 2) {
@@ -142,7 +144,8 @@ export function overPort(source: RouterSource, { onOpen, onMessage, onClose }: C
     port.addEventListener('close', () => end(GONE), { signal });
     // A port that was handed over stays open for the next connection.
     isOwned = port !== given;
-    globalThis.addEventListener?.('pagehide', onPageHide, { signal });
+    watch('pagehide', 'pageshow');
+    watch('freeze', 'resume');
     port.start?.();
     port.postMessage({ hello: WIRE_VERSION, lock, serializer: 'json', transport: {} });
     endSoon('the router did not answer');

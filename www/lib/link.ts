@@ -10,10 +10,7 @@ import { ownLock, watchPage, whenReleased } from './liveness.ts';
 import { Outbox } from './outbox.ts';
 import { type RouterSource, takePort } from './source.ts';
 import type { EncodedMessage } from './tail.ts';
-import { type CloseInfo, isMessage, type Serializer, type TransportInfo, WIRE_VERSION } from './wire.ts';
-
-/** Milliseconds for the router to answer a Hello: its worker may only be starting, on a busy phone. */
-const TO_OPEN = 10_000;
+import { type CloseInfo, isMessage, type Serializer, TO_OPEN, type TransportInfo, WIRE_VERSION } from './wire.ts';
 
 /** Milliseconds for the router to answer a Close. */
 const TO_CLOSE = 3000;

@@ -33,6 +33,9 @@ export const WIRE_VERSION = 1;
 /** Characters (or bytes) after which a batch leaves at once: larger ones make the receiver wait for the whole. */
 export const BATCH_SIZE = 48 * 1024;
 
+/** Milliseconds for the router to answer a Hello: its worker may only be starting, on a busy phone. */
+export const TO_OPEN = 10_000;
+
 /** Messages that a batch may have; ours leave far earlier, at `BATCH_SIZE`. */
 export const MAX_BATCH_MESSAGES = 16 * 1024;
 
