@@ -82,7 +82,7 @@ export class Link {
       this.#outbox.flush();
       this.#state = 'closing';
       this.#muted = true;
-      this.#port?.postMessage({ close: code, reason, wasClean: true });
+      this.#port?.postMessage({ close: code, reason });
       this.#within(TO_CLOSE, () => this.#end({ code, reason, wasClean: true }));
     }
   }
@@ -222,7 +222,7 @@ export class Link {
   #park(): void {
     if (this.#state === 'closed') return;
     this.#outbox.flush();
-    this.#port?.postMessage({ close: 1001, reason: 'the page was left', wasClean: true });
+    this.#port?.postMessage({ close: 1001, reason: 'the page was left' });
     this.#muted = true;
     this.#leave();
     const onPageShow = () => {

@@ -109,7 +109,8 @@ export interface Opened {
 export interface Close {
   close: number;
   reason: string;
-  wasClean: boolean;
+  /** For clients to know; a router is not told. */
+  wasClean?: boolean;
 }
 
 export interface Gone {
