@@ -24,6 +24,9 @@ const LOCK_PATIENCE = 3000;
 /** Milliseconds for whoever called to say what for; it may have given up waiting for the answer. */
 const CALL_PATIENCE = 10_000;
 
+const OTHER_SETTINGS =
+  'a tab asked for another configuration: the one of the first tab stays, until all tabs of this origin are closed';
+
 /** What the router serves: the same for all tabs. */
 type Settings = Pick<Start, 'config' | 'components' | 'deciders'>;
 
@@ -137,7 +140,7 @@ export class Station {
       () => {
         if (attached === undefined) line.post({ started: this.#host.epoch, lock: this.#host.lock });
         if (attached === undefined && this.#split !== undefined) line.post({ split: this.#split });
-        if (differs) this.#host.log('warn', 'a tab asked for another configuration: the one of the first tab stays');
+        if (differs) this.#host.log('warn', OTHER_SETTINGS);
       },
       (error) => (attached ?? line).post({ fatal: sentence(error) }),
     );
