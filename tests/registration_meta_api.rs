@@ -197,15 +197,21 @@ fn a_removed_callee_that_understands_it_is_told_so_and_answers_what_it_was_asked
     news(&mut w, observer, first);
     w.call(alice, 1, "com.myapp.procedure1");
     w.expect(bob, json!([68, 1, id, {}]));
-    w.say(alice, json!([48, 2, {}, "wamp.registration.remove_callee", [id, bob.session, "too slow"]]));
-    w.expect(alice, json!([50, 2, {}]));
-    w.expect(bob, json!([67, 0, { "registration": id, "reason": "too slow" }]));
+    let remove = |request, reason| {
+        json!([48, request, {}, "wamp.registration.remove_callee", [id, bob.session, reason]])
+    };
+    // Clients close the connection where they are told a reason that is no URI.
+    w.say(alice, remove(2, "too slow"));
+    w.expect_error(alice, 48, 2, "wamp.error.invalid_uri");
+    w.say(alice, remove(3, "com.myapp.too_slow"));
+    w.expect(alice, json!([50, 3, {}]));
+    w.expect(bob, json!([67, 0, { "registration": id, "reason": "com.myapp.too_slow" }]));
     assert_eq!(
         news(&mut w, observer, first),
         [("on_unregister", json!([bob.session, id])), ("on_delete", json!([bob.session, id]))]
     );
-    w.call(alice, 3, "com.myapp.procedure1");
-    w.expect_error(alice, 48, 3, "wamp.error.no_such_procedure");
+    w.call(alice, 4, "com.myapp.procedure1");
+    w.expect_error(alice, 48, 4, "wamp.error.no_such_procedure");
     w.say(bob, json!([70, 1, {}, ["late"]]));
     w.expect(alice, json!([50, 1, {}, ["late"]]));
     w.say(bob, json!([66, 2, id]));

@@ -49,6 +49,20 @@ fn an_error_of_the_callee_reaches_the_caller_as_it_is() {
 }
 
 #[test]
+fn an_error_that_is_no_uri_reaches_the_caller_as_one() {
+    let mut w = Wamp::new();
+    let [caller, callee] = w.join("realm1");
+    w.register(callee, 1, "com.myapp.add2");
+    for (request, error) in [(1, ""), (2, "not a uri"), (3, "a..b"), (4, "a.#")] {
+        w.call(caller, request, "com.myapp.add2");
+        w.expect(callee, json!([68, request, "*", {}]));
+        w.say(callee, json!([8, 68, request, {}, error, ["no"], { "severity": 3 }]));
+        w.expect(caller, json!([8, 48, request, {}, "wamp.error.invalid_uri", ["no"], { "severity": 3 }]));
+    }
+    w.expect_silence();
+}
+
+#[test]
 fn a_procedure_that_nobody_registered_does_not_exist() {
     let mut w = Wamp::new();
     let [caller] = w.join("realm1");

@@ -270,6 +270,30 @@ fn kill_says_goodbye_with_reason_and_message() {
 }
 
 #[test]
+fn arguments_may_be_given_as_crossbar_takes_them() {
+    let mut w = Wamp::new();
+    let [alice] = w.join("realm1");
+    let procedures = ["wamp.session.kill", "wamp.session.kill_by_authid", "wamp.session.kill_by_authrole"];
+    for (request, procedure) in (1..).zip(procedures) {
+        let (bob, welcome) = join(&mut w);
+        let (victim, answer) = match request {
+            1 => (json!(bob.session), json!([50, 1, {}])),
+            2 => (welcome["authid"].clone(), json!([50, 2, {}, [[bob.session]]])),
+            _ => (welcome["authrole"].clone(), json!([50, 3, {}, [1]])),
+        };
+        w.say(alice, json!([48, request, {}, procedure, [victim, "because", "foobar"]]));
+        w.expect(alice, answer);
+        w.expect(bob, json!([6, { "message": "foobar" }, "because"]));
+    }
+    let [bob] = w.join("realm1");
+    w.say(alice, json!([48, 4, {}, "wamp.session.get", [], { "session_id": bob.session }]));
+    assert_eq!(w.expect(alice, json!([50, 4, {}, "*"]))[3][0]["session"], bob.session);
+    w.say(alice, json!([48, 5, {}, "wamp.session.kill", [], { "session_id": bob.session }]));
+    w.expect(alice, json!([50, 5, {}]));
+    w.expect(bob, json!([6, {}, "wamp.close.killed"]));
+}
+
+#[test]
 fn kill_without_keyword_arguments_says_killed() {
     let mut w = Wamp::new();
     let [alice, bob] = w.join("realm1");

@@ -272,10 +272,10 @@ fn a_removed_subscriber_that_understands_it_is_told_so_and_gets_no_more_events()
     let args = json!([id, bob.session]);
     w.say(
         alice,
-        json!([48, 1, {}, "wamp.subscription.remove_subscriber", args, { "reason": "no longer welcome" }]),
+        json!([48, 1, {}, "wamp.subscription.remove_subscriber", args, { "reason": "com.myapp.unwelcome" }]),
     );
     w.expect(alice, json!([50, 1, {}]));
-    w.expect(bob, json!([35, 0, { "subscription": id, "reason": "no longer welcome" }]));
+    w.expect(bob, json!([35, 0, { "subscription": id, "reason": "com.myapp.unwelcome" }]));
     assert_eq!(
         news(&mut w, observer, first),
         [("on_unsubscribe", json!([bob.session, id])), ("on_delete", json!([bob.session, id]))]
@@ -304,12 +304,16 @@ fn a_removed_subscriber_that_does_not_understand_it_is_told_nothing() {
         w.say(alice, json!([48, request, {}, "wamp.subscription.remove_subscriber", [id, session]]));
         w.expect_error(alice, 48, request, "wamp.error.no_such_session");
     }
-    w.say(
-        alice,
-        json!([48, 5, {}, "wamp.subscription.remove_subscriber", [id, alice.session], { "reason": 7 }]),
-    );
-    w.expect_error(alice, 48, 5, "wamp.error.invalid_argument");
-    assert_eq!(result_of(&mut w, alice, 6, "wamp.subscription.count_subscribers", json!([id])), json!([1]));
+    // Clients close the connection where they are told a reason that is no URI.
+    for (request, reason) in [(5, json!(7)), (6, json!("no uri"))] {
+        let kwargs = json!({ "reason": reason });
+        w.say(
+            alice,
+            json!([48, request, {}, "wamp.subscription.remove_subscriber", [id, alice.session], kwargs]),
+        );
+        w.expect_error(alice, 48, request, "wamp.error.invalid_uri");
+    }
+    assert_eq!(result_of(&mut w, alice, 7, "wamp.subscription.count_subscribers", json!([id])), json!([1]));
 }
 
 #[test]

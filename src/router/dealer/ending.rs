@@ -12,6 +12,7 @@ use crate::auth::Failure;
 use crate::id::{RegistrationId, RequestId, SessionKey};
 use crate::message::{CancelMode, Message, MessageType, Passthru, ResultDetails, YieldOptions};
 use crate::payload::{Payload, Values};
+use crate::uri::{self, UriCheck};
 
 /// How a call ends.
 pub(super) enum Ending<'a, P> {
@@ -85,6 +86,8 @@ impl<P: Payload> Dealer<P> {
         if let Some(slot) = open_invocation(cx.sessions, key, request, "ERROR")?
             && !(error == fault::UNAVAILABLE && self.reroute(cx, slot))
         {
+            // Autobahn closes its connection where it is sent an error that is no URI: callers must not pay for a callee.
+            let error = if uri::is_valid(error, UriCheck::Loose) { error } else { fault::INVALID_URI };
             self.finish(cx, slot, Ending::Error { details, error, payload });
         }
         Ok(())

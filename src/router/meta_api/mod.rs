@@ -26,7 +26,7 @@ use crate::config::{Limits, describe};
 use crate::id::{RegistrationId, SessionId, SessionKey, SubscriptionId};
 use crate::message::{Dict, dict};
 use crate::payload::{Payload, Values};
-use crate::uri::MatchPolicy;
+use crate::uri::{self, MatchPolicy, UriCheck};
 
 /// A call of one of the router's own procedures.
 pub(crate) struct MetaCall<'a, P> {
@@ -141,6 +141,25 @@ impl<'a, P: Payload> MetaCall<'a, P> {
             Some(Value::String(text)) if text.len() <= MAX_SENTENCE => Ok(Some(text.clone())),
             found => Err(self.invalid(name, "a string of at most 1024 bytes", found)),
         }
+    }
+
+    /// The reason for what becomes of somebody, if one is given: it is sent on, so it is a URI.
+    fn reason(&self, position: usize) -> Result<Option<String>, Refusal> {
+        match self.argument(position, "reason") {
+            None => Ok(None),
+            Some(Value::String(reason))
+                if reason.len() <= self.limits.uri_length && uri::is_valid(reason, UriCheck::Loose) =>
+            {
+                Ok(Some(reason.clone()))
+            }
+            found => Err(self.wrong(fault::INVALID_URI, "reason", "a valid URI", found)),
+        }
+    }
+
+    /// The session that a call is about; Crossbar.io's name of the argument ends with `_id`.
+    fn named_session(&self) -> Result<(SessionKey, &Joined), Refusal> {
+        let is_crossbars = self.values.kwargs.contains_key("session_id");
+        self.session(0, if is_crossbars { "session_id" } else { "session" })
     }
 
     /// The session that an argument names.

@@ -62,7 +62,7 @@ pub(super) fn remove_callee<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<An
     if !registration.callees.iter().any(|callee| callee.key == key) {
         return Err(no_callee(joined.id, id));
     }
-    let reason = call.sentence(2, "reason")?;
+    let reason = call.reason(2)?;
     Ok(Answer::effect(Effect::RemoveCallee { registration: id, callee: key, reason }))
 }
 

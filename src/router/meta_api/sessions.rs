@@ -11,7 +11,6 @@ use crate::message::Dict;
 use crate::payload::{Payload, Values};
 use crate::router::fault::{self, Refusal};
 use crate::router::session::Joined;
-use crate::uri::{self, UriCheck};
 
 pub(crate) const ON_JOIN: &str = "wamp.session.on_join";
 pub(crate) const ON_LEAVE: &str = "wamp.session.on_leave";
@@ -41,13 +40,13 @@ pub(super) fn list<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Ref
 
 /// `get(session)`.
 pub(super) fn get<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
-    let (_, joined) = call.session(0, "session")?;
+    let (_, joined) = call.named_session()?;
     Ok(Answer::one(Value::Object(Dict::clone(&joined.details))))
 }
 
 /// `kill(session; reason?, message?)`.
 pub(super) fn kill<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
-    let (key, joined) = call.session(0, "session")?;
+    let (key, joined) = call.named_session()?;
     if key == call.caller {
         return Err(no_such_session(joined.id));
     }
@@ -129,24 +128,17 @@ fn ids(sessions: &[(SessionKey, SessionId)]) -> Value {
     sessions.iter().map(|(_, id)| id.0).collect::<Vec<u64>>().into()
 }
 
-/// Kills sessions for the reason that the keyword arguments give; null answers nothing.
+/// Kills sessions for the reason that the arguments give; null answers nothing.
 fn kill_all_of<P: Payload>(
     call: &MetaCall<'_, P>,
     answer: Value,
     sessions: &[(SessionKey, SessionId)],
     announce: bool,
 ) -> Result<Answer, Refusal> {
-    let kwargs = &call.values.kwargs;
-    let reason = match kwargs.get("reason") {
-        None | Some(Value::Null) => fault::CLOSE_KILLED.to_owned(),
-        Some(Value::String(reason))
-            if reason.len() <= call.limits.uri_length && uri::is_valid(reason, UriCheck::Loose) =>
-        {
-            reason.clone()
-        }
-        found => return Err(call.wrong(fault::INVALID_URI, "reason", "a valid URI", found)),
-    };
-    let message = call.sentence(usize::MAX, "message")?;
+    // Crossbar.io, which has no `kill_all`, takes both by position, too.
+    let (reason, message) = if announce { (1, 2) } else { (usize::MAX, usize::MAX) };
+    let reason = call.reason(reason)?.unwrap_or_else(|| fault::CLOSE_KILLED.to_owned());
+    let message = call.sentence(message, "message")?;
     let sessions = sessions.iter().map(|(key, _)| *key).collect();
     let kill = Effect::Kill(Kill { sessions, reason, message, announce });
     let values = if answer.is_null() { Values::default() } else { Values::args([answer]) };

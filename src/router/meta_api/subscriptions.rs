@@ -57,7 +57,7 @@ pub(super) fn remove_subscriber<P: Payload>(call: &mut MetaCall<'_, P>) -> Resul
         let text = format!("the session {} does not hold the subscription {id}", joined.id);
         return Err(Refusal::new(fault::NO_SUCH_SESSION, text));
     }
-    let reason = call.sentence(2, "reason")?;
+    let reason = call.reason(2)?;
     Ok(Answer::effect(Effect::RemoveSubscriber { subscription: id, subscriber: key, reason }))
 }
 

@@ -85,7 +85,11 @@ pub fn call_meta(chance: &impl Chance, run: &Run) -> Value {
         Some("list") => vec![session],
         Some("remove_callee" | "remove_subscriber") => {
             let (held, member) = some_member(chance, run, held).unwrap_or((some_id(), session));
-            vec![held, member, chance.pick(&[Value::Null, json!("a.reason")])]
+            vec![
+                held,
+                member,
+                chance.pick(&[Value::Null, json!("a.reason"), json!("a.reason"), json!("not valid")]),
+            ]
         }
         Some("add_testament") => return call_add_testament(chance),
         Some("flush_testaments") => Vec::new(),
@@ -94,6 +98,9 @@ pub fn call_meta(chance: &impl Chance, run: &Run) -> Value {
     if chance.one_in(20) && !args.is_empty() {
         let at = chance.below(args.len());
         args[at] = chance.pick(&[json!(777), json!("x"), json!({}), json!([7]), Value::Null]);
+    }
+    if chance.one_in(6) && ["session.kill", "session.kill_by_authid"].contains(&&*name) {
+        args.extend([json!("a.reason"), json!("by position")]);
     }
     if chance.one_in(40) {
         args.clear();

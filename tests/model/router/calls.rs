@@ -355,8 +355,10 @@ impl Model {
             self.reroute(number, at);
             return Ok(());
         }
+        let is_uri = message[4].as_str().is_some_and(|error| uri::is_valid(error, "exact", false));
+        let error = if is_uri { message[4].clone() } else { json!("wamp.error.invalid_uri") };
         self.finish(number, true, |request| {
-            with_payload(json!([8, 48, request, passthru(&message[3]), message[4]]), message, 5)
+            with_payload(json!([8, 48, request, passthru(&message[3]), error]), message, 5)
         });
         Ok(())
     }

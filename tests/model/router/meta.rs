@@ -167,7 +167,7 @@ impl Model {
                     if !found.members.contains(&member) {
                         return Err(NO_SUCH_SESSION);
                     }
-                    let reason = sentence(argument(message, 2, "reason"))?;
+                    let reason = self.reason(argument(message, 2, "reason"))?.map(Value::from);
                     self.send(at, json!([50, message[1], {}]));
                     self.revoke(kind, found.id, member, reason);
                     return Ok(());
@@ -339,6 +339,20 @@ impl Model {
         Ok(sessions.iter().filter(|(_, at)| has_role(*at)).map(|(id, _)| *id).collect())
     }
 
+    /// Why something becomes of somebody, if that is said: a URI.
+    fn reason<'a>(&self, value: &'a Value) -> Result<Option<&'a str>, Fault> {
+        match value {
+            Value::Null => Ok(None),
+            Value::String(reason)
+                if reason.len() <= self.settings.limits.uri_length
+                    && uri::is_valid(reason, "exact", false) =>
+            {
+                Ok(Some(reason))
+            }
+            _ => Err(Fault::Refused("wamp.error.invalid_uri")),
+        }
+    }
+
     /// The answer, and then GOODBYE to each of them.
     fn kill(
         &mut self,
@@ -348,17 +362,12 @@ impl Model {
         answer: Value,
         is_announced: bool,
     ) -> Result<(), Fault> {
-        let reason = match &message[5]["reason"] {
-            Value::Null => "wamp.close.killed",
-            Value::String(reason)
-                if reason.len() <= self.settings.limits.uri_length
-                    && uri::is_valid(reason, "exact", false) =>
-            {
-                reason
-            }
-            _ => return Err(Fault::Refused("wamp.error.invalid_uri")),
+        let (reason, text) = match is_announced {
+            true => (argument(message, 1, "reason"), argument(message, 2, "message")),
+            false => (&message[5]["reason"], &message[5]["message"]),
         };
-        let details = match sentence(&message[5]["message"])? {
+        let reason = self.reason(reason)?.unwrap_or("wamp.close.killed");
+        let details = match sentence(text)? {
             None => json!({}),
             Some(text) => json!({ "message": text }),
         };
