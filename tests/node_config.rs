@@ -176,12 +176,13 @@ fn every_option_of_a_big_node_arrives_where_it_belongs() {
         mime_types: vec![(".wasm".into(), "application/wasm".into()), (".md".into(), "text/markdown".into())],
         cache_timeout: Some(seconds(600)),
         default_file: "start.html".into(),
+        allow_cross_origin: false,
         ..static_files("/node/.crossbar/../web")
     };
     assert_eq!(files, &expected);
     let Service::Json { value, options } = child(&http.paths, "config") else { panic!("JSON") };
     assert_eq!(value, &json!({ "realm": "com.example.main", "limits": [1, 2.5, null] }));
-    let all = JsonOptions { prettify: true, allow_cross_origin: true, discourage_caching: true };
+    let all = JsonOptions { prettify: true, allow_cross_origin: false, discourage_caching: true };
     assert_eq!(options, &all);
     assert!(
         matches!(child(&http.paths, "docs"), Service::Redirect { url } if url == "https://docs.example.com/")
@@ -591,6 +592,7 @@ fn static_files(directory: &str) -> Static {
         mime_types: Vec::new(),
         cache_timeout: None,
         default_file: "index.html".into(),
+        allow_cross_origin: true,
     }
 }
 

@@ -129,6 +129,18 @@ fn files_are_served_with_their_types() {
 }
 
 #[test]
+fn pages_of_other_origins_may_read_files_unless_the_options_say_otherwise() {
+    for (name, options, allowed) in
+        [("shared", json!({}), "*"), ("private", json!({ "allow_cross_origin": false }), "")]
+    {
+        let site = Site::start(name, options);
+        for path in ["/", "/files/module.mjs", "/files"] {
+            assert_eq!(site.get(path).header("access-control-allow-origin"), allowed, "{path}");
+        }
+    }
+}
+
+#[test]
 fn nothing_outside_of_the_directory_is_served() {
     let site = Site::start("traversal", json!({ "enable_directory_listing": true }));
     for path in [

@@ -32,7 +32,7 @@ fn paths() -> Value {
         "config.json": {
             "type": "json",
             "value": { "a": [1, 2] },
-            "options": { "prettify": true, "allow_cross_origin": true, "discourage_caching": true },
+            "options": { "prettify": true, "allow_cross_origin": false, "discourage_caching": true },
         },
         "plain": { "type": "json", "value": { "a": [1, 2] } },
         "old": { "type": "redirect", "url": "https://example.com/new?x=1" },
@@ -49,12 +49,12 @@ fn json_is_served_with_the_headers_of_its_options() {
     let answer = get(address, "/config.json");
     assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"));
     assert_eq!(answer.text(), "{\n  \"a\": [\n    1,\n    2\n  ]\n}\n");
-    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    assert_eq!(answer.header("access-control-allow-origin"), "");
     assert_eq!(answer.header("cache-control"), "no-store");
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
     let answer = get(address, "/plain?query=1");
     assert_eq!(answer.text(), r#"{"a":[1,2]}"#);
-    assert_eq!(answer.header("access-control-allow-origin"), "");
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
     assert_eq!(answer.header("cache-control"), "");
     assert_eq!(get(address, "/below/x").text(), "7");
 }

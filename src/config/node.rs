@@ -279,14 +279,20 @@ pub enum Service {
 }
 
 /// How a JSON value is served.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JsonOptions {
     /// With line breaks. Default false.
     pub prettify: bool,
-    /// Allow other origins to read it. Default false.
+    /// Allow pages of other origins to read it. Default true, as in Crossbar.io.
     pub allow_cross_origin: bool,
     /// Forbid caches. Default false.
     pub discourage_caching: bool,
+}
+
+impl Default for JsonOptions {
+    fn default() -> Self {
+        Self { prettify: false, allow_cross_origin: true, discourage_caching: false }
+    }
 }
 
 /// Files of a directory.
@@ -301,6 +307,8 @@ pub struct Static {
     pub cache_timeout: Option<Duration>,
     /// What a directory shows. Default `index.html`.
     pub default_file: String,
+    /// Allow pages of other origins to read the files. Default true: Crossbar.io always does.
+    pub allow_cross_origin: bool,
 }
 
 /// WebSocket. [RFC 6455, RFC 7692]

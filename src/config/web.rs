@@ -146,10 +146,12 @@ impl NodeReader<'_> {
             mime_types: Vec::new(),
             cache_timeout: None,
             default_file: "index.html".into(),
+            allow_cross_origin: true,
         };
         let Some(options) = object.get("options") else { return Some(files) };
         let options = options.object(&STATIC_OPTION_KEYS, &mut self.report)?;
         files.enable_directory_listing = self.flag(&options, "enable_directory_listing").unwrap_or_default();
+        files.allow_cross_origin = self.flag(&options, "allow_cross_origin").unwrap_or(true);
         // Zero is what is done anyway: the browser asks each time.
         files.cache_timeout =
             self.seconds(&options, "cache_timeout", 0, MAX_AGE).filter(|age| *age > Duration::ZERO);
@@ -197,7 +199,7 @@ impl NodeReader<'_> {
         if let Some(given) = object.get("options") {
             let given = given.object(&JSON_OPTION_KEYS, &mut self.report)?;
             options.prettify = self.flag(&given, "prettify").unwrap_or_default();
-            options.allow_cross_origin = self.flag(&given, "allow_cross_origin").unwrap_or_default();
+            options.allow_cross_origin = self.flag(&given, "allow_cross_origin").unwrap_or(true);
             options.discourage_caching = self.flag(&given, "discourage_caching").unwrap_or_default();
         }
         Some(Service::Json { value: value?.value()?.clone(), options })
@@ -291,7 +293,8 @@ pub(super) const STATIC_KEYS: [(&str, Key); 6] = [
     ("resource", Key::Refused(IN_DIRECTORY)),
 ];
 
-pub(super) const STATIC_OPTION_KEYS: [(&str, Key); 4] = [
+pub(super) const STATIC_OPTION_KEYS: [(&str, Key); 5] = [
+    ("allow_cross_origin", Key::Served),
     ("enable_directory_listing", Key::Served),
     ("mime_types", Key::Served),
     ("cache_timeout", Key::Served),

@@ -25,6 +25,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
                     "description": "Ending (\".js\", \".tar.gz\") to content type, beside the usual ones; the longest one counts.",
                 }),
             ),
+            ("allow_cross_origin", flag(true, "Let pages of other origins read the files.")),
             (
                 "cache_timeout",
                 integer(0, web::MAX_AGE, 0, "Seconds that browsers keep a file without asking."),
@@ -40,7 +41,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
         &[],
         vec![
             ("prettify", flag(false, "With line breaks.")),
-            ("allow_cross_origin", flag(false, "Let pages of other origins read it.")),
+            ("allow_cross_origin", flag(true, "Let pages of other origins read it.")),
             ("discourage_caching", flag(false, "Forbid caches.")),
         ],
     );

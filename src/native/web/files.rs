@@ -96,7 +96,11 @@ impl Files {
             Ok(Err(error)) => return Err(refuse(&error)),
             Err(error) => return Err(refuse(&error.into())),
         };
-        answer.headers_mut().insert(header::CACHE_CONTROL, self.cache_control.clone());
+        let headers = answer.headers_mut();
+        headers.insert(header::CACHE_CONTROL, self.cache_control.clone());
+        if self.config.allow_cross_origin {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        }
         Ok(answer)
     }
 }
