@@ -259,6 +259,53 @@ fn an_authenticator_lets_in_whom_it_likes() {
 }
 
 #[test]
+fn an_authenticator_is_told_the_headers_of_the_request_and_nobody_else() {
+    let dynamic = json!({
+        "type": "dynamic", "authenticator": "com.example.authenticate", "authenticator-realm": "realm1",
+    });
+    let websocket = json!({
+        "type": "websocket",
+        "auth": { "ticket": dynamic },
+        "options": { "allowed_origins": ["*", "https://app.example.com"] },
+    });
+    let inside = json!({ "type": "rawsocket", "endpoint": loopback() });
+    let outside = json!({ "type": "web", "endpoint": loopback(), "paths": { "ws": websocket } });
+    let mut router = Process::start("auth-headers", &node(json!([inside, outside])));
+    let mut authenticator = RawClient::join(router.tcp_address());
+    let address = router.tcp_address();
+    assert_eq!(authenticator.request(64, &[json!({}), json!("com.example.authenticate")])[0], 65);
+    let news = authenticator.request(32, &[json!({}), json!("wamp.session.on_join")]);
+    // What browsers add by themselves is kept from pages of other sites, unless the configuration names them.
+    for (invocation, (origin, cookie)) in (1..).zip([
+        ("http://localhost:8080", json!("a=b; c=d")),
+        ("https://app.example.com", json!("a=b; c=d")),
+        ("https://evil.example", json!(null)),
+    ]) {
+        let mut http = HttpClient::connect(address);
+        let headers =
+            format!("Cookie: a=b; c=d\nOrigin: {origin}\nX-Forwarded-For: 10.0.0.1\nX-Forwarded-For: é");
+        assert_eq!(http.request(&format!("{UPGRADE}\n{headers}"), b"").status, 101);
+        say(&mut http.socket, &hello("ticket", json!({})));
+        assert_eq!(hear(&mut http.socket)[0], 4);
+        say(&mut http.socket, &json!([5, "pencil", {}]));
+        let question = authenticator.receive();
+        let received = &question[4][2]["transport"]["http_headers_received"];
+        assert_eq!((&received["origin"], &received["cookie"]), (&json!(origin), &cookie));
+        assert_eq!(received["x-forwarded-for"], "10.0.0.1, é");
+        authenticator.send(&json!([70, invocation, {}, ["user"]]));
+        let welcome = hear(&mut http.socket);
+        assert_eq!(welcome[0], 2, "{welcome}");
+        let event = authenticator.receive();
+        assert_eq!((&event[1], &event[4][0]["session"]), (&news[2], &welcome[1]));
+        let transport = &event[4][0]["transport"];
+        assert_eq!(
+            (&transport["type"], &transport["http_headers_received"]),
+            (&json!("websocket"), &json!(null))
+        );
+    }
+}
+
+#[test]
 fn principals_are_those_of_the_file_when_it_was_read_last() {
     let config = |ticket: &str| {
         let auth = json!({ "ticket": principals(json!({ "joe": { "ticket": ticket } })) });

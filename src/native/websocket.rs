@@ -26,6 +26,7 @@ use super::stream::{PeerInfo, Stream};
 use super::subprotocol::Subprotocol;
 use crate::codec::Serializer;
 use crate::config::node;
+use crate::message::Dict;
 use crate::router::Transport;
 
 /// What the handshake agreed on.
@@ -36,6 +37,8 @@ pub struct Accepted {
     pub deflate: Option<Negotiated>,
     pub config: Arc<node::WebSocket>,
     pub info: PeerInfo,
+    /// What authenticators are told beside `info`.
+    pub confidential: Dict,
     /// Says how the client authenticates.
     pub gate: Arc<Gate>,
 }
@@ -55,7 +58,7 @@ pub struct Negotiated {
 
 /// Serves a WebSocket connection, whose handshake is over, in a task of its own. Called within a runtime.
 pub fn serve(hub: Arc<Hub>, stream: Stream, accepted: Accepted) {
-    let Accepted { subprotocol, deflate, config, info, gate } = accepted;
+    let Accepted { subprotocol, deflate, config, info, confidential, gate } = accepted;
     let Subprotocol { serializer, batched } = subprotocol;
     let protocol = subprotocol.to_string();
     let mut details = info.details("websocket");
@@ -69,6 +72,7 @@ pub fn serve(hub: Arc<Hub>, stream: Stream, accepted: Accepted) {
         serializer,
         channel: info.channel.clone(),
         extra: details,
+        confidential,
         ..Transport::default()
     };
     let (half, writer) = split(stream);

@@ -135,7 +135,7 @@ impl<P: Payload> Router<P> {
             details,
             session: id,
             serial: self.random.authid(),
-            transport: session.transport.details(),
+            transport: session.transport.confidential_details(),
             entropy: self.random.entropy(),
             now,
         };

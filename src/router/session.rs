@@ -47,6 +47,8 @@ pub struct Transport {
     pub is_child: bool,
     /// More that the driver knows; appears beside the above in the session details, or instead of it.
     pub extra: Dict,
+    /// The same for authenticators, and for nobody else to see: what a browser was asked with. Default nothing.
+    pub confidential: Dict,
 }
 
 impl Transport {
@@ -80,6 +82,15 @@ impl Transport {
         ]);
         details.extend(self.extra.clone());
         Value::Object(details)
+    }
+
+    /// The same for authenticators.
+    pub(super) fn confidential_details(&self) -> Value {
+        let mut details = self.details();
+        if let Value::Object(details) = &mut details {
+            details.extend(self.confidential.clone());
+        }
+        details
     }
 }
 

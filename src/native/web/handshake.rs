@@ -9,12 +9,14 @@ use base64ct::{Base64, Encoding};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
+use serde_json::Value;
 use sha1::{Digest, Sha1};
 
 use super::answer::{self, Answer, Refusal};
 use super::extensions::{self, is_token};
 use super::origin;
 use crate::config::node;
+use crate::message::{Dict, dict};
 use crate::native::cookies::Cookies;
 use crate::native::gate::Gate;
 use crate::native::subprotocol::Subprotocol;
@@ -31,6 +33,8 @@ pub(super) struct Agreed {
     pub gate: Arc<Gate>,
     /// The cookie that may log it in.
     pub cookie: Option<String>,
+    /// What authenticators are told of the request.
+    pub confidential: Dict,
 }
 
 /// Whether a request wants to become a WebSocket, well or badly said.
@@ -90,6 +94,7 @@ pub(super) fn agree(
         Some(cookies) => Some(recognize(cookies, headers, &config.options.allowed_origins)?),
         None => None,
     };
+    let confidential = confidential(gate, headers, &config.options.allowed_origins);
 
     let mut answer = Response::new(answer::body(""));
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -117,6 +122,7 @@ pub(super) fn agree(
         config: Arc::clone(config),
         gate: Arc::clone(gate),
         cookie,
+        confidential,
     };
     Ok((agreed, answer))
 }
@@ -129,13 +135,33 @@ pub(super) fn recognize(
 ) -> Result<(Option<String>, HeaderValue), Refusal> {
     let no_chance = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "The system gives no chance.");
     let (value, header) = cookies.recognize(headers).map_err(no_chance)?;
+    Ok((is_trusted(headers, allowed_origins).then(|| value.to_string()), header))
+}
+
+/// What authenticators are told of the request, where there are some: its headers, by the name that Crossbar.io has for
+/// them. What a browser adds by itself they are told where the page is to be trusted with it.
+pub(super) fn confidential(gate: &Gate, headers: &HeaderMap, allowed_origins: &[String]) -> Dict {
+    if gate.methods().authenticators().next().is_none() {
+        return Dict::new();
+    }
+    let is_trusted = is_trusted(headers, allowed_origins);
+    let is_told = |name: &&HeaderName| is_trusted || ![header::COOKIE, header::AUTHORIZATION].contains(name);
+    let received = headers.keys().filter(is_told).map(|name| {
+        let values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+        (name.to_string(), Value::from(values.collect::<Vec<_>>().join(", ")))
+    });
+    dict([("http_headers_received", Value::Object(received.collect()))])
+}
+
+/// Whether a page may use what browsers add to its requests by themselves: one of this host, or of an origin that the
+/// configuration names.
+fn is_trusted(headers: &HeaderMap, allowed_origins: &[String]) -> bool {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let is_trusted = match headers.get(header::ORIGIN).map(HeaderValue::to_str) {
+    match headers.get(header::ORIGIN).map(HeaderValue::to_str) {
         None => true,
         Some(Ok(origin)) => origin::is_of_host(origin, host) || origin::is_named(allowed_origins, origin),
         Some(Err(_)) => false,
-    };
-    Ok((is_trusted.then(|| value.to_string()), header))
+    }
 }
 
 /// Whether a key has the form of 16 bytes in base64. Bits behind them may be anything: they are in the RFC's own example.

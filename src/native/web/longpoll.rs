@@ -24,7 +24,7 @@ use tracing::debug;
 
 use super::answer::{self, Answer, Refusal};
 use super::body;
-use super::handshake::recognize;
+use super::handshake::{confidential, recognize};
 use crate::auth::Channel;
 use crate::codec::Serializer;
 use crate::config::node;
@@ -166,6 +166,7 @@ impl LongPolls {
             // Autobahn|JS sends each message as a request of its own, and a browser spreads them over its connections.
             is_unordered: true,
             extra: info.details("longpoll"),
+            confidential: confidential(&self.gate, request.headers(), &[]),
             ..Transport::default()
         };
         let limits = MailboxLimits {

@@ -91,10 +91,11 @@ impl Web {
 pub async fn serve(hub: Arc<Hub>, web: Arc<Web>, stream: Stream, info: PeerInfo) {
     // In a box, so that a connection that has become a WebSocket gives the memory for HTTP back.
     let upgraded = Box::pin(serve_http(Arc::clone(&hub), web, stream, info.clone())).await;
-    let Some((stream, Agreed { subprotocol, deflate, config, gate, cookie })) = upgraded else { return };
+    let Some((stream, agreed)) = upgraded else { return };
+    let Agreed { subprotocol, deflate, config, gate, cookie, confidential } = agreed;
     let channel = Channel { cookie, ..info.channel };
     let info = PeerInfo { channel, ..info };
-    let accepted = Accepted { subprotocol, deflate, config, info, gate };
+    let accepted = Accepted { subprotocol, deflate, config, info, confidential, gate };
     if accepted.config.is_testee {
         return websocket::serve_testee(stream, accepted, hub.message_length()).await;
     }
