@@ -634,6 +634,34 @@ fn a_browser_that_has_logged_in_is_known_again_by_its_cookie() {
 }
 
 #[test]
+fn who_proves_nothing_keeps_its_authid_as_long_as_its_cookie() {
+    let websocket = |auth: Value| {
+        let mut service = json!({ "type": "websocket", "cookie": {} });
+        if auth != json!(null) {
+            service["auth"] = auth;
+        }
+        node(json!([{ "type": "web", "endpoint": loopback(), "paths": { "ws": service } }]))
+    };
+    for (name, auth) in
+        [("auth-serial-open", json!(null)), ("auth-serial", json!({ "anonymous": { "type": "static" } }))]
+    {
+        let mut router = Process::start(name, &websocket(auth));
+        let address = router.tcp_address();
+        let authid = |headers: &str| {
+            let (_, answer, welcome) = by_browser(address, headers, &["anonymous"]);
+            (cookie_of(&answer), welcome[2]["authid"].as_str().expect("an authid").to_owned())
+        };
+        let (cookie, first) = authid("");
+        assert_eq!(first.len(), "QWKN-EVF9-STW3-UUJ6-67KF-9UG4".len());
+        assert_eq!(authid(&format!("Cookie: {cookie}")), (cookie.clone(), first.clone()));
+        assert_ne!(authid("").1, first);
+        // Neither is the cookie told to others, nor a page of another site taken for one of this.
+        assert!(!cookie.contains(&first));
+        assert_ne!(authid(&format!("Cookie: {cookie}\nOrigin: https://evil.example")).1, first);
+    }
+}
+
+#[test]
 fn a_page_of_another_site_cannot_use_the_cookie_unless_it_is_named() {
     let options = json!({ "allowed_origins": ["*", "https://app.example.com"] });
     let mut router = Process::start("auth-origin", &with_cookies(json!({}), options));

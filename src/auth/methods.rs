@@ -8,6 +8,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::Value;
+#[cfg(feature = "native")]
+use sha2::{Digest, Sha256};
 
 use super::anonymous::Anonymous;
 use super::authenticator::Authenticator;
@@ -27,6 +29,8 @@ use crate::id::SessionId;
 use crate::message::Dict;
 use crate::payload::Values;
 use crate::router::Now;
+#[cfg(feature = "native")]
+use crate::router::context::serial;
 
 /// How the clients of one listening transport authenticate, and for which realms. Default in no way: nobody gets in.
 #[derive(Clone, Debug, Default)]
@@ -59,7 +63,7 @@ pub struct Hello<'a> {
     pub details: &'a Dict,
     /// The id that WELCOME will carry.
     pub session: SessionId,
-    /// A fresh authid, for a client that has none of its own.
+    /// An authid for a client that has none of its own: a fresh one, or that of its cookie.
     pub serial: String,
     /// `transport` of the session details, for authenticators.
     pub transport: Value,
@@ -81,6 +85,17 @@ pub struct Channel {
     pub address: Option<IpAddr>,
     /// The value of the cookie that the transport was opened with, or was given.
     pub cookie: Option<String>,
+}
+
+#[cfg(feature = "native")]
+impl Channel {
+    /// The authid of a client that proves nothing, where it has a cookie: the same one as long as it has this cookie. It is
+    /// made of the cookie and not the cookie itself, as it is in Crossbar.io: other sessions learn of authids.
+    pub(crate) fn authid(&self) -> Option<String> {
+        let cookie = self.cookie.as_ref()?;
+        let digest = Sha256::new().chain_update("authid of ").chain_update(cookie).finalize();
+        Some(serial(|position, end| usize::from(digest[position]) % end))
+    }
 }
 
 /// What comes next between the router and a client that wants in.

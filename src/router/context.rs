@@ -92,16 +92,21 @@ impl Random {
         usize::try_from(self.next_u64() % end as u64).expect("less than a usize")
     }
 
-    /// An authid for an anonymous session: six groups of four characters that people do not mix up.
+    /// An authid for an anonymous session.
     pub(crate) fn authid(&mut self) -> String {
-        const ALPHABET: &[u8; 27] = b"345679ACEFGHJKLMNPQRSTUVWXY";
-        let mut authid = String::with_capacity(29);
-        for position in 0..24 {
-            if position > 0 && position % 4 == 0 {
-                authid.push('-');
-            }
-            authid.push(ALPHABET[self.below(ALPHABET.len())] as char);
-        }
-        authid
+        serial(|_, end| self.below(end))
     }
+}
+
+/// An authid of six groups of four characters that people do not mix up: for each position, what is chosen below an end.
+pub(crate) fn serial(mut choose: impl FnMut(usize, usize) -> usize) -> String {
+    const ALPHABET: &[u8; 27] = b"345679ACEFGHJKLMNPQRSTUVWXY";
+    let mut authid = String::with_capacity(29);
+    for position in 0..24 {
+        if position > 0 && position % 4 == 0 {
+            authid.push('-');
+        }
+        authid.push(ALPHABET[choose(position, ALPHABET.len())] as char);
+    }
+    authid
 }

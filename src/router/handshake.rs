@@ -128,13 +128,16 @@ impl<P: Payload> Router<P> {
         if let Some(Err(refusal)) = realm.map(|name| self.check_realm_name(name)) {
             return self.abort(key, refusal.error, &refusal.text, Close::Normal, now, outbox);
         }
-        let session = self.sessions.get(key).expect("the transport that said HELLO is open");
         let id = SessionId(self.random.id());
+        let serial = self.random.authid();
+        let session = self.sessions.get(key).expect("the transport that said HELLO is open");
+        #[cfg(feature = "native")]
+        let serial = session.transport.channel.authid().unwrap_or(serial);
         let hello = Hello {
             realm,
             details,
             session: id,
-            serial: self.random.authid(),
+            serial,
             transport: session.transport.confidential_details(),
             entropy: self.random.entropy(),
             now,
@@ -282,7 +285,11 @@ impl<P: Payload> Router<P> {
         outbox: &mut Outbox<P>,
     ) {
         let session = self.sessions.get(key).expect("the transport that said HELLO is open");
-        let identity = session.transport.identity.clone().unwrap_or_else(Identity::anonymous);
+        let identity = session.transport.identity.clone().unwrap_or_else(|| Identity {
+            #[cfg(feature = "native")]
+            authid: session.transport.channel.authid(),
+            ..Identity::anonymous()
+        });
         match self.place_of_hello(key, &identity, realm, details) {
             Ok(place) => {
                 let id = self.session_id(place.0);

@@ -12,7 +12,7 @@ mod authorization;
 mod broker;
 #[cfg(debug_assertions)]
 mod check;
-mod context;
+pub(crate) mod context;
 #[cfg(feature = "native")]
 mod counters;
 mod dealer;
