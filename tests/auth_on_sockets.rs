@@ -338,6 +338,15 @@ fn principals_are_those_of_the_file_when_it_was_read_last() {
     early.receive();
     early.send(&json!([5, "old", {}]));
     assert_eq!(early.receive()[0], 3, "a connection that was there before");
+    let mut nobody = config("new");
+    for pointer in ["/0/auth", "/1/paths/ws/auth"] {
+        let pointer = format!("/workers/0/transports{pointer}/ticket/principals");
+        *nobody.pointer_mut(&pointer).expect("principals") = json!({});
+    }
+    std::fs::write(router.folder().join("config.json"), nobody.to_string()).expect("a temporary file");
+    router.signal("HUP");
+    router.wait_for("was read again");
+    assert_eq!(answers("new"), [3, 3], "the last one was taken out");
 }
 
 /// RawSocket listeners on unix sockets of these names, where these have tickets.

@@ -248,7 +248,7 @@ impl<'r> AuthReader<'r> {
         let list = object.required(key);
         let entries = list.any_object(self.report)?.entries();
         if entries.is_empty() {
-            return list.problem_found("at least one authid", "none", self.report);
+            self.report.warn(list.path(), NOBODY);
         }
         if entries.len() > MAX_PRINCIPALS {
             let found = entries.len().to_string();
@@ -393,9 +393,9 @@ impl<'r> AuthReader<'r> {
             kind.choice(&[("static", ())], self.report);
         }
         if !self.has_cookies {
-            cookie.problem_found::<()>(NEEDS_COOKIES, "none", self.report);
+            self.report.warn(cookie.path(), NEEDS_COOKIES);
         }
-        true
+        self.has_cookies
     }
 
     /// A text that is nobody else's business, or the environment variable that holds it.
@@ -575,9 +575,10 @@ const NO_VARIABLE: &str =
     "begins with \"$\" and is the secret itself: a variable is \"$NAME\" or \"${NAME}\"";
 #[cfg(feature = "native")]
 const NO_SUCH_DEFAULT: &str = "these are \"anonymous\", and there is no such role: nobody can join by it";
+const NOBODY: &str = "are none: nobody can log in by this method";
 const SOME_METHOD: &str = "a method by which clients can authenticate";
 #[cfg(feature = "native")]
-const NEEDS_COOKIES: &str = "\"cookie\" beside \"auth\" at this transport (others have none)";
+const NEEDS_COOKIES: &str = "has no effect: there is no \"cookie\" beside \"auth\" at this transport";
 #[cfg(feature = "native")]
 const NEEDS_CERTIFICATES: &str = "\"tls\" with \"ca_certificates\" at the endpoint of this transport";
 

@@ -49,7 +49,7 @@ const CHANNEL: Key = match cfg!(feature = "native") {
     false => Key::Refused("another method (a port has neither certificates nor cookies)"),
 };
 
-pub(super) const DYNAMIC_KEYS: [(&str, Key); 5] = [
+pub(super) const DYNAMIC_KEYS: [(&str, Key); 6] = [
     ("type", Key::Served),
     ("authenticator", Key::Served),
     ("authenticator-realm", Key::Served),
@@ -57,14 +57,17 @@ pub(super) const DYNAMIC_KEYS: [(&str, Key); 5] = [
         "authenticator-role",
         Key::NotServed("has no effect: it is the router itself that calls, and it needs no permission"),
     ),
+    ("expose_controller", NO_CONTROLLER),
     ("default-role", Key::Served),
 ];
+
+const NO_CONTROLLER: Key = Key::NotServed("has no effect: there is no controller");
 
 pub(super) const FUNCTION_KEYS: [(&str, Key); 5] = [
     ("type", Key::Served),
     ("create", Key::Served),
     ("config", Key::NotServed("has no effect: the program that has the function configures it")),
-    ("expose_controller", Key::NotServed("has no effect: there is no controller")),
+    ("expose_controller", NO_CONTROLLER),
     ("default-role", Key::Served),
 ];
 

@@ -44,7 +44,6 @@ fn methods() -> Value {
             "type": "object",
             "description": "Authid to what its client must prove.",
             "propertyNames": { "minLength": 1 },
-            "minProperties": 1,
             "additionalProperties": principal,
         });
         let fields =
