@@ -193,12 +193,28 @@ export const features = {
       'auth_on_sockets::a_browser_that_has_logged_in_is_known_again_by_its_cookie',
     ],
     [
+      'Anonymous sessions of a browser with a cookie keep their authid',
+      '-',
+      'yes',
+      'no cookies',
+      'yes',
+      'auth_on_sockets::who_proves_nothing_keeps_its_authid_as_long_as_its_cookie',
+    ],
+    [
       'Authenticators: WAMP procedures',
       '-',
       'yes',
       'yes',
       'yes',
       'authentication::an_authenticator_is_asked_and_chooses',
+    ],
+    [
+      'Authenticators are told the headers of the HTTP request',
+      '-',
+      'yes',
+      'no headers',
+      'yes',
+      'auth_on_sockets::an_authenticator_is_told_the_headers_of_the_request_and_nobody_else',
     ],
     [
       'Authenticators: functions of the program',
@@ -750,6 +766,14 @@ export const features = {
     ],
     ['HTTP bridge: webhooks', '-', 'yes', '-', 'yes', 'http_bridge::a_webhook_publishes_the_whole_request'],
     ['TLS', '-', 'yes', '-', 'yes', 'tls::every_transport_is_served_over_tls'],
+    [
+      'Clients come back after a restart of the server',
+      '-',
+      'yes',
+      '-',
+      'yes',
+      'native_websocket::a_router_that_ends_is_a_connection_that_is_lost',
+    ],
     ['Static files and other web services', '-', 'yes', '-', 'yes', 'static_files::files_are_served_with_their_types'],
     ['MessagePort and SharedWorker', '-', 'no', 'yes', '-', 'tabs_share_one_router::tabs_reach_the_same_router'],
     [
