@@ -766,14 +766,6 @@ export const features = {
     ],
     ['HTTP bridge: webhooks', '-', 'yes', '-', 'yes', 'http_bridge::a_webhook_publishes_the_whole_request'],
     ['TLS', '-', 'yes', '-', 'yes', 'tls::every_transport_is_served_over_tls'],
-    [
-      'Clients come back after a restart of the server',
-      '-',
-      'yes',
-      '-',
-      'yes',
-      'native_websocket::a_router_that_ends_is_a_connection_that_is_lost',
-    ],
     ['Static files and other web services', '-', 'yes', '-', 'yes', 'static_files::files_are_served_with_their_types'],
     ['MessagePort and SharedWorker', '-', 'no', 'yes', '-', 'tabs_share_one_router::tabs_reach_the_same_router'],
     [
