@@ -168,7 +168,7 @@ mod native {
 
     fn options(decider: Option<Functions>) -> Options {
         let decider = decider.map(|functions| Arc::new(functions) as Arc<_>);
-        Options { source: None, threads: 1, decider }
+        Options { source: None, threads: 1, hang_up: false, decider }
     }
 
     fn send(stream: &mut UnixStream, message: &Value) {

@@ -560,6 +560,27 @@ fn who_says_nothing_does_not_hold_up_the_end() {
 }
 
 #[test]
+fn a_router_that_hangs_up_says_goodbye_over_rawsocket_alone() {
+    let transports = json!([{
+        "type": "universal",
+        "endpoint": loopback(),
+        "rawsocket": {},
+        "websocket": { "ws": { "type": "websocket" } },
+    }]);
+    let mut router =
+        Process::start_as("native-ws-hang-up", &node_with(transports, json!({})), &["--hang-up"]);
+    let address = router.tcp_address();
+    let mut browser = WebSocketClient::join(address);
+    let mut component = RawClient::join(address);
+    router.signal("TERM");
+    // No close, by which a browser would say that all was well.
+    assert_eq!(browser.socket.read(&mut [0]).expect("the end of the stream"), 0);
+    assert_eq!(component.receive()[2], "wamp.close.system_shutdown");
+    drop((browser, component));
+    assert_eq!(router.exit_code(), Some(0));
+}
+
+#[test]
 fn a_peer_that_never_answers_a_close_is_not_waited_for() {
     let (_router, address) = start("native-ws-no-answer", json!({ "close_handshake_timeout": 300 }));
     let mut client = WebSocketClient::join(address);

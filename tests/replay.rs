@@ -121,6 +121,7 @@ impl Player {
                         Close::Normal => 1000,
                         Close::ProtocolViolation => 1002,
                         Close::Timeout => 1008,
+                        Close::Lost => unreachable!("no driver of a page hangs up"),
                     };
                     json!([who, null, code])
                 }

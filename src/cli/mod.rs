@@ -70,6 +70,10 @@ struct Start {
     /// Threads for connections. Default: one less than there are cores, at least one.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// At the end, drop WebSocket connections instead of saying GOODBYE: Autobahn|JS and wampy come back to the next router
+    /// where a connection was lost, and stay away where they were told goodbye.
+    #[arg(long)]
+    hang_up: bool,
     /// How the log is written.
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
@@ -151,8 +155,12 @@ fn run_start(start: &Start) -> Result<(), Failure> {
         tracing::warn!("{warning}");
     }
     let threads = start.threads.map_or_else(native::default_threads, usize::from);
-    native::run_with(signals, &node, &native::Options { source, threads, decider: None })
-        .map_err(Failure::Run)
+    native::run_with(
+        signals,
+        &node,
+        &native::Options { source, threads, hang_up: start.hang_up, decider: None },
+    )
+    .map_err(Failure::Run)
 }
 
 /// The configuration that the arguments name, and its file, if it has one.

@@ -360,10 +360,16 @@ impl Hub {
         }
     }
 
-    /// Says GOODBYE to all, and waits until everybody has gone, at most as long as the router gives them.
-    pub async fn shut_down(&self, at_most: Duration) {
+    /// Says GOODBYE to all, and waits until everybody has gone, at most as long as the router gives them. `hang_up`: not over
+    /// WebSocket and long polling, where browsers are; see [`Router::hang_up`].
+    pub async fn shut_down(&self, hang_up: bool, at_most: Duration) {
         self.ending.send_replace(true);
-        self.input(|router, now, outbox| router.handle_shutdown(now, outbox));
+        self.input(|router, now, outbox| {
+            if hang_up {
+                router.hang_up(&["websocket", "longpoll"], now, outbox);
+            }
+            router.handle_shutdown(now, outbox);
+        });
         let everybody_left = async {
             loop {
                 let closed = self.closed.notified();
@@ -547,12 +553,13 @@ fn log(news: &News, peer: Option<&Peer>) {
     }
 }
 
-/// How a WebSocket close says it. [RFC 6455, 7.4.1]
-pub(super) fn close_code(close: Close) -> (u16, &'static str) {
+/// How a WebSocket close says it, if it is said. [RFC 6455, 7.4.1]
+pub(super) fn close_code(close: Close) -> Option<(u16, &'static str)> {
     match close {
-        Close::Normal => (1000, ""),
-        Close::ProtocolViolation => (1002, "protocol violation"),
-        Close::Timeout => (1008, "timeout"),
+        Close::Normal => Some((1000, "")),
+        Close::ProtocolViolation => Some((1002, "protocol violation")),
+        Close::Timeout => Some((1008, "timeout")),
+        Close::Lost => None,
     }
 }
 

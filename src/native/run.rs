@@ -35,6 +35,8 @@ pub struct Options {
     pub source: Option<Source>,
     /// Threads on which connections run. Default [`default_threads`](super::default_threads).
     pub threads: usize,
+    /// At the end, drop connections of browsers without a GOODBYE, so that they come back to the next router. Default false.
+    pub hang_up: bool,
     /// The functions that a configuration which was not read from a file may name. Default none.
     pub decider: Option<Arc<dyn Decider>>,
 }
@@ -142,7 +144,7 @@ async fn serve(
     let grace = hub.goodbye_timeout();
     let ended = async {
         // Components may say goodbye themselves while the router is there to answer.
-        tokio::join!(hub.shut_down(grace + LAST_WRITES), children.stop(grace));
+        tokio::join!(hub.shut_down(options.hang_up, grace + LAST_WRITES), children.stop(grace));
     };
     tokio::select! {
         () = ended => {}

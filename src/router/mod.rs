@@ -348,6 +348,21 @@ impl<P: Payload> Router<P> {
         self.finish_input(None, now, outbox);
     }
 
+    /// Ends the connections over transports of these kinds without a word, before [`handle_shutdown`](Self::handle_shutdown)
+    /// says GOODBYE to the others: many clients take a GOODBYE for good, and come back where a connection is lost.
+    #[cfg(feature = "native")]
+    pub fn hang_up(&mut self, kinds: &[&str], now: Now, outbox: &mut Outbox<P>) {
+        self.shutting_down = true;
+        let peers = self.sessions.iter().filter(|session| kinds.contains(&&*session.transport.kind));
+        let keys: Vec<SessionKey> = peers.map(|session| session.key).collect();
+        for key in keys {
+            // No meta events: everybody leaves.
+            self.leave(key, false, now, outbox);
+            self.close(key, Close::Lost, now, outbox);
+        }
+        self.finish_input(None, now, outbox);
+    }
+
     /// How many EVENTs were dropped because their receivers could not take them: too long for the peer, or not to be
     /// said in its serializer. Those of realms that came into being with a HELLO go with their realm.
     pub fn dropped_events(&self) -> u64 {

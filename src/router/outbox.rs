@@ -56,6 +56,9 @@ pub enum Close {
     ProtocolViolation,
     /// The peer did not do in time what it had to.
     Timeout,
+    /// The router goes, and may be back in a moment: the peer is to take the connection for lost.
+    #[cfg(feature = "native")]
+    Lost,
 }
 
 /// What a peer takes.

@@ -389,6 +389,8 @@ fn close_record(close: Close) -> JsValue {
         Close::Normal => (1000, ""),
         Close::ProtocolViolation => (1002, "protocol violation"),
         Close::Timeout => (1008, "timeout"),
+        #[cfg(feature = "native")]
+        Close::Lost => (1001, ""),
     };
     let record = Object::new();
     for (name, value) in [("code", JsValue::from(code)), ("reason", JsValue::from(reason))] {

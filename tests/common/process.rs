@@ -27,11 +27,17 @@ pub struct Process {
 impl Process {
     /// Starts the router with this configuration, in a folder of its own.
     pub fn start(name: &str, config: &Value) -> Self {
+        Self::start_as(name, config, &[])
+    }
+
+    /// The same, with further arguments.
+    pub fn start_as(name: &str, config: &Value, arguments: &[&str]) -> Self {
         let folder = std::env::temp_dir().join(format!("wamplet-test-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a temporary folder");
         let file = folder.join("config.json");
         std::fs::write(&file, config.to_string()).expect("a temporary file");
-        Self::start_with(folder, &["start", "--config", file.to_str().expect("a plain path")])
+        let file = file.to_str().expect("a plain path");
+        Self::start_with(folder, &[&["start", "--config", file], arguments].concat())
     }
 
     /// Runs the router with these arguments.

@@ -32,33 +32,36 @@ test('SIGTERM_says_goodbye_to_everybody_and_the_exit_code_is_0', async (t) => {
   }
 });
 
-test('Autobahn_JS_comes_back_to_a_router_that_was_killed_and_begins_anew', async () => {
-  const config = nativeConfig(HOST);
-  const [web] = config.workers[0].transports;
-  web.endpoint = { ...web.endpoint, port: await freePort() };
-  config.workers[0].transports = [web];
-  const [{ realm }] = columnsOf(HOST);
-  const first = await startRouter(config);
-  const connection = new autobahn.Connection({
-    url: `ws://127.0.0.1:${first.ports[0]}/static`,
-    realm,
-    initial_retry_delay: 0.05,
-    max_retries: -1,
-    max_retry_delay: 1,
+const ends = { was_killed: (router) => router.crash(), hung_up: (router) => router.stop() };
+for (const [name, end] of Object.entries(ends)) {
+  test(`Autobahn_JS_comes_back_to_a_router_that_${name}_and_begins_anew`, async () => {
+    const config = nativeConfig(HOST);
+    const [web] = config.workers[0].transports;
+    web.endpoint = { ...web.endpoint, port: await freePort() };
+    config.workers[0].transports = [web];
+    const [{ realm }] = columnsOf(HOST);
+    const first = await startRouter(config, '--hang-up');
+    const connection = new autobahn.Connection({
+      url: `ws://127.0.0.1:${first.ports[0]}/static`,
+      realm,
+      initial_retry_delay: 0.05,
+      max_retries: -1,
+      max_retry_delay: 1,
+    });
+    const opened = inbox('Autobahn|JS joins');
+    const closed = inbox('Autobahn|JS is told');
+    connection.onopen = opened.push;
+    connection.onclose = (reason) => void closed.push(reason);
+    connection.open();
+    const before = await opened.next();
+    assert.equal(await before.call('wamp.session.count'), 1);
+    await end(first);
+    assert.equal(await closed.next(), 'lost');
+    const second = await startRouter(config);
+    const after = await opened.next();
+    // Its requests count from 1 again, which the router would take for a violation of the session before.
+    assert.equal(await after.call('wamp.session.count'), 1);
+    connection.close();
+    assert.equal(await second.stop(), 0);
   });
-  const opened = inbox('Autobahn|JS joins');
-  const closed = inbox('Autobahn|JS is told');
-  connection.onopen = opened.push;
-  connection.onclose = (reason) => void closed.push(reason);
-  connection.open();
-  const before = await opened.next();
-  assert.equal(await before.call('wamp.session.count'), 1);
-  await first.crash();
-  assert.equal(await closed.next(), 'lost');
-  const second = await startRouter(config);
-  const after = await opened.next();
-  // Its requests count from 1 again, which the router would take for a violation of the session before.
-  assert.equal(await after.call('wamp.session.count'), 1);
-  connection.close();
-  assert.equal(await second.stop(), 0);
-});
+}

@@ -30,11 +30,18 @@ export const everything = {
   allow: { call: true, register: true, publish: true, subscribe: true },
 };
 
-/** Starts the router with a configuration, written into a folder of its own; resolves to what `startNode` does. */
-export function startRouter(config) {
+/**
+ * Starts the router with a configuration, written into a folder of its own, and further arguments; resolves to what
+ * `startNode` does.
+ */
+export function startRouter(config, ...more) {
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
-  return startNode({ args: ['start', '--config', 'config.json'], cwd: folder, listeners: listenersOf(config) });
+  return startNode({
+    args: ['start', '--config', 'config.json', ...more],
+    cwd: folder,
+    listeners: listenersOf(config),
+  });
 }
 
 /** How many sockets a node listens on. */

@@ -295,7 +295,7 @@ impl Frames {
             // [RFC 6455, 5.5.1] the answer to a close is its echo.
             (Some(NO_CODE), _) => return Some(vec![0x88, 0]),
             (Some(code), _) => (code, ""),
-            (None, CloseWith::Router(close)) => close_code(close),
+            (None, CloseWith::Router(close)) => close_code(close)?,
             (None, _) if self.config.options.fail_by_drop => return None,
             (None, CloseWith::Failure(Failure::Protocol { code, text })) => (*code, text.as_str()),
             (None, CloseWith::Failure(Failure::Oversized(_))) => (1009, "the message is too long"),
