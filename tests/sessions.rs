@@ -194,6 +194,31 @@ fn a_transport_may_have_one_session_after_the_other() {
 }
 
 #[test]
+fn answers_to_invocations_are_discarded_when_their_session_has_left() {
+    let mut w = Wamp::new();
+    let [caller, callee] = w.join("realm1");
+    w.register(callee, 1, "com.myapp.procedure1");
+    for request in [1, 2] {
+        w.call(caller, request, "com.myapp.procedure1");
+        w.hear(callee);
+    }
+    w.say(callee, json!([6, {}, "wamp.close.normal"]));
+    w.expect(callee, json!([6, {}, "wamp.close.goodbye_and_out"]));
+    for request in [1, 2] {
+        w.expect_error(caller, 48, request, "wamp.error.canceled");
+    }
+    w.say(callee, json!([70, 1, {}, ["too late"]]));
+    w.say(callee, json!([8, 68, 2, {}, "com.myapp.error"]));
+    w.expect_silence();
+    // Its transport is as good as before.
+    w.hello(callee, "realm1", all_roles());
+    w.say(callee, json!([6, {}, "wamp.close.normal"]));
+    w.expect(callee, json!([6, {}, "wamp.close.goodbye_and_out"]));
+    w.publish(callee, 1, "com.myapp.topic1");
+    w.expect_violation(callee, "expected HELLO");
+}
+
+#[test]
 fn abort_instead_of_hello_closes_the_transport_unanswered() {
     let mut w = Wamp::new();
     let peer = w.open();

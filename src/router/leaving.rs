@@ -94,6 +94,9 @@ impl<P: Payload> Router<P> {
         if self.sessions.joined(key).is_some() {
             let state = self.open_state(key, now);
             self.leave_for(key, state, announce, now, outbox);
+            if let Some(session) = self.sessions.get_mut(key) {
+                session.has_left = true;
+            }
         }
     }
 

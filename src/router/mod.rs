@@ -206,7 +206,7 @@ impl<P: Payload> Router<P> {
         }
         let key = self.sessions.next_key();
         let state = self.open_state(key, now);
-        self.sessions.insert(Session { key, transport, state });
+        self.sessions.insert(Session { key, transport, state, has_left: false });
         Ok(key)
     }
 
@@ -232,7 +232,6 @@ impl<P: Payload> Router<P> {
         now: Now,
         outbox: &mut Outbox<P>,
     ) {
-        self.meter_received(key, length);
         let Some(session) = self.sessions.get(key) else { return };
         let realm = session.realm();
         #[cfg(feature = "native")]
@@ -241,6 +240,10 @@ impl<P: Payload> Router<P> {
         let (is_closing, is_joined) =
             (matches!(session.state, State::Closing { .. }), matches!(session.state, State::Joined(_)));
         let is_open = matches!(session.state, State::Open { .. });
+        if !is_joined && decoded.as_ref().is_ok_and(|message| session.is_late_answer(message)) {
+            return;
+        }
+        self.meter_received(key, length);
         let handled = match decoded {
             Ok(message) if is_joined => self.handle_joined(key, message, now, outbox),
             Ok(Message::Goodbye { .. } | Message::Abort { .. }) if is_closing => {

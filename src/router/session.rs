@@ -16,7 +16,7 @@ use super::timers::TimerId;
 use crate::auth::{Channel, Exchange, Identity, Methods};
 use crate::codec::Serializer;
 use crate::id::{RegistrationId, RequestId, SessionId, SessionKey, SubscriptionId, Ticket};
-use crate::message::{Dict, Passthru, dict};
+use crate::message::{Dict, Message, MessageType, Passthru, dict};
 
 /// A transport as its driver describes it; what other sessions learn of it through the session meta API.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -307,9 +307,22 @@ pub(crate) struct Session {
     pub key: SessionKey,
     pub transport: Transport,
     pub state: State,
+    /// Whether a session on this transport has ended before: its answers may still be on their way.
+    pub has_left: bool,
 }
 
 impl Session {
+    /// Whether this answers an invocation of a session that has ended. A callee that leaves does not wait for its own
+    /// procedures: Autobahn|JS sends what they return, whenever that is.
+    pub(super) fn is_late_answer<P>(&self, message: &Message<'_, P>) -> bool {
+        let answers = match message {
+            Message::Yield { .. } => true,
+            Message::Error { request_type, .. } => *request_type == MessageType::Invocation,
+            _ => false,
+        };
+        answers && self.has_left && matches!(self.state, State::Open { .. } | State::Authenticating(_))
+    }
+
     /// What came before it joins.
     pub(crate) fn handshake(&self) -> Handshake {
         match &self.state {

@@ -125,6 +125,8 @@ pub struct Transport {
     /// Messages may come in another order than they were sent in.
     pub is_unordered: bool,
     pub state: State,
+    /// A session on it has ended before.
+    pub has_left: bool,
 }
 
 pub enum State {
@@ -247,7 +249,7 @@ impl Model {
     pub fn open(&mut self, serializer: &'static str, identity: Option<Identity>, is_unordered: bool) -> bool {
         if !self.is_shut_down {
             let state = self.open_state();
-            self.transports.push(Transport { serializer, identity, is_unordered, state });
+            self.transports.push(Transport { serializer, identity, is_unordered, state, has_left: false });
         }
         !self.is_shut_down
     }
@@ -263,6 +265,12 @@ impl Model {
                 if matches!(code, 3 | 6) {
                     self.close(at, "Normal");
                 }
+                return;
+            }
+            // What a callee that has left still says of its invocations.
+            State::Open(_) | State::Authenticating(..)
+                if self.transports[at].has_left && (code == 70 || code == 8 && message[1] == 68) =>
+            {
                 return;
             }
             State::Open(_) => match code {
@@ -497,6 +505,7 @@ impl Model {
     fn leave(&mut self, at: usize, is_announced: bool) {
         let Some(session) = self.joined(at).cloned() else { return };
         self.transports[at].state = self.open_state();
+        self.transports[at].has_left = true;
         self.give_up_waiting(at, &session);
         let realm = self.realm(&session.realm);
         let registered: Vec<u64> = realm
