@@ -208,6 +208,18 @@ test('bytes_leave_as_bytes_and_text_as_text', async () => {
   way.port.close();
 });
 
+test('a_port_that_brings_nothing_of_ours_leads_to_no_router_any_more', async () => {
+  for (const foreign of [null, 0, 'text', {}]) {
+    const { port1, port2 } = new MessageChannel();
+    const detach = router.attach(port1);
+    const session = await connect({ router: port2, realm: 'realm1' });
+    const work = waitingWork(session);
+    port1.postMessage(foreign);
+    await assertAllRejected(work, LOST);
+    detach();
+  }
+});
+
 test('a_garbled_payload_costs_its_one_message', async () => {
   const way = breakablePort();
   const session = await connect({ realm: 'realm1', port: way.port });

@@ -104,7 +104,7 @@ export function overPort(source: RouterSource, { onOpen, onMessage, onClose }: C
   };
 
   const hear = ({ data }: { data: unknown }) => {
-    const { wamplet, open, lock, reason, fatal } = data as Said;
+    const { wamplet, open, lock, reason, fatal } = (data || {}) as Said;
     if (Array.isArray(data)) {
       delivering += 1;
       for (let index = 0; index < data.length; index += 2) {
