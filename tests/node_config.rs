@@ -200,7 +200,7 @@ fn every_option_of_a_big_node_arrives_where_it_belongs() {
     };
     assert_eq!(bridge("publish"), expected);
     let terms = Terms {
-        signer: Some(Signer { key: "script".into(), secret: "$ecret".into() }),
+        signer: Some(Signer { key: "script".into(), secret: "of the environment".into() }),
         timestamp_delta_limit: None,
         require_ip: ["192.168.1.0/24", "127.0.0.1"].iter().filter_map(|text| Network::parse(text)).collect(),
         require_tls: true,
@@ -214,7 +214,7 @@ fn every_option_of_a_big_node_arrives_where_it_belongs() {
         topic: "com.example.hook".into(),
         success_response: String::new(),
         error_response: "NOT OK".into(),
-        github_secret: Some("of github".into()),
+        github_secret: Some("of the environment".into()),
     };
     let action = BridgeAction::Webhook(webhook);
     let (realm, role) = ("com.example.admin".into(), "admin".into());

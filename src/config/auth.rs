@@ -398,22 +398,8 @@ impl<'r> AuthReader<'r> {
         self.has_cookies
     }
 
-    /// A text that is nobody else's business, or the environment variable that holds it.
     fn secret(&mut self, value: &Cursor<'_>, expected: &str) -> Option<String> {
-        let Some(text) = value.value().and_then(|value| value.as_str()) else {
-            return value.problem_kind(expected, self.report);
-        };
-        match (variable_name(text), self.environment) {
-            (Some(name), Some(environment)) => variable(environment, value, name, self.report),
-            (Some(_), None) => value.problem_found(IN_THE_OPEN, "the name of a variable", self.report),
-            (None, _) if text.is_empty() => value.problem(expected, self.report),
-            (None, environment) => {
-                if cfg!(feature = "native") && environment.is_some() && text.starts_with('$') {
-                    self.report.warn(value.path(), NO_VARIABLE);
-                }
-                Some(text.to_owned())
-            }
-        }
+        secret(self.environment, value, expected, self.report)
     }
 
     /// What `decode` makes of a text, or of the environment variable that holds it.
@@ -522,6 +508,29 @@ pub(super) fn leading_variable(text: &str) -> Option<(&str, &str)> {
     let (name, rest) = text.split_at(text.find(|c| !is_part(c)).unwrap_or(text.len()));
     let is_name = name.chars().next().is_some_and(|first| !first.is_ascii_digit());
     is_name.then_some((name, rest))
+}
+
+/// A text that is nobody else's business, or the environment variable that holds it.
+pub(super) fn secret(
+    environment: Option<&Environment<'_>>,
+    value: &Cursor<'_>,
+    expected: &str,
+    report: &mut Report,
+) -> Option<String> {
+    let Some(text) = value.value().and_then(|value| value.as_str()) else {
+        return value.problem_kind(expected, report);
+    };
+    match (variable_name(text), environment) {
+        (Some(name), Some(environment)) => variable(environment, value, name, report),
+        (Some(_), None) => value.problem_found(IN_THE_OPEN, "the name of a variable", report),
+        (None, _) if text.is_empty() => value.problem(expected, report),
+        (None, environment) => {
+            if cfg!(feature = "native") && environment.is_some() && text.starts_with('$') {
+                report.warn(value.path(), NO_VARIABLE);
+            }
+            Some(text.to_owned())
+        }
+    }
 }
 
 /// What an environment variable holds, which must be something.

@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use super::auth;
 use super::cursor::{Cursor, Key, Object, quote};
 use super::node_reader::NodeReader;
 use super::websocket;
@@ -203,13 +204,8 @@ impl NodeReader<'_> {
         Some(Some(Signer { key: key?, secret: secret? }))
     }
 
-    /// A text that nobody else may know, and so is not shown.
     fn shared_secret(&mut self, value: &Cursor<'_>) -> Option<String> {
-        match value.value().and_then(|value| value.as_str()) {
-            Some("") => value.problem_found(SECRET, "an empty one", &mut self.report),
-            Some(secret) => Some(secret.to_owned()),
-            None => value.problem_kind(SECRET, &mut self.report),
-        }
+        auth::secret(Some(self.environment), value, SECRET, &mut self.report)
     }
 
     fn network(&mut self, value: &Cursor<'_>) -> Option<Network> {

@@ -213,7 +213,12 @@ fn options_of_bridge() -> Value {
                 "key",
                 json!({ "type": "string", "description": "The name of who signs requests; together with a secret." }),
             ),
-            ("secret", text("What requests are signed with. Default they need not be.")),
+            (
+                "secret",
+                text(
+                    "What requests are signed with, or \"$NAME\" of an environment variable. Default they need not be.",
+                ),
+            ),
             post_body_limit(),
             (
                 "timestamp_delta_limit",
@@ -243,7 +248,12 @@ fn options_of_webhook() -> Value {
             ("topic", text("The topic of the events.")),
             ("success_response", response(bridge::SUCCESS, "The body of the answer to what was published.")),
             ("error_response", response(bridge::ERROR, "The body of the answer to what was not.")),
-            ("github_secret", text("What GitHub signs with. Default requests need not be signed.")),
+            (
+                "github_secret",
+                text(
+                    "What GitHub signs with, or \"$NAME\" of an environment variable. Default requests need not be signed.",
+                ),
+            ),
             post_body_limit(),
             ("debug", flag(false, "No effect.")),
         ],
