@@ -86,26 +86,8 @@ pub(super) fn check_github(secret: Option<&str>, headers: &HeaderMap, body: &[u8
 
 /// The first value that a query has for a name, without its encoding.
 fn parameter(query: &str, name: &str) -> Option<Vec<u8>> {
-    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    let mut found = pairs.filter(|(found, _)| decoded(found) == name.as_bytes());
-    found.next().map(|(_, value)| decoded(value))
-}
-
-/// A name or value as forms write it. A `%` that begins nothing stands for itself.
-fn decoded(text: &str) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, behind @ ..] = rest {
-        let digit = |at: usize| behind.get(at).and_then(|digit| char::from(*digit).to_digit(16));
-        let (byte, length) = match (first, digit(0), digit(1)) {
-            (b'%', Some(high), Some(low)) => ((high * 16 + low) as u8, 3),
-            (b'+', ..) => (b' ', 1),
-            (other, ..) => (*other, 1),
-        };
-        decoded.push(byte);
-        rest = &rest[length..];
-    }
-    decoded
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(found, _)| found == name).map(|(_, value)| value.into_owned().into_bytes())
 }
 
 fn is_integer(text: &[u8]) -> bool {
