@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use serde_json::json;
@@ -15,6 +15,7 @@ use tokio::task::AbortHandle;
 use tracing::warn;
 
 use super::hub::Hub;
+use super::lock;
 use super::mailbox::{Mailbox, MailboxLimits};
 use crate::auth::Identity;
 use crate::codec::{self, DecodeLimits, Serializer, TailSpan};
@@ -330,9 +331,4 @@ fn no_session(error: &str, text: impl Into<String>) -> Failure {
 
 fn unexpected() -> Failure {
     no_session("wamp.error.runtime_error", "the router has answered something else")
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic while it is held ends the process: see `panic = "abort"`.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -20,7 +20,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{self, Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -29,6 +29,7 @@ use tracing::{info, warn};
 
 use super::clock::Clock;
 use super::crossbar_cookies;
+use super::lock;
 use super::secret::random_text;
 use crate::auth::{Identity, Logins, Methods};
 use crate::config::node::{Cookie, CookieStore, SameSite};
@@ -282,11 +283,6 @@ impl Login {
 
 fn seconds(now: Now) -> u64 {
     now.unix_ns / 1_000_000_000
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic while it is held ends the process: see `panic = "abort"`.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The values of all cookies of a name: there may be one for each path and domain.

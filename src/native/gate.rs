@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tracing::warn;
 
@@ -18,6 +18,7 @@ use super::bridge::Bridge;
 use super::clock::Clock;
 use super::cookies::Cookies;
 use super::listener::address;
+use super::lock;
 use crate::auth::Methods;
 use crate::config::node::{self, Address, Auth, Cookie, Place, RAWSOCKET};
 
@@ -243,9 +244,4 @@ impl fmt::Display for Door {
         }
         write!(f, " {}", self.path)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic while it is held ends the process: see `panic = "abort"`.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

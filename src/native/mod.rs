@@ -27,6 +27,8 @@
 //! | `clock` | the only clock |
 //! | `log` | the way of the log to standard error |
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 pub mod clock;
 pub mod components;
 pub mod gate;
@@ -60,3 +62,8 @@ pub use log::LogWriter;
 pub use run::{Options, RunError, run, run_with};
 pub use signals::Signals;
 pub use threads::default_threads;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic while it is held ends the process: see `panic = "abort"`.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
