@@ -320,6 +320,7 @@ impl Session {
             Message::Error { request_type, .. } => *request_type == MessageType::Invocation,
             _ => false,
         };
+        // Once it has joined again, it answers for the session that it has now.
         answers && self.has_left && matches!(self.state, State::Open { .. } | State::Authenticating(_))
     }
 
