@@ -155,12 +155,8 @@ fn run_start(start: &Start) -> Result<(), Failure> {
         tracing::warn!("{warning}");
     }
     let threads = start.threads.map_or_else(native::default_threads, usize::from);
-    native::run_with(
-        signals,
-        &node,
-        &native::Options { source, threads, hang_up: start.hang_up, decider: None },
-    )
-    .map_err(Failure::Run)
+    let options = native::Options { source, threads, hang_up: start.hang_up, decider: None };
+    native::run_with(signals, &node, &options).map_err(Failure::Run)
 }
 
 /// The configuration that the arguments name, and its file, if it has one.

@@ -137,7 +137,8 @@ async fn serve(
             Wish::End(name) => break name,
         }
     };
-    info!("{name}: saying goodbye to {} connections", hub.connections());
+    let farewell = if options.hang_up { "hanging up on" } else { "saying goodbye to" };
+    info!("{name}: {farewell} {} connections", hub.connections());
     for listener in serving {
         listener.abort();
     }
