@@ -329,9 +329,7 @@ fn principals_are_those_of_the_file_when_it_was_read_last() {
     assert_eq!(answers("old"), [2, 2]);
     assert_eq!(answers("new"), [3, 3]);
     let mut early = RawClient::connect(by_rawsocket);
-    std::fs::write(router.folder().join("config.json"), config("new").to_string()).expect("a temporary file");
-    router.signal("HUP");
-    router.wait_for("was read again");
+    router.reload(&config("new"));
     assert_eq!(answers("old"), [3, 3]);
     assert_eq!(answers("new"), [2, 2]);
     early.send(&hello("ticket", json!({})));
@@ -343,9 +341,7 @@ fn principals_are_those_of_the_file_when_it_was_read_last() {
         let pointer = format!("/workers/0/transports{pointer}/ticket/principals");
         *nobody.pointer_mut(&pointer).expect("principals") = json!({});
     }
-    std::fs::write(router.folder().join("config.json"), nobody.to_string()).expect("a temporary file");
-    router.signal("HUP");
-    router.wait_for("was read again");
+    router.reload(&nobody);
     assert_eq!(answers("new"), [3, 3], "the last one was taken out");
 }
 
@@ -357,16 +353,6 @@ fn with_tickets(sockets: &[&str], known: &[&str]) -> Value {
         json!({ "type": "rawsocket", "endpoint": endpoint, "auth": { "ticket": principals(tickets.clone()) } })
     };
     node(sockets.iter().map(rawsocket).collect())
-}
-
-/// Reads the configuration of a router anew. Answers the lines of the log until then.
-#[track_caller]
-fn reload(router: &mut Process, config: &Value) -> Vec<String> {
-    std::fs::write(router.folder().join("config.json"), config.to_string()).expect("a temporary file");
-    router.signal("HUP");
-    let before = router.seen.len();
-    router.wait_for("was read again");
-    router.seen.split_off(before)
 }
 
 #[test]
@@ -383,9 +369,9 @@ fn a_place_is_found_again_by_its_address_whatever_else_has_changed() {
     };
     assert_eq!(answer(), 2);
     // Another listener stands where it stood.
-    reload(&mut router, &with_tickets(&["other", "main"], &["amy"]));
+    router.reload(&with_tickets(&["other", "main"], &["amy"]));
     assert_eq!(answer(), 3, "joe is gone");
-    reload(&mut router, &with_tickets(&["main"], &["joe"]));
+    router.reload(&with_tickets(&["main"], &["joe"]));
     assert_eq!(answer(), 2);
 }
 
@@ -396,14 +382,14 @@ fn nobody_logs_in_where_the_configuration_has_no_listener_any_more() {
     let socket = router.folder().join("main");
     let connect = || RawClient::on(UnixStream::connect(&socket).expect("it listens"));
     let mut early = connect();
-    let log = reload(&mut router, &with_tickets(&["other"], &["joe"]));
+    let log = router.reload(&with_tickets(&["other"], &["joe"]));
     let warning = log.iter().find(|line| line.contains("WARN")).expect("a warning");
     assert!(warning.contains("main rawsocket is not in the configuration any more"), "{warning}");
     for client in [&mut early, &mut connect()] {
         client.send(&hello("ticket", json!({})));
         assert_eq!(client.receive()[2], "wamp.error.no_matching_auth_method");
     }
-    reload(&mut router, &with_tickets(&["main"], &["joe"]));
+    router.reload(&with_tickets(&["main"], &["joe"]));
     let mut late = connect();
     late.send(&hello("ticket", json!({})));
     assert_eq!(late.receive()[0], 4, "it is there again");
@@ -422,7 +408,7 @@ fn connections_from_before_a_reload_authenticate_as_it_says() {
     let mut router = Process::start("auth-added", &config(None));
     let address = router.tcp_address();
     let (mut silent, mut joined) = (RawClient::connect(address), RawClient::join(address));
-    reload(&mut router, &config(tickets()));
+    router.reload(&config(tickets()));
     joined.subscribe("com.example.topic");
     joined.send(&json!([6, {}, "wamp.close.normal"]));
     assert_eq!(joined.receive()[0], 6);
@@ -432,12 +418,12 @@ fn connections_from_before_a_reload_authenticate_as_it_says() {
     }
 
     let mut silent = RawClient::connect(address);
-    reload(&mut router, &config(None));
+    router.reload(&config(None));
     silent.hello("realm1");
     // What asked for nothing before is found again, time after time.
     let mut silent = RawClient::connect(address);
-    reload(&mut router, &config(None));
-    reload(&mut router, &config(tickets()));
+    router.reload(&config(None));
+    router.reload(&config(tickets()));
     silent.send(&hello("ticket", json!({})));
     assert_eq!(silent.receive()[0], 4);
 }
@@ -472,7 +458,7 @@ fn a_handshake_that_a_reload_overtakes_leads_to_what_the_reload_says() {
         // The router has looked at those before in between.
         assert_eq!(connect().request(PAGE, b"").status, 200);
     }
-    reload(&mut router, &config(json!({ "amy": { "ticket": "pencil" } })));
+    router.reload(&config(json!({ "amy": { "ticket": "pencil" } })));
     for (pages, mut http) in waiting.into_iter().enumerate() {
         (0..pages).for_each(|_| assert_eq!(http.answer(true).status, 200));
         assert_eq!(http.answer(false).status, 101);
@@ -494,7 +480,7 @@ fn principals_of_a_listener_whose_backlog_changes_are_read_too() {
     };
     let mut router = Process::start("auth-backlog", &config(64, "old"));
     let address = router.tcp_address();
-    reload(&mut router, &config(32, "new"));
+    router.reload(&config(32, "new"));
     for (ticket, expected) in [("old", 3), ("new", 2)] {
         let mut raw = RawClient::connect(address);
         raw.send(&hello("ticket", json!({})));
@@ -753,7 +739,7 @@ fn a_cookie_logs_in_nobody_whom_the_configuration_does_not_know_any_more() {
         (config(dynamic), 2),
         (known("amy", "user"), 3),
     ] {
-        reload(&mut router, &config);
+        router.reload(&config);
         let (_, _, heard) = by_browser(address, &header, &["cookie"]);
         assert_eq!(heard[0], expected, "{config}");
     }
@@ -905,7 +891,7 @@ fn cookies_that_are_kept_in_one_file_stand_for_the_same_logins() {
     }
     // Which file it is stays as it was at the start; who may log in does not.
     let elsewhere = json!({ "type": "file", "filename": folder.join("elsewhere.json") });
-    reload(&mut router, &config(elsewhere, "amy"));
+    router.reload(&config(elsewhere, "amy"));
     for (address, header) in &all {
         assert_eq!(by_browser(*address, header, &["cookie"]).2[0], 3, "{header} at {address}");
     }

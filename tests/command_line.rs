@@ -407,9 +407,7 @@ fn sighup_reads_permissions_anew_and_drops_nobody() {
     client.subscribe("com.example.topic");
 
     config["workers"][0]["realms"][0]["roles"][0]["permissions"][0]["allow"]["subscribe"] = json!(false);
-    std::fs::write(router.folder().join("config.json"), config.to_string()).expect("the file of the router");
-    router.signal("HUP");
-    router.wait_for("was read again");
+    router.reload(&config);
     let refused = client.request(32, &[json!({}), json!("com.example.other")]);
     assert_eq!((&refused[0], &refused[4]), (&json!(8), &json!("wamp.error.not_authorized")));
 

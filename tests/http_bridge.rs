@@ -132,6 +132,12 @@ fn invocation(callee: &mut RawClient) -> [Value; 4] {
     [1, 3, 4, 5].map(|position| message[position].clone())
 }
 
+/// Calls `com.example.slow`, and does not wait for the result.
+fn call_slow(client: &mut HttpClient) {
+    let body = json!({ "procedure": "com.example.slow" }).to_string();
+    client.send(&head("POST", "/call", "", body.as_bytes()), body.as_bytes());
+}
+
 #[track_caller]
 fn register(address: SocketAddr, procedure: &str) -> RawClient {
     let mut callee = RawClient::connect(address);
@@ -307,8 +313,7 @@ fn what_is_no_request_is_refused_and_disturbs_nobody() {
     let (_router, address) = usual("bridge-bad");
     let mut callee = register(address, "com.example.slow");
     let mut waits = HttpClient::connect(address);
-    let body = json!({ "procedure": "com.example.slow" }).to_string();
-    waits.send(&head("POST", "/call", "", body.as_bytes()), body.as_bytes());
+    call_slow(&mut waits);
     let [request, ..] = invocation(&mut callee);
 
     for (headers, says) in [
@@ -604,8 +609,7 @@ fn a_session_that_was_killed_is_followed_by_another_one() {
     let (_router, address) = usual("bridge-killed");
     let mut callee = register(address, "com.example.slow");
     let mut waits = HttpClient::connect(address);
-    let body = json!({ "procedure": "com.example.slow" }).to_string();
-    waits.send(&head("POST", "/call", "", body.as_bytes()), body.as_bytes());
+    call_slow(&mut waits);
     invocation(&mut callee);
     let before = sessions(address);
     let mut client = RawClient::join(address);
@@ -616,7 +620,7 @@ fn a_session_that_was_killed_is_followed_by_another_one() {
     let answer = waits.answer(true);
     assert_eq!((answer.status, &answer.json()["error"]), (500, &json!("wamp.close.killed")));
     assert_published(&post(address, "/publish", &json!({ "topic": "com.example.topic" })));
-    waits.send(&head("POST", "/call", "", body.as_bytes()), body.as_bytes());
+    call_slow(&mut waits);
     assert_eq!(callee.receive()[0], 69, "the first call has ended");
     let [request, ..] = invocation(&mut callee);
     callee.send(&json!([70, request, {}, [1]]));
@@ -633,13 +637,12 @@ fn nobody_waits_for_the_bridge_when_the_router_ends() {
     let (mut router, address) = usual("bridge-end");
     let mut callee = register(address, "com.example.slow");
     let mut waits = HttpClient::connect(address);
-    let body = json!({ "procedure": "com.example.slow" }).to_string();
-    waits.send(&head("POST", "/call", "", body.as_bytes()), body.as_bytes());
+    call_slow(&mut waits);
     invocation(&mut callee);
     drop(callee);
     assert_error(&waits.answer(true), "wamp.error.canceled");
     let mut callee = register(address, "com.example.slow");
-    waits.send(&head("POST", "/call", "", body.as_bytes()), body.as_bytes());
+    call_slow(&mut waits);
     invocation(&mut callee);
     router.signal("TERM");
     let answer = waits.answer(true);
@@ -655,16 +658,14 @@ fn a_callee_is_let_be_when_the_client_goes_away() {
     let mut late = Vec::new();
     for _ in 0..2 {
         let mut client = HttpClient::connect(address);
-        let body = json!({ "procedure": "com.example.slow" }).to_string();
-        client.send(&head("POST", "/call", "", body.as_bytes()), body.as_bytes());
+        call_slow(&mut client);
         let [request, ..] = invocation(&mut callee);
         drop(client);
         late.push(request);
     }
     // Had it been interrupted, that would come before the next call.
     let mut client = HttpClient::connect(address);
-    let body = json!({ "procedure": "com.example.slow" }).to_string();
-    client.send(&head("POST", "/call", "", body.as_bytes()), body.as_bytes());
+    call_slow(&mut client);
     let [request, ..] = invocation(&mut callee);
     for request in late {
         callee.send(&json!([70, request, {}, ["too late"]]));
@@ -773,17 +774,6 @@ fn github_signs_what_it_sends() {
     assert_denied(&send(address, "/hook", &both, b"Hello, World?"), 400, "X-Hub-Signature");
 }
 
-fn write(router: &Process, config: &Value) {
-    std::fs::write(router.folder().join("config.json"), config.to_string()).expect("a temporary file");
-    router.signal("HUP");
-}
-
-#[track_caller]
-fn reload(router: &mut Process, config: &Value) {
-    write(router, config);
-    router.wait_for("was read again");
-}
-
 /// Waits until there are so many sessions with these roles: one that was replaced leaves by and by.
 #[track_caller]
 fn wait_for_sessions(address: SocketAddr, roles: &[&str], expected: u64) {
@@ -812,7 +802,7 @@ fn a_request_that_began_before_a_reload_is_judged_by_no_other_configuration() {
     began.send(&head("POST", "/publish", "Expect: 100-continue", body.as_bytes()), b"");
     assert_eq!(began.answer(false).status, 100, "its terms have been looked at");
     let signed = json!({ "key": "app", "secret": "sec/ret" });
-    reload(&mut router, &node(paths("web", signed)));
+    router.reload(&node(paths("web", signed)));
     began.socket.write_all(body.as_bytes()).expect("it waits for it");
     let answer = began.answer(true);
     assert_eq!((answer.status, &answer.json()["error"]), (500, &json!("wamp.error.canceled")));
@@ -828,12 +818,12 @@ fn a_reload_holds_for_the_next_request() {
     // Permissions: of the session that is there.
     let mut config = node(paths(json!({})));
     config["workers"][0]["realms"][0]["roles"][1]["permissions"] = json!([]);
-    reload(&mut router, &config);
+    router.reload(&config);
     assert_error(&post(address, "/publish", &body), "wamp.error.not_authorized");
     assert_eq!(sessions(address), before);
 
     // What requests must show: of the path.
-    reload(&mut router, &node(paths(json!({ "key": "app", "secret": "sec/ret" }))));
+    router.reload(&node(paths(json!({ "key": "app", "secret": "sec/ret" }))));
     assert_denied(&post(address, "/publish", &body), 400, "key: it is missing");
     let text = body.to_string();
     assert_published(&send(address, &Signed::now().path("/publish", &text), "", text.as_bytes()));
@@ -841,14 +831,14 @@ fn a_reload_holds_for_the_next_request() {
     // The role: of a session that comes in its place.
     let mut moved = paths(json!({}));
     moved["publish"]["role"] = json!("silent");
-    reload(&mut router, &node(moved));
+    router.reload(&node(moved));
     assert_error(&post(address, "/publish", &body), "wamp.error.not_authorized");
     wait_for_sessions(address, &["silent", "web"], 1);
 
     // A file with a problem changes nothing.
     let mut broken = paths(json!({}));
     broken["publish"]["role"] = json!("wob");
-    write(&router, &node(broken));
+    router.configure(&node(broken));
     router.wait_for("is not valid, the old configuration stays");
     let why = router.wait_for("paths.publish.role");
     assert!(why.contains("(did you mean \"web\"?)"), "{why}");
@@ -856,11 +846,11 @@ fn a_reload_holds_for_the_next_request() {
 
     // A path that is gone, and one that is something else.
     for paths in [json!({}), json!({ "publish": { "type": "longpoll" } })] {
-        reload(&mut router, &node(paths));
+        router.reload(&node(paths));
         assert_eq!(post(address, "/publish", &body).status, 404);
         wait_for_sessions(address, &["silent", "web"], 0);
     }
-    reload(&mut router, &node(paths(json!({}))));
+    router.reload(&node(paths(json!({}))));
     assert_published(&post(address, "/publish", &body));
 }
 
@@ -871,7 +861,7 @@ fn a_path_that_becomes_one_of_the_bridge_lets_no_client_in() {
     } } });
     let (mut router, address) =
         start("bridge-becomes", json!({ "lp": { "type": "longpoll", "auth": ticket } }));
-    reload(&mut router, &node(json!({ "lp": service("publisher", json!({})) })));
+    router.reload(&node(json!({ "lp": service("publisher", json!({})) })));
     let opened = send(address, "/lp/open", "", br#"{"protocols": ["wamp.2.json"]}"#).json();
     let path = format!("/lp/{}", opened["transport"].as_str().expect("an id"));
     let hello = process::hello().to_string();

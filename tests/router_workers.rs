@@ -174,7 +174,7 @@ fn pages_of_a_worker_name_its_realms_and_no_others() {
         assert!(page.text().contains("public") && !page.text().contains("private"), "{}", page.text());
     }
     assert_eq!(listed(), ["public"]);
-    reload(&mut router, &file(&["public", "second"]));
+    router.reload(&file(&["public", "second"]));
     assert_eq!(listed(), ["public", "second"]);
 }
 
@@ -184,17 +184,6 @@ fn two_workers(public: &[&str], private: &[&str]) -> [Value; 2] {
         let endpoint = json!({ "type": "unix", "path": socket });
         worker(realms, json!([{ "type": "rawsocket", "endpoint": endpoint }]))
     })
-}
-
-fn write(router: &Process, config: &Value) {
-    std::fs::write(router.folder().join("config.json"), config.to_string()).expect("a temporary file");
-    router.signal("HUP");
-}
-
-#[track_caller]
-fn reload(router: &mut Process, config: &Value) {
-    write(router, config);
-    router.wait_for("was read again");
 }
 
 fn connect(router: &Process, socket: &str) -> RawClient<UnixStream> {
@@ -218,7 +207,7 @@ fn a_realm_that_moves_to_another_worker_is_closed_to_the_sessions_of_the_first()
     let [mut stays, mut moves, mut early] = [(); 3].map(|()| connect(&router, "public"));
     stays.hello("one");
     moves.hello("two");
-    reload(&mut router, &node(two_workers(&["one"], &["three", "two"])));
+    router.reload(&node(two_workers(&["one"], &["three", "two"])));
     assert_eq!(moves.receive()[2], "wamp.close.close_realm");
     // The other has neither heard of that nor been ended.
     stays.subscribe("com.example.topic");
@@ -240,7 +229,7 @@ fn a_listener_that_moves_to_another_worker_brings_nobody_along() {
     stays.hello("one");
     stays.subscribe("wamp.session.on_leave");
     let session = moves.hello("one")[1].clone();
-    reload(&mut router, &node(after));
+    router.reload(&node(after));
     assert_eq!(moves.receive()[2], "wamp.close.close_realm");
     assert_eq!(stays.receive()[4], json!([session]), "who stays hears of it");
     assert_no_such_realm(&router, "b", "one");
@@ -260,7 +249,7 @@ fn who_authenticates_while_its_listener_goes_comes_into_no_realm_of_another_work
     client.send(&hello);
     assert_eq!(client.receive()[0], 4);
     public["transports"] = json!([]);
-    reload(&mut router, &node([public, private]));
+    router.reload(&node([public, private]));
     client.send(&json!([5, "pencil", {}]));
     assert_eq!(client.receive()[2], NO_SUCH_REALM);
 }
@@ -272,7 +261,7 @@ fn the_order_of_the_workers_is_of_no_meaning_to_a_reload() {
     router.wait_for("is ready");
     let mut client = connect(&router, "public");
     client.hello("one");
-    reload(&mut router, &node([private, worker(&["three"], json!([])), public]));
+    router.reload(&node([private, worker(&["three"], json!([])), public]));
     client.subscribe("com.example.topic");
     connect(&router, "public").hello("one");
     for (socket, realm) in [("public", "two"), ("public", "three"), ("private", "one")] {
@@ -288,7 +277,7 @@ fn a_port_of_any_number_is_not_given_to_another_worker() {
     let public = router.tcp_address();
     router.wait_for("is ready");
     RawClient::connect(public).hello("one");
-    reload(&mut router, &node([worker("two"), worker("one")]));
+    router.reload(&node([worker("two"), worker("one")]));
     for realm in ["one", "two"] {
         let mut client = RawClient::connect(public);
         client.send(&hello_to(realm));
@@ -300,7 +289,7 @@ fn a_port_of_any_number_is_not_given_to_another_worker() {
 fn a_reload_with_one_realm_in_two_workers_is_refused() {
     let mut router = Process::start("workers-twice", &node(two_workers(&["one"], &["two"])));
     router.wait_for("is ready");
-    write(&router, &node(two_workers(&["one"], &["two", "one"])));
+    router.configure(&node(two_workers(&["one"], &["two", "one"])));
     router.wait_for("is not valid, the old configuration stays");
     let why = router.wait_for("workers[1].realms[1].name");
     assert!(why.contains("in other workers either"), "{why}");
@@ -343,7 +332,7 @@ fn the_cookie_of_one_worker_logs_in_nobody_at_another() {
     let nobody = by_cookie(two, json!("two"), &["cookie", "anonymous"]);
     assert_eq!((&nobody[0], &nobody[2]["authrole"]), (&json!(2), &json!("anonymous")));
     // The joe of the other worker is another one.
-    reload(&mut router, &config("amy"));
+    router.reload(&config("amy"));
     assert_eq!(by_cookie(one, Value::Null, &["cookie"])[2], "wamp.error.no_matching_auth_method");
 }
 

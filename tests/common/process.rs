@@ -116,6 +116,21 @@ impl Process {
         assert!(sent.expect("kill is everywhere").success());
     }
 
+    /// Writes another configuration, and tells the router to read it.
+    pub fn configure(&self, config: &Value) {
+        std::fs::write(self.folder.join("config.json"), config.to_string()).expect("a temporary file");
+        self.signal("HUP");
+    }
+
+    /// The same, and waits until it was taken. Answers the lines of the log until then.
+    #[track_caller]
+    pub fn reload(&mut self, config: &Value) -> Vec<String> {
+        let before = self.seen.len();
+        self.configure(config);
+        self.wait_for("was read again");
+        self.seen[before..].to_vec()
+    }
+
     /// Waits for its end, and answers the exit code.
     pub fn exit_code(&mut self) -> Option<i32> {
         self.child.wait().expect("it was started").code()
