@@ -76,7 +76,8 @@ fn start(signals: Signals, node: &Node, options: &Options) -> Result<(), RunErro
     check_functions(node, options)?;
     open_files::raise();
     let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|reason| RunError::System("chance", io::Error::other(reason)))?;
+    getrandom::fill(&mut seed)
+        .map_err(|reason| RunError::System("random numbers", io::Error::other(reason)))?;
     let Signals { main, wishes } = signals;
     let threads =
         Threads::start(options.threads, &main).map_err(|reason| RunError::System("thread", reason))?;
