@@ -87,20 +87,49 @@ fn what_does_not_speak_tls_is_sent_away() {
 }
 
 #[test]
+fn a_certificate_of_version_1_is_served() {
+    let certificates = Certificates::make("version-1");
+    certificates.write("old.pem", CERTIFICATE_OF_VERSION_1);
+    certificates.write("old_key.pem", ITS_KEY);
+    let endpoint = certificates.endpoint(&json!({ "certificate": "old.pem", "key": "old_key.pem" }));
+    let mut router = Process::start("version-1", &universal(endpoint, json!({})));
+    let mut socket = certificates.connect(router.tcp_address(), None);
+    // This client takes no such certificate; that it has seen it is what counts.
+    let error =
+        std::io::Write::write_all(&mut socket, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect_err("a client");
+    assert!(error.to_string().contains("UnsupportedCertVersion"), "{error}");
+}
+
+#[test]
 fn files_that_are_not_what_they_should_be_are_named() {
     let certificates = Certificates::make("broken");
     let folder = &certificates.folder;
     certificates.write("empty.pem", "");
     certificates.write("cut.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n");
     certificates.write("nonsense.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    let section =
+        |kind: &str, content: &str| format!("-----BEGIN {kind}-----\n{content}\n-----END {kind}-----\n");
+    certificates.write("encrypted.pem", &section("ENCRYPTED PRIVATE KEY", "AAAA"));
+    let header = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,41961FC0F5E1603C67BAEF4BA4FC5403\n\nAAAA";
+    certificates.write("encrypted_ec.pem", &section("EC PRIVATE KEY", header));
+    certificates.write("odd.pem", &section("PRIVATE KEY", "AAAA"));
+    certificates.write("old.pem", CERTIFICATE_OF_VERSION_1);
     certificates.write("other.pem", &certificates.sign("other").1);
     for (changes, file, reason) in [
         (json!({ "key": "missing.pem" }), "missing.pem", "No such file"),
         (json!({ "certificate": "missing.pem" }), "missing.pem", "No such file"),
         (json!({ "key": "cert.pem" }), "cert.pem", "expected a private key in PEM, found none"),
         (json!({ "certificate": "empty.pem" }), "empty.pem", "expected a certificate in PEM, found none"),
-        (json!({ "certificate": "cut.pem" }), "cut.pem", "expected PEM"),
-        (json!({ "key": "other.pem" }), "other.pem", "key"),
+        (json!({ "certificate": "cut.pem" }), "cut.pem", "expected PEM: a section has no last line"),
+        (json!({ "key": "other.pem" }), "other.pem", "expected the key of the certificate"),
+        (json!({ "key": "encrypted.pem" }), "encrypted.pem", "without a password, found an encrypted one"),
+        (
+            json!({ "key": "encrypted_ec.pem" }),
+            "encrypted_ec.pem",
+            "without a password, found an encrypted one",
+        ),
+        (json!({ "key": "odd.pem" }), "odd.pem", "expected a key for RSA of 2048 bits and more, ECDSA"),
+        (json!({ "certificate": "old.pem" }), "key.pem", "expected the key of the certificate"),
         (
             json!({ "chain_certificates": ["key.pem"] }),
             "key.pem",
@@ -117,3 +146,24 @@ fn files_that_are_not_what_they_should_be_are_named() {
         assert_ne!(router.exit_code(), Some(0));
     }
 }
+
+/// As `openssl x509 -req` makes them. rcgen makes none of this version.
+const CERTIFICATE_OF_VERSION_1: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBIzCByQIUcjbhAq9HZn3caD5mClAKIX2DYFIwCgYIKoZIzj0EAwIwFDESMBAG
+A1UEAwwJbG9jYWxob3N0MB4XDTI2MTEyMjA1MTYyMVoXDTM2MTExOTA1MTYyMVow
+FDESMBAGA1UEAwwJbG9jYWxob3N0MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE
+1l7sJzUbZZpByIvYxlTdmPe3puuT6U1aJAa7zlx8InJKIFzwa4G0Hav3GC3fmt5o
+lgSt1AugDfAxDvjTt9HBJDAKBggqhkjOPQQDAgNJADBGAiEA3/49Wg0h5wDfToZy
+v8uwB0OxN3mh1yKJnb7PfmzPX0ICIQC6Ud77VTXB/yjcKJDGAFunAwMbDmClIUY2
+9E1BqYKl9A==
+-----END CERTIFICATE-----
+";
+
+const ITS_KEY: &str = "\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgqw6eD/kLlljJlGd1
+CJG5sRB2noO7D+RL6YTf9cEbHWKhRANCAATWXuwnNRtlmkHIi9jGVN2Y97em65Pp
+TVokBrvOXHwickogXPBrgbQdq/cYLd+a3miWBK3UC6AN8DEO+NO30cEk
+-----END PRIVATE KEY-----
+";

@@ -2,6 +2,7 @@
 //!
 //! Owns reading them and saying what is wrong with them. Handshakes are in [`listener`](super::listener).
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +10,10 @@ use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{ProtocolVersion, RootCertStore, ServerConfig, ServerConnection};
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
+use tokio_rustls::rustls::{
+    Error, InconsistentKeys, ProtocolVersion, RootCertStore, ServerConfig, ServerConnection,
+};
 
 use crate::auth::{Certificate, Channel};
 use crate::config::node::Tls;
@@ -23,11 +27,15 @@ pub fn server_config(tls: &Tls) -> Result<Arc<ServerConfig>, String> {
     for file in &tls.chain_certificates {
         chain.extend(certificates(file)?);
     }
-    let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(|error| match error {
-        pem::Error::NoItemsFound => problem(&tls.key, "expected a private key in PEM, found none"),
-        error => read_problem(&tls.key, &error),
-    })?;
     let provider = Arc::new(ring::default_provider());
+    let key = provider.key_provider.load_private_key(private_key(&tls.key)?).map_err(|_| {
+        problem(&tls.key, "expected a key for RSA of 2048 bits and more, ECDSA (P-256, P-384) or Ed25519")
+    })?;
+    let certified = CertifiedKey::new(chain, key);
+    if !is_key_of_certificate(&certified) {
+        let reason = format!("expected the key of the certificate {}", tls.certificate.display());
+        return Err(problem(&tls.key, &format!("{reason}, the first one in that file; found another key")));
+    }
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
@@ -46,10 +54,7 @@ pub fn server_config(tls: &Tls) -> Result<Arc<ServerConfig>, String> {
         }
         builder.with_client_cert_verifier(verifier.build().map_err(|error| error.to_string())?)
     };
-    let config = builder
-        .with_single_cert(chain, key)
-        .map_err(|error| format!("{} and {}: {error}", tls.key.display(), tls.certificate.display()))?;
-    Ok(Arc::new(config))
+    Ok(Arc::new(builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))))
 }
 
 /// What authentication may build on: the certificate that the client presented, which was verified, and in TLS 1.3 the
@@ -64,6 +69,36 @@ pub(super) fn channel(connection: &ServerConnection) -> Channel {
         channel.tls_exporter = exported.ok();
     }
     channel
+}
+
+/// Whether the first certificate is of the key. rustls reads certificates of version 3 alone. `openssl x509 -req` makes such
+/// of version 1 where it is told nothing else, and clients take them; in those, the public key is looked for as it stands.
+fn is_key_of_certificate(certified: &CertifiedKey) -> bool {
+    match certified.keys_match() {
+        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => true,
+        Err(Error::InvalidCertificate(_)) => {
+            let (Some(key), Some(first)) = (certified.key.public_key(), certified.cert.first()) else {
+                return false;
+            };
+            first.windows(key.len()).any(|place| place == key.as_ref())
+        }
+        Err(_) => false,
+    }
+}
+
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    PrivateKeyDer::from_pem_file(file).map_err(|error| match error {
+        // In PKCS #8 that is another kind of section; older files say so in a header, which is no base64.
+        pem::Error::NoItemsFound | pem::Error::Base64Decode(_) if is_encrypted(file) => {
+            problem(file, "expected a private key without a password, found an encrypted one")
+        }
+        pem::Error::NoItemsFound => problem(file, "expected a private key in PEM, found none"),
+        error => read_problem(file, &error),
+    })
+}
+
+fn is_encrypted(file: &Path) -> bool {
+    fs::read_to_string(file).is_ok_and(|text| text.contains("ENCRYPTED"))
 }
 
 /// The certificates of a file, of which there must be one.
@@ -82,6 +117,10 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
 fn read_problem(file: &Path, error: &pem::Error) -> String {
     match error {
         pem::Error::Io(error) => problem(file, &error.to_string()),
+        pem::Error::MissingSectionEnd { .. } => problem(file, "expected PEM: a section has no last line"),
+        pem::Error::IllegalSectionStart { .. } => {
+            problem(file, "expected PEM: a section has no right first line")
+        }
         error => problem(file, &format!("expected PEM: {error}")),
     }
 }
