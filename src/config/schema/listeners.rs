@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::{
-    described, flag, integer, list, not_served, object, one_of, path_names, port, reference, serializers,
-    text,
+    described, flag, integer, label, list, not_served, object, one_of, path_names, port, reference,
+    serializers, text,
 };
 use crate::config::node::{BACKLOG, Deflate, RawSocket, WebSocketOptions};
 use crate::config::{transports, websocket};
 
 pub(super) fn definitions() -> Vec<(&'static str, Value)> {
-    let id = || ("id", text("For people."));
+    let id = || ("id", label("For people."));
     let endpoint = || ("endpoint", reference("endpoint"));
     let kind = |word: &str| ("type", json!({ "const": word }));
     let websocket_fields = || {

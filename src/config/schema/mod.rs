@@ -24,7 +24,7 @@ pub fn schema() -> Value {
             &load::NODE.config,
             &[],
             vec![
-                ("$schema", text("The address of this schema, for editors.")),
+                ("$schema", any("The address of this schema, for editors.")),
                 (
                     "version",
                     integer(1, 2, 1, "Version of the format. Permissions of both may stand in one file."),
@@ -143,6 +143,11 @@ fn any(words: &str) -> Value {
 
 fn text(words: &str) -> Value {
     json!({ "type": "string", "minLength": 1, "description": words })
+}
+
+/// A text that may be empty.
+fn label(words: &str) -> Value {
+    json!({ "type": "string", "description": words })
 }
 
 fn flag(default: bool, words: &str) -> Value {

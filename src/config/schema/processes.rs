@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    VARIABLE, any, choice, described, integer, list, not_served, object, one_of, port, reference,
+    VARIABLE, any, choice, described, integer, label, list, not_served, object, one_of, port, reference,
     serializers, text,
 };
 use crate::config::load;
@@ -13,7 +13,7 @@ use crate::config::processes::{self, RESTART_POLICIES};
 use crate::config::proxies;
 
 pub(super) fn definitions() -> Vec<(&'static str, Value)> {
-    let id = || ("id", text("The name in the log."));
+    let id = || ("id", label("The name in the log."));
     let kind = |word: &str| ("type", json!({ "const": word }));
     let classname = || {
         let words = "A Python class and its module: \"package.module.Class\".";
@@ -74,7 +74,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
         &["type"],
         vec![
             kind("router"),
-            id(),
+            ("id", any("For people.")),
             ("options", object(&processes::ROUTER_OPTION_KEYS, &[], worker_options())),
             (
                 "realms",
@@ -106,7 +106,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
         &proxies::CONNECTION_KEYS,
         &["transport"],
         vec![
-            ("id", text("For people.")),
+            ("id", label("For people.")),
             ("transport", reference("connection")),
             ("auth", any("No effect: nothing connects.")),
         ],
@@ -247,7 +247,7 @@ fn restart_policy() -> Value {
 
 /// `transport` of a component of a container.
 fn connection() -> Value {
-    let id = || ("id", text("For people."));
+    let id = || ("id", label("For people."));
     let kind = |word: &str| ("type", json!({ "const": word }));
     let timeout = || {
         json!({

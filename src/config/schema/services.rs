@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{any, described, flag, integer, not_served, object, one_of, path_names, reference, text};
+use super::{any, described, flag, integer, label, not_served, object, one_of, path_names, reference, text};
 use crate::config::node::{LongPoll, Paths, Web};
 use crate::config::{bridge, web};
 
 pub(super) fn definitions() -> Vec<(&'static str, Value)> {
-    let id = || ("id", text("For people."));
+    let id = || ("id", label("For people."));
     let kind = |word: &str| ("type", json!({ "const": word }));
     let poll = LongPoll::default();
     let web_defaults = Web::new(Paths::default());
@@ -186,7 +186,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
 fn bridge(kinds: &[&str], required: &[&str], options: Value) -> Value {
     let fields = vec![
         ("type", json!({ "enum": kinds })),
-        ("id", text("For people.")),
+        ("id", label("For people.")),
         ("realm", text("The realm that the session of this path joins.")),
         ("role", text("The role of that session.")),
         ("options", options),
