@@ -394,6 +394,7 @@ fn a_file_that_takes_its_time_at_a_reload_holds_up_neither_clients_nor_the_end()
     router.signal("HUP");
     let _silent = std::fs::File::create(router.folder().join("config.json")).expect("it is read again");
     RawClient::join(address).call("wamp.session.count", json!([]));
+    router.wait_for("config.json is still being read");
     router.signal("TERM");
     assert_eq!(router.exit_code(), Some(0));
 }

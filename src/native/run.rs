@@ -5,10 +5,12 @@
 
 use std::io;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UnixStream;
+use tokio::time::timeout;
 use tracing::{debug, error, info, warn};
 
 use super::bridge;
@@ -130,7 +132,18 @@ async fn serve(
                     continue;
                 };
                 let file = source.file.clone();
-                match wishes.unless_end(move || Node::from_file(&source)).await {
+                let mut reading = pin!(wishes.unless_end(move || Node::from_file(&source)));
+                let read = match timeout(PATIENCE, &mut reading).await {
+                    Ok(read) => read,
+                    Err(_) => {
+                        warn!(
+                            "SIGHUP: {} is still being read, and so long no other SIGHUP is heard",
+                            file.display()
+                        );
+                        reading.await
+                    }
+                };
+                match read {
                     Ok(loaded) => reload(&hub, options, &file, loaded, &recorded, &mut has_realms),
                     Err(name) => break name,
                 }
@@ -239,3 +252,6 @@ fn log_realms(node: &Node) {
 
 /// Time for the last bytes, beside what sessions have to answer.
 const LAST_WRITES: Duration = Duration::from_secs(1);
+
+/// Time for a file to be read before somebody is told that it takes longer.
+const PATIENCE: Duration = Duration::from_secs(2);
