@@ -511,6 +511,18 @@ fn the_log_names_listeners_sessions_and_rejected_input() {
 }
 
 #[test]
+fn no_peer_writes_lines_of_its_own_into_the_log() {
+    let mut router = Process::start("forged", &rawsocket());
+    let address = router.tcp_address();
+    router.wait_for("wamplet is ready");
+    let key = r"a\nINFO wamplet is forged";
+    let duplicate = format!(r#"[1,"realm1",{{"{key}":1,"{key}":2}}]"#);
+    RawClient::connect(address).send_bytes(duplicate.as_bytes());
+    let rejected = router.wait_for("rejected input");
+    assert!(rejected.contains("wamplet is forged"), "in one line: {rejected:?}");
+}
+
+#[test]
 fn a_json_log_is_one_object_a_line() {
     let config = rawsocket();
     let file = File::new("json-log.json", &config.to_string());

@@ -548,6 +548,51 @@ fn events_survive_a_router_that_is_told_to_end_and_one_that_is_killed() {
     assert!(retained == [json!([last])] || retained == [json!([last - 1])], "{retained:?} beside {last}");
 }
 
+/// Sets how long the files of a process may become; `None` is without end.
+#[cfg(target_os = "linux")]
+fn limit_files(router: &Process, length: Option<u64>) {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+    let pid = i32::try_from(router.id()).ok().and_then(Pid::from_raw);
+    let limit = Rlimit { current: length, maximum: None };
+    prlimit(pid, Resource::Fsize, limit).expect("the limit of a child");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_was_full_for_a_while_costs_no_event() {
+    let folder = Folder::new("full");
+    let node = persistent_node(json!({}));
+    let file = folder.file("config.json");
+    fs::write(&file, node.to_string()).expect("a temporary file");
+    let own = folder.file("run");
+    fs::create_dir_all(&own).expect("a temporary folder");
+    let mut command = Command::new("sh");
+    // What is too long for its limit fails to be written, rather than end the process.
+    command.args(["-c", "trap '' XFSZ; exec \"$0\" start --log-level debug --config \"$1\""]);
+    command.arg(env!("CARGO_BIN_EXE_wamplet")).arg(&file);
+    let mut router = Process::run(own, command);
+    let mut client = RawClient::join(router.tcp_address());
+    client.publish("com.log.a", json!([1]));
+    wait_for_records(&mut router, 1);
+    limit_files(&router, Some(0));
+    for n in 2..=40 {
+        client.publish("com.log.a", json!([n]));
+    }
+    router.wait_for("cannot be written: ");
+    client.publish("com.log.a", json!([41]));
+    limit_files(&router, None);
+    wait_for_records(&mut router, 40);
+    client.publish("com.log.a", json!([42]));
+    wait_for_records(&mut router, 1);
+    router.signal("KILL");
+    router.exit_code();
+
+    let mut router = start(&folder, &node);
+    let mut client = RawClient::join(router.tcp_address());
+    assert_eq!(kept(&mut client).0, (1..=42).collect::<Vec<_>>());
+}
+
 fn run_to_its_end(folder: &Folder) -> Output {
     let file = folder.file("config.json");
     let arguments = ["start", "--config", file.to_str().expect("a plain path"), "--log-level", "off"];

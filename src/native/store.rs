@@ -2,7 +2,8 @@
 //!
 //! Owns the files and the thread that writes each. Records are written in batches, each whole or not at all and on the disk
 //! before the next one: what a router that is killed had published a moment before may be missing, and nothing else. What
-//! waits to be written is never more than what is kept: a record that is overtaken is not written.
+//! waits to be written is never more than what is kept: a record that is overtaken is not written. What cannot be written,
+//! because a disk is full, is tried again; for that the file is opened anew, since redb lets nobody write after a failure.
 
 use std::collections::BTreeMap;
 use std::panic;
@@ -12,10 +13,10 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use bytes::Bytes;
-use redb::{Database, ReadableDatabase, TableDefinition, TableError};
-use tracing::{debug, error, warn};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use tracing::{debug, error, info, warn};
 
-use super::log;
+use super::{lock, log};
 use crate::codec::Serializer;
 use crate::config::{Realms, StoreKind};
 use crate::payload::EncodedPayload;
@@ -25,6 +26,7 @@ use crate::store::{EventStore, StoreError};
 /// (realm, number) -> (serializer, elements of the tail, head, tail)
 const EVENTS: TableDefinition<'_, Key<'_>, Value<'_>> = TableDefinition::new("events");
 
+type Events = redb::ReadOnlyTable<Key<'static>, Value<'static>>;
 type Key<'a> = (&'a str, u64);
 type Value<'a> = (u8, u8, &'a str, &'a [u8]);
 
@@ -32,7 +34,8 @@ type Value<'a> = (u8, u8, &'a str, &'a [u8]);
 #[derive(Debug)]
 pub struct RedbStore {
     path: PathBuf,
-    database: Arc<Database>,
+    /// `None` between a failure and the next try.
+    database: Arc<Mutex<Option<Database>>>,
     queue: Arc<Queue>,
     writer: Option<JoinHandle<()>>,
 }
@@ -75,25 +78,22 @@ impl RedbStore {
                 Err(reason) => Err(reason.to_string()),
             }
         });
-        let database = Arc::new(database.map_err(error)?);
+        let database = Arc::new(Mutex::new(Some(database.map_err(error)?)));
         let queue = Arc::new(Queue::default());
         let writer = {
             let (path, database, queue) = (path.to_owned(), Arc::clone(&database), Arc::clone(&queue));
             let thread = thread::Builder::new().name("event store".to_owned());
             thread
-                .spawn(move || queue.write_to(&database, &path))
+                .spawn(move || Writer { database, path, queue, has_failed: false }.run())
                 .map_err(|reason| error(reason.to_string()))?
         };
         Ok(Self { path: path.to_owned(), database, queue, writer: Some(writer) })
     }
 
     fn read(&self, realm: &str) -> Result<Vec<(u64, RecordedEvent<EncodedPayload>)>, redb::Error> {
-        let transaction = self.database.begin_read()?;
-        let table = match transaction.open_table(EVENTS) {
-            Ok(table) => table,
-            Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-            Err(error) => return Err(error.into()),
-        };
+        let database = lock(&self.database);
+        let Some(database) = &*database else { return Err(redb::Error::PreviousIo) };
+        let Some(table) = events(database)? else { return Ok(Vec::new()) };
         let mut events = Vec::new();
         for entry in table.range((realm, 0)..=(realm, u64::MAX))? {
             let (key, value) = entry?;
@@ -143,6 +143,15 @@ impl Drop for RedbStore {
 }
 
 impl Waiting {
+    /// Takes note of the largest number of each realm in the file: what was being written when that failed may be there or
+    /// not. What is not there need not be taken away, or on a disk that stays full this would grow with each event.
+    fn found(&mut self, written: BTreeMap<Arc<str>, u64>) {
+        self.records.retain(|(realm, sequence), event| {
+            event.is_some() || written.get(realm).is_some_and(|written| sequence <= written)
+        });
+        self.written = written;
+    }
+
     fn add(&mut self, record: Record<EncodedPayload>) {
         let Record { realm, sequence, event } = record;
         let is_in_file = self.written.get(&realm).is_some_and(|written| sequence <= *written);
@@ -157,34 +166,7 @@ impl Waiting {
 
 impl Queue {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Writes what comes until the end.
-    fn write_to(&self, database: &Database, path: &Path) {
-        let mut has_failed = false;
-        loop {
-            let (batch, is_ending) = self.next();
-            if batch.is_empty() {
-                return;
-            }
-            match write(database, &batch) {
-                Ok(()) => {
-                    debug!(records = batch.len(), "event store {} written", path.display());
-                    has_failed = false;
-                    continue;
-                }
-                Err(reason) if !has_failed || is_ending => {
-                    error!("the event store {} cannot be written: {reason}", path.display());
-                    has_failed = true;
-                }
-                Err(_) => {}
-            }
-            if is_ending {
-                return;
-            }
-            self.try_again(batch);
-        }
+        lock(&self.waiting)
     }
 
     /// Takes what waits, once there is something; nothing at the end.
@@ -201,16 +183,112 @@ impl Queue {
         (batch, waiting.is_ending)
     }
 
-    /// Puts back what could not be written, behind what has come since, and waits a while.
-    fn try_again(&self, batch: Batch) {
+    /// Puts back what could not be written, behind what has come since.
+    fn put_back(&self, batch: Batch) {
         let mut waiting = self.lock();
         for (key, event) in batch {
             waiting.records.entry(key).or_insert(event);
         }
-        let until_the_end = |waiting: &mut Waiting| !waiting.is_ending;
-        let waited = self.changed.wait_timeout_while(waiting, BEFORE_NEXT_TRY, until_the_end);
-        drop(waited);
     }
+
+    /// Waits a while; whether the end has come.
+    fn pause(&self) -> bool {
+        let until_the_end = |waiting: &mut Waiting| !waiting.is_ending;
+        let waited = self.changed.wait_timeout_while(self.lock(), BEFORE_NEXT_TRY, until_the_end);
+        let (waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        waiting.is_ending
+    }
+}
+
+/// The thread that writes a file.
+struct Writer {
+    database: Arc<Mutex<Option<Database>>>,
+    path: PathBuf,
+    queue: Arc<Queue>,
+    /// Whether it was said that the file cannot be written.
+    has_failed: bool,
+}
+
+impl Writer {
+    /// Writes what comes until the end.
+    fn run(mut self) {
+        loop {
+            if let Err(reason) = self.open_again() {
+                self.report(&reason);
+                if self.queue.pause() {
+                    return;
+                }
+                continue;
+            }
+            let (batch, is_ending) = self.queue.next();
+            if batch.is_empty() {
+                return;
+            }
+            let mut database = lock(&self.database);
+            let Some(open) = &*database else { continue };
+            match write(open, &batch) {
+                Ok(()) => {
+                    drop(database);
+                    let path = self.path.display();
+                    debug!(records = batch.len(), "event store {path} written");
+                    if std::mem::take(&mut self.has_failed) {
+                        info!("the event store {path} is written again");
+                    }
+                }
+                Err(reason) => {
+                    *database = None;
+                    drop(database);
+                    self.report(&reason);
+                    self.queue.put_back(batch);
+                    if is_ending {
+                        return;
+                    }
+                    self.queue.pause();
+                }
+            }
+        }
+    }
+
+    /// Opens the file that a failure has closed. Never makes a new one: an empty file would pass for all that was kept.
+    fn open_again(&self) -> Result<(), redb::Error> {
+        let mut database = lock(&self.database);
+        if database.is_none() {
+            let opened = Database::open(&self.path)?;
+            let written = last_numbers(&opened)?;
+            self.queue.lock().found(written);
+            *database = Some(opened);
+        }
+        Ok(())
+    }
+
+    /// Says why the file cannot be written, once until it can.
+    fn report(&mut self, reason: &redb::Error) {
+        if !std::mem::replace(&mut self.has_failed, true) {
+            error!("the event store {} cannot be written: {reason}", self.path.display());
+        }
+    }
+}
+
+/// The events of a file; `None` if it has had none yet.
+fn events(database: &Database) -> Result<Option<Events>, redb::Error> {
+    match database.begin_read()?.open_table(EVENTS) {
+        Ok(table) => Ok(Some(table)),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The largest number of each realm in a file.
+fn last_numbers(database: &Database) -> Result<BTreeMap<Arc<str>, u64>, redb::Error> {
+    let mut numbers = BTreeMap::new();
+    let Some(table) = events(database)? else { return Ok(numbers) };
+    let mut last = table.last()?;
+    while let Some((key, _)) = last {
+        let (realm, number) = key.value();
+        numbers.insert(realm.into(), number);
+        last = table.range(..(realm, 0))?.next_back().transpose()?;
+    }
+    Ok(numbers)
 }
 
 /// Writes all or nothing.
@@ -321,3 +399,29 @@ pub(crate) const DEFAULT_FILE: &str = "events.redb";
 const EXIT_CODE: i32 = 3;
 
 const BEFORE_NEXT_TRY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_a_disk_that_stays_full_only_what_is_kept_waits() {
+        let queue = Queue::default();
+        let record = |sequence, is_kept: bool| {
+            let event = RecordedEvent { head: "{}".into(), payload: EncodedPayload::default() };
+            Record { realm: "realm1".into(), sequence, event: is_kept.then_some(event) }
+        };
+        queue.lock().found(BTreeMap::from([("realm1".into(), 2)]));
+        for sequence in 3..1_000 {
+            let add = |record| queue.lock().add(record);
+            add(record(sequence, true));
+            let (batch, _) = queue.next();
+            // The one before leaves the history while this one cannot be written.
+            add(record(sequence - 1, false));
+            queue.put_back(batch);
+            queue.lock().found(BTreeMap::from([("realm1".into(), 2)]));
+        }
+        let waiting: Vec<_> = queue.lock().records.keys().map(|(_, sequence)| *sequence).collect();
+        assert_eq!(waiting, [2, 999]);
+    }
+}
