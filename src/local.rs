@@ -38,7 +38,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, Stream, StreamExt};
 use serde_json::json;
 
-use self::host::{Client, Host, Reply, lock};
+use self::host::{Client, Host, Reply, dropped, lock};
 use crate::auth::{Decider, Identity};
 use crate::config::{Config, ConfigError};
 use crate::id::{PublicationId, RegistrationId, RequestId, SessionId, SessionKey, SubscriptionId};
@@ -317,7 +317,7 @@ impl LocalSession {
     /// Subscribes to a topic or pattern.
     pub async fn subscribe_with(&self, topic: &str, options: SubscribeOptions) -> Result<Events, Failure> {
         match self.request(|request| Message::Subscribe { request, options, topic: topic.into() }).await? {
-            Reply::Subscribed(id, queue) => Ok(Events(self.receiver(id, queue))),
+            Reply::Subscribed(events) => Ok(events),
             _ => Err(Failure::unexpected()),
         }
     }
@@ -337,13 +337,9 @@ impl LocalSession {
             .request(|request| Message::Register { request, options, procedure: procedure.into() })
             .await?
         {
-            Reply::Registered(id, queue) => Ok(Invocations(self.receiver(id, queue))),
+            Reply::Registered(invocations) => Ok(invocations),
             _ => Err(Failure::unexpected()),
         }
-    }
-
-    fn receiver<Id: Give, T>(&self, id: Id, queue: mpsc::Receiver<T>) -> Receiver<Id, T> {
-        Receiver { host: Arc::downgrade(&self.host), key: self.key, id, queue }
     }
 
     /// Sends a request at once, and waits only for its answer.
@@ -409,10 +405,6 @@ impl Invocation {
 
     /// Fails the call with an error URI of the application.
     pub fn fail(mut self, error: &str, values: &Values) {
-        self.answer_error(error, values);
-    }
-
-    fn answer_error(&mut self, error: &str, values: &Values) {
         let request_type = MessageType::Invocation;
         let payload = EncodedPayload::from_values(values);
         let details = Passthru::default();
@@ -436,8 +428,7 @@ impl Invocation {
 impl Drop for Invocation {
     fn drop(&mut self) {
         if !self.answered {
-            let sentence = Values::args([json!("the callee dropped the call without an answer")]);
-            self.answer_error("wamp.error.canceled", &sentence);
+            self.answer(dropped(self.request));
         }
     }
 }
@@ -471,6 +462,14 @@ impl Give for RegistrationId {
             client.last_request = request;
             host.send(key, Message::Unregister { request, registration: self });
         }
+    }
+}
+
+impl<Id: Give, T> Receiver<Id, T> {
+    /// Has it give nothing back when it is dropped, for whoever does that in its place.
+    fn disown(&mut self) {
+        self.queue.close();
+        self.host = Weak::new();
     }
 }
 

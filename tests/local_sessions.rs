@@ -1,9 +1,15 @@
 //! Sessions in this process: futures and streams over the router, with nothing to spawn.
 
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use futures::channel::oneshot;
 use futures::executor::block_on;
 use futures::future::{join, ready};
 use futures::{FutureExt, StreamExt};
 use serde_json::json;
+use wamplet::auth::Functions;
 use wamplet::config::{Config, RealmConfig, Realms};
 use wamplet::id::MAX_ID;
 use wamplet::local::{LocalRouter, LocalSession, QUEUE_LENGTH};
@@ -217,5 +223,85 @@ fn the_calls_of_a_registration_end_when_it_is_taken_away() {
         let answer = async { again.next().await.expect("alice calls").succeed(&Values::args([json!(3)])) };
         let (result, ()) = join(alice.call("com.example.echo", &Values::default()), answer).await;
         assert_eq!(result.expect("bob answers").args, [json!(3)]);
+    });
+}
+
+/// A router whose function says of everything that it may be, but for what is held up until the sender is dropped.
+fn router_that_holds_up(action: &'static str) -> (LocalRouter, oneshot::Sender<()>) {
+    let config = r#"{ "realms": [{ "name": "realm1", "roles": [
+        { "name": "anonymous", "authorizer": { "type": "function", "create": "slow" } }
+    ] }] }"#;
+    let config = Config::from_json(config).expect("a valid configuration").config;
+    let (end, ended) = oneshot::channel::<()>();
+    let ended = ended.map(drop).shared();
+    let slow = Functions::default().with("slow", move |asked: Values| {
+        let is_held_up = asked.args[1] == "com.example.held" && asked.args[2] == action;
+        let ended = ended.clone();
+        async move {
+            if is_held_up {
+                ended.await;
+            }
+            Ok(Values::args([json!(true)]))
+        }
+    });
+    let (router, deciding) =
+        LocalRouter::with_decider(config, [7; 32], Now::default, slow).expect("there is this function");
+    thread::spawn(move || block_on(deciding));
+    (router, end)
+}
+
+/// What `work` answers on a thread of its own, which may never end.
+#[track_caller]
+fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (sender, answer) = channel();
+    thread::spawn(move || sender.send(work()));
+    answer.recv_timeout(Duration::from_secs(30)).expect("it does not wait for ever")
+}
+
+#[test]
+fn a_call_that_comes_while_its_registration_is_given_up_is_answered() {
+    in_time(|| {
+        let (router, _end) = router_that_holds_up("publish");
+        let [alice, bob] = join_two(&router);
+        block_on(async {
+            let invocations = bob.register("com.example.echo").await.expect("nobody has it");
+            let nothing = Values::default();
+            let mut held_up = Box::pin(bob.publish("com.example.held", &nothing));
+            assert!(held_up.as_mut().now_or_never().is_none(), "the function thinks about it");
+            // It waits behind the publication, so that the router has not heard of it.
+            drop(invocations);
+            let failure =
+                alice.call("com.example.echo", &nothing).await.expect_err("bob takes no more calls");
+            assert_eq!(failure.error, "wamp.error.canceled");
+        });
+    });
+}
+
+#[test]
+fn what_is_granted_when_nobody_waits_for_it_is_given_back() {
+    in_time(|| {
+        for action in ["register", "subscribe"] {
+            let (router, end) = router_that_holds_up(action);
+            let [alice, bob] = join_two(&router);
+            let lookup = match action {
+                "register" => "wamp.registration.match",
+                _ => "wamp.subscription.lookup",
+            };
+            block_on(async {
+                let nothing = Values::default();
+                let mut registering = Box::pin(bob.register("com.example.held"));
+                let mut subscribing = Box::pin(bob.subscribe("com.example.held"));
+                match action {
+                    "register" => assert!(registering.as_mut().now_or_never().is_none(), "it is held up"),
+                    _ => assert!(subscribing.as_mut().now_or_never().is_none(), "it is held up"),
+                }
+                drop((registering, subscribing));
+                drop(end);
+                // Behind that, so that it is answered later.
+                bob.call("wamp.session.count", &nothing).await.expect("it may");
+                let found = alice.call(lookup, &Values::args([json!("com.example.held")])).await;
+                assert_eq!(found.expect("it may").args, [json!(null)], "{action}");
+            });
+        }
     });
 }

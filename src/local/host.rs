@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
 use futures::channel::{mpsc, oneshot};
+use serde_json::json;
 
-use super::{Event, Failure, Invocation, QUEUE_LENGTH};
+use super::{Event, Events, Failure, Give, Invocation, Invocations, QUEUE_LENGTH, Receiver};
 use crate::auth;
 use crate::codec::{self, DecodeLimits, Serializer};
 use crate::id::{RegistrationId, RequestId, SessionId, SessionKey, SubscriptionId, Ticket};
-use crate::message::{Dict, Message, UnregisteredDetails, UnsubscribedDetails};
+use crate::message::{Dict, Message, MessageType, Passthru, UnregisteredDetails, UnsubscribedDetails};
 use crate::payload::{EncodedPayload, Payload, Values};
 use crate::router::{Action, Now, Outbox, Question, Router};
 use crate::store::EventStore;
@@ -42,9 +43,25 @@ pub(super) struct Client {
 
 pub(super) enum Reply {
     Done,
-    Subscribed(SubscriptionId, mpsc::Receiver<Event>),
-    Registered(RegistrationId, mpsc::Receiver<Invocation>),
+    Subscribed(Events),
+    Registered(Invocations),
     Result(Values),
+}
+
+/// What is left to do for a session that has taken a message, once all have theirs.
+enum After {
+    Nothing,
+    /// It is closed: a queue of its own is full.
+    Close,
+    /// A call has come for a registration that it gives up: nobody will answer it.
+    Fail(RequestId),
+    /// It was granted what nobody waits for any more.
+    GiveBack(Unclaimed),
+}
+
+enum Unclaimed {
+    Subscription(SubscriptionId),
+    Registration(RegistrationId),
 }
 
 impl Host {
@@ -84,7 +101,7 @@ impl Host {
         }
         self.ask();
         let limits = DecodeLimits::default();
-        let mut slow = Vec::new();
+        let mut left = Vec::new();
         let mut ended = Vec::new();
         for (key, action) in self.outbox.drain() {
             let Some(client) = self.clients.get_mut(&key) else { continue };
@@ -96,8 +113,9 @@ impl Host {
                     if let Message::Goodbye { .. } = message {
                         ended.push(key);
                     }
-                    if !client.take(message.map_payload(|()| payload), key, &self.this) {
-                        slow.push(key);
+                    match client.take(message.map_payload(|()| payload), key, &self.this) {
+                        After::Nothing => {}
+                        after => left.push((key, after)),
                     }
                 }
                 Action::Close(_) => client.end(Failure::closed()),
@@ -109,51 +127,66 @@ impl Host {
                 Message::Goodbye { details: Dict::new(), reason: "wamp.close.goodbye_and_out".into() },
             );
         }
-        for key in slow {
-            if let Some(client) = self.clients.get_mut(&key) {
-                client.end(Failure::new(
-                    "wamplet.error.limit_exceeded",
-                    "the session did not keep up with its queue",
-                ));
+        for (key, after) in left {
+            match after {
+                After::Nothing => {}
+                After::Close => self.close(key),
+                After::Fail(request) => self.send(key, dropped(request)),
+                After::GiveBack(Unclaimed::Subscription(id)) => id.give_back(self, key),
+                After::GiveBack(Unclaimed::Registration(id)) => id.give_back(self, key),
             }
-            let now = (self.clock)();
-            self.router.handle_closed(key, now, &mut self.outbox);
-            self.deliver();
         }
+    }
+
+    /// Ends a session that does not keep up.
+    fn close(&mut self, key: SessionKey) {
+        if let Some(client) = self.clients.get_mut(&key) {
+            client.end(Failure::new(
+                "wamplet.error.limit_exceeded",
+                "the session did not keep up with its queue",
+            ));
+        }
+        let now = (self.clock)();
+        self.router.handle_closed(key, now, &mut self.outbox);
+        self.deliver();
     }
 }
 
 impl Client {
-    /// Takes a message of the router; false if a queue is full.
+    /// Takes a message of the router.
     fn take(
         &mut self,
         message: Message<'_, EncodedPayload>,
         key: SessionKey,
         host: &Weak<Mutex<Host>>,
-    ) -> bool {
+    ) -> After {
         match message {
             Message::Welcome { session, details } => self.welcome = Some((session, details)),
             Message::Abort { details, reason, .. } | Message::Goodbye { details, reason } => {
                 let sentence = details.get("message").cloned();
                 self.end(Failure { error: reason.into_owned(), values: Values::args(sentence) });
             }
-            Message::Published { request, .. } => self.reply(request, Ok(Reply::Done)),
+            Message::Published { request, .. } => return self.reply(request, Ok(Reply::Done)),
             Message::Subscribed { request, subscription } => {
                 let (sender, receiver) = mpsc::channel(QUEUE_LENGTH);
                 self.events.entry(subscription).or_default().push(sender);
-                self.reply(request, Ok(Reply::Subscribed(subscription, receiver)));
+                let events =
+                    Events(Receiver { host: Weak::clone(host), key, id: subscription, queue: receiver });
+                return self.reply(request, Ok(Reply::Subscribed(events)));
             }
             Message::Registered { request, registration } => {
                 let (sender, receiver) = mpsc::channel(QUEUE_LENGTH);
                 self.invocations.insert(registration, sender);
-                self.reply(request, Ok(Reply::Registered(registration, receiver)));
+                let host = Weak::clone(host);
+                let invocations = Invocations(Receiver { host, key, id: registration, queue: receiver });
+                return self.reply(request, Ok(Reply::Registered(invocations)));
             }
             Message::Result { request, payload, .. } => {
-                self.reply(request, read(&payload).map(Reply::Result));
+                return self.reply(request, read(&payload).map(Reply::Result));
             }
             Message::Error { request, error, payload, .. } => {
                 let values = payload.to_values().unwrap_or_default();
-                self.reply(request, Err(Failure { error: error.into_owned(), values }));
+                return self.reply(request, Err(Failure { error: error.into_owned(), values }));
             }
             // Taken away: nobody asked for it. What is in the queues is still there to be taken.
             Message::Unsubscribed {
@@ -169,36 +202,53 @@ impl Client {
                 self.invocations.remove(&id);
             }
             Message::Event { subscription, publication, details, payload } => {
-                let Ok(values) = payload.to_values() else { return true };
+                let Ok(values) = payload.to_values() else { return After::Nothing };
                 let event = Event { publication, topic: details.topic.map(Into::into), values };
                 let listeners = self.events.get_mut(&subscription).into_iter().flatten();
-                return listeners.fold(true, |kept_up, listener| {
+                let keeps_up = listeners.fold(true, |kept_up, listener| {
                     let sent = listener.try_send(event.clone());
                     kept_up && !sent.is_err_and(|error| error.is_full())
                 });
+                return if keeps_up { After::Nothing } else { After::Close };
             }
             Message::Invocation { request, registration, details, payload } => {
                 let procedure = details.procedure.map(Into::into);
                 let values = payload.to_values().unwrap_or_default();
                 let host = Weak::clone(host);
-                let invocation = Invocation { host, key, request, answered: false, procedure, values };
-                let Some(queue) = self.invocations.get_mut(&registration) else { return true };
+                let mut invocation = Invocation { host, key, request, answered: false, procedure, values };
+                let Some(queue) = self.invocations.get_mut(&registration) else {
+                    // Dropping it must not lock the host.
+                    invocation.answered = true;
+                    return After::Fail(request);
+                };
                 if let Err(error) = queue.try_send(invocation) {
-                    let full = error.is_full();
-                    // The session ends, and its open invocations with it: dropping this one must not lock the host.
+                    let is_full = error.is_full();
+                    // As above. Where the session ends, its open invocations do with it.
                     error.into_inner().answered = true;
-                    return !full;
+                    return if is_full { After::Close } else { After::Fail(request) };
                 }
             }
             _ => {}
         }
-        true
+        After::Nothing
     }
 
-    fn reply(&mut self, request: RequestId, reply: Result<Reply, Failure>) {
-        if let Some(waiting) = self.replies.remove(&request) {
-            // A future that was dropped does not want its answer.
-            let _ = waiting.send(reply);
+    fn reply(&mut self, request: RequestId, reply: Result<Reply, Failure>) -> After {
+        let unclaimed = match self.replies.remove(&request) {
+            Some(waiting) => waiting.send(reply),
+            None => Err(reply),
+        };
+        // A future that was dropped does not want its answer. What the answer holds must not lock the host.
+        match unclaimed {
+            Err(Ok(Reply::Subscribed(Events(mut receiver)))) => {
+                receiver.disown();
+                After::GiveBack(Unclaimed::Subscription(receiver.id))
+            }
+            Err(Ok(Reply::Registered(Invocations(mut receiver)))) => {
+                receiver.disown();
+                After::GiveBack(Unclaimed::Registration(receiver.id))
+            }
+            _ => After::Nothing,
         }
     }
 
@@ -228,4 +278,16 @@ fn read(payload: &EncodedPayload) -> Result<Values, Failure> {
 /// A panic of a waker while the host was locked leaves the host as it is between two actions, which is whole.
 pub(super) fn lock(host: &Mutex<Host>) -> MutexGuard<'_, Host> {
     host.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The answer to a call that nobody takes.
+pub(super) fn dropped(request: RequestId) -> Message<'static, EncodedPayload> {
+    let sentence = Values::args([json!("the callee dropped the call without an answer")]);
+    Message::Error {
+        request_type: MessageType::Invocation,
+        request,
+        details: Passthru::default(),
+        error: "wamp.error.canceled".into(),
+        payload: EncodedPayload::from_values(&sentence),
+    }
 }
