@@ -19,7 +19,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{self, Path, PathBuf};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 
@@ -58,7 +58,7 @@ struct Store {
 /// A thread that writes a file whenever it is woken.
 #[derive(Debug)]
 struct Keeper {
-    wake: Sender<()>,
+    wake: SyncSender<()>,
     thread: JoinHandle<()>,
 }
 
@@ -68,16 +68,19 @@ struct Jar {
     issued: BTreeSet<Arc<str>>,
     order: VecDeque<Arc<str>>,
     /// value -> who has logged in with it
-    logins: BTreeMap<Arc<str>, Login>,
+    logins: Known,
     /// Seconds after which a login is of use at no path.
     max_age: u64,
 }
+
+/// Cheap to clone: whoever writes them to a file must not hold up those who log in, and with them the router.
+type Known = BTreeMap<Arc<str>, Login>;
 
 #[derive(Clone, Debug)]
 struct Login {
     /// Seconds of the time of day.
     seen: u64,
-    identity: Identity,
+    identity: Arc<Identity>,
 }
 
 impl Cookies {
@@ -194,7 +197,7 @@ impl Cookies {
 }
 
 impl Store {
-    fn new(file: Option<PathBuf>, logins: BTreeMap<Arc<str>, Login>) -> Result<Arc<Self>, String> {
+    fn new(file: Option<PathBuf>, logins: Known) -> Result<Arc<Self>, String> {
         let jar = Arc::new(Mutex::new(Jar { logins, ..Jar::default() }));
         let keeper = match &file {
             Some(path) => Some(keep(path.clone(), Arc::clone(&jar))?),
@@ -205,8 +208,8 @@ impl Store {
 
     fn save(&self) {
         if let Some(keeper) = &*lock(&self.keeper) {
-            // The thread ends with its sender.
-            let _ = keeper.wake.send(());
+            // The thread ends with its sender. Where it is awake already, it has not looked yet.
+            let _ = keeper.wake.try_send(());
         }
     }
 
@@ -224,13 +227,14 @@ impl Logins for Cookies {
             .filter(|login| !login.is_over(seconds(now), self.config.max_age.as_secs()))?;
         let is_possible =
             lock(&self.store.methods).values().any(|methods| methods.still_know(&login.identity));
-        is_possible.then(|| login.identity.clone())
+        is_possible.then(|| Identity::clone(&login.identity))
     }
 
     fn remember(&self, value: &str, identity: &Identity, now: Now) {
-        let login = Login { seen: seconds(now), identity: identity.clone() };
+        let login = Login { seen: seconds(now), identity: identity.clone().into() };
         let mut jar = self.store.lock();
         if jar.logins.len() >= MAX_LOGINS
+            && !jar.logins.contains_key(value)
             && let Some((oldest, _)) = jar.logins.iter().min_by_key(|(_, login)| login.seen)
         {
             let oldest = Arc::clone(oldest);
@@ -305,7 +309,7 @@ fn same_for_all_spellings(path: &Path) -> PathBuf {
 }
 
 /// The logins of a file.
-fn read(path: &Path) -> Result<BTreeMap<Arc<str>, Login>, String> {
+fn read(path: &Path) -> Result<Known, String> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
@@ -331,13 +335,13 @@ fn read(path: &Path) -> Result<BTreeMap<Arc<str>, Login>, String> {
             authprovider: "cookie".into(),
             authextra: entry.get("authextra").and_then(Value::as_object).cloned(),
         };
-        logins.insert(value.into(), Login { seen, identity });
+        logins.insert(value.into(), Login { seen, identity: identity.into() });
     }
     Ok(logins)
 }
 
 /// The logins of a file of Crossbar.io, of which a copy stays for whoever goes back.
-fn read_crossbar(path: &Path, text: &str) -> Result<BTreeMap<Arc<str>, Login>, String> {
+fn read_crossbar(path: &Path, text: &str) -> Result<Known, String> {
     let mut copy = path.as_os_str().to_owned();
     copy.push(".crossbar");
     let copy = PathBuf::from(copy);
@@ -348,20 +352,19 @@ fn read_crossbar(path: &Path, text: &str) -> Result<BTreeMap<Arc<str>, Login>, S
     kept.truncate(MAX_LOGINS);
     info!("read the cookies of Crossbar.io, of which {} keeps a copy", copy.display());
     let login = |kept: crossbar_cookies::Kept| {
-        (kept.value.into(), Login { seen: kept.since, identity: kept.identity })
+        (kept.value.into(), Login { seen: kept.since, identity: kept.identity.into() })
     };
     Ok(kept.into_iter().map(login).collect())
 }
 
 /// Starts the thread that writes the file.
 fn keep(path: PathBuf, jar: Arc<Mutex<Jar>>) -> Result<Keeper, String> {
-    let (wake, woken) = channel();
+    // One wish waits for all: what has changed until it is heard is written at once.
+    let (wake, woken) = sync_channel(1);
     let write = move || {
         while woken.recv().is_ok() {
-            // All that has changed until now is written at once.
-            while woken.try_recv().is_ok() {}
-            let entries = entries(&lock(&jar));
-            if let Err(error) = write(&path, &entries) {
+            let logins = lock(&jar).logins.clone();
+            if let Err(error) = write(&path, &entries(&logins)) {
                 warn!("cannot write the cookies to {}: {error}", path.display());
             }
         }
@@ -371,7 +374,7 @@ fn keep(path: PathBuf, jar: Arc<Mutex<Jar>>) -> Result<Keeper, String> {
     Ok(Keeper { wake, thread })
 }
 
-fn entries(jar: &Jar) -> Value {
+fn entries(logins: &Known) -> Value {
     let entry = |(value, Login { seen, identity }): (&Arc<str>, &Login)| {
         json!({
             "value": &**value,
@@ -383,7 +386,7 @@ fn entries(jar: &Jar) -> Value {
             "authextra": identity.authextra,
         })
     };
-    jar.logins.iter().map(entry).collect()
+    logins.iter().map(entry).collect()
 }
 
 /// Replaces the file as a whole, so that half of it is never read.
@@ -407,3 +410,27 @@ const MAX_LOGINS: usize = 10_000;
 
 /// Seconds by which the time at which a cookie was shown may be wrong.
 const RESOLUTION: u64 = 3_600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_that_logs_in_again_takes_nobodys_place() {
+        let cookies = Cookies::open(&Cookie::default(), Clock::start(), std::iter::empty());
+        let cookies = cookies.expect("cookies in memory");
+        let remember = |value: usize, seconds: u64| {
+            let now = Now { mono_ms: 0, unix_ns: seconds * 1_000_000_000 };
+            cookies.remember(&value.to_string(), &Identity::anonymous(), now);
+        };
+        for value in 0..MAX_LOGINS {
+            remember(value, value as u64);
+        }
+        let has = |value: &str| cookies.store.lock().logins.contains_key(value);
+        remember(MAX_LOGINS - 1, 20_000);
+        assert!(has("0"), "there is room for all of them");
+        remember(MAX_LOGINS, 20_001);
+        assert!(!has("0") && has("1"), "the oldest one has made room for another");
+        assert_eq!(cookies.store.lock().logins.len(), MAX_LOGINS);
+    }
+}
