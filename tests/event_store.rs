@@ -662,3 +662,20 @@ fn realms_share_a_file_or_have_one_each() {
     assert!(folder.file("shared.redb").is_file() && folder.file("alone.redb").is_file());
     assert!(!Path::new(&folder.file("events.redb")).exists());
 }
+
+#[test]
+fn a_realm_that_was_gone_for_a_while_is_said_to_be_in_memory_only() {
+    let mut node = persistent_node(json!({}));
+    let mut router = Process::start("gone", &node);
+    router.wait_for("wamplet is ready");
+    let is_told = |lines: Vec<String>| lines.iter().any(|line| line.contains("in memory only until"));
+    assert!(!is_told(router.reload(&node)), "it is in the file");
+    let realm = node["workers"][0]["realms"][0].take();
+    let mut other = realm.clone();
+    other["name"] = "realm2".into();
+    other["store"] = json!({});
+    node["workers"][0]["realms"][0] = other;
+    router.reload(&node);
+    node["workers"][0]["realms"][0] = realm;
+    assert!(is_told(router.reload(&node)), "what it had went with it, and the file is read at the start");
+}

@@ -144,7 +144,7 @@ async fn serve(
                     }
                 };
                 match read {
-                    Ok(loaded) => reload(&hub, options, &file, loaded, &recorded, &mut has_realms),
+                    Ok(loaded) => reload(&hub, options, &file, loaded, &mut recorded, &mut has_realms),
                     Err(name) => break name,
                 }
             }
@@ -192,13 +192,14 @@ fn check_functions(node: &Node, options: &Options) -> Result<(), ConfigError> {
     node.check_functions(|name| options.decider.as_ref().is_some_and(|decider| decider.has(name)))
 }
 
-/// `has_realms`: whether the router serves realms of its configuration and no others, before and after.
+/// `recorded`: the realms whose events are written to a file. `has_realms`: whether the router serves realms of its
+/// configuration and no others. Both before and after.
 fn reload(
     hub: &Arc<Hub>,
     options: &Options,
     source: &Path,
     loaded: Result<LoadedNode, ConfigError>,
-    recorded: &[String],
+    recorded: &mut Vec<String>,
     has_realms: &mut bool,
 ) {
     let loaded = loaded.and_then(|loaded| {
@@ -221,6 +222,8 @@ fn reload(
     }
     if let Realms::Named(realms) = &node.config.realms {
         *has_realms = true;
+        // One that goes and comes back is another realm, for which no file was read.
+        recorded.retain(|name| realms.iter().any(|realm| realm.name == *name));
         let wants_file = |store: &Store| store.kind == StoreKind::Database;
         for realm in realms.iter().filter(|realm| realm.store.as_ref().is_some_and(wants_file)) {
             if !recorded.contains(&realm.name) {
