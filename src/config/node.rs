@@ -423,7 +423,7 @@ pub struct WebSocketOptions {
     pub auto_ping_interval: Duration,
     /// Time for the answer to a ping; zero is any time. Default 10 s.
     pub auto_ping_timeout: Duration,
-    /// Bytes of a ping, 12 to 125. Default 12.
+    /// Bytes of a ping, 4 to 125: each has a number. Default 12.
     pub auto_ping_size: usize,
     /// permessage-deflate, where the client offers it. Default not.
     pub compression: Option<Deflate>,
