@@ -145,6 +145,7 @@ fn list_lookup_and_match_find_registrations() {
         (11, "com.other.one", json!([everything])),
         // Whatever is registered, the router answers for itself.
         (12, "wamp.session.count", json!([null])),
+        (13, "wamplet.retention.clear", json!([null])),
     ] {
         let found = result_of(&mut w, alice, request, "wamp.registration.match", json!([procedure]));
         assert_eq!(found, expected, "{procedure}");

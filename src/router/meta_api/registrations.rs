@@ -11,7 +11,7 @@ use crate::message::Dict;
 use crate::payload::Payload;
 use crate::router::dealer::Registration;
 use crate::router::fault::{self, Refusal};
-use crate::uri;
+use crate::router::vetting::is_of_router;
 
 /// `list(session_id?)`: of the realm, or of one session.
 pub(super) fn list<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
@@ -33,7 +33,7 @@ pub(super) fn lookup<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, R
 pub(super) fn best_match<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
     let procedure = call.text(0, "procedure")?;
     // A catch-all does not answer in the router's name.
-    let found = if uri::is_reserved(procedure) { None } else { call.realm.dealer.best_match(procedure) };
+    let found = if is_of_router(procedure) { None } else { call.realm.dealer.best_match(procedure) };
     Ok(nullable(found))
 }
 

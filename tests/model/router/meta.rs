@@ -138,7 +138,7 @@ impl Model {
                 let procedure = text(message, 0, uri_name)?;
                 let realm = self.realm_of(at);
                 // No registration answers in the router's name.
-                let found = realm.best_registration(procedure).filter(|_| !uri::is_reserved(procedure));
+                let found = realm.best_registration(procedure).filter(|_| !uri::is_of_router(procedure));
                 found.map_or(Value::Null, |found| realm.registrations[found].id.into())
             }
             "match" => {
