@@ -1,9 +1,9 @@
 //! Sessions without a transport, for Rust programs that hold a router in their own process.
 //!
 //! Owns the client's half of WAMP for one in-process session: request ids, replies as futures, events and invocations
-//! as streams. What comes of a call is in `host`. The router runs inside the caller's call, so there is nothing to spawn. Only timers need a driver: sleep
-//! until [`LocalRouter::next_timeout`], then call [`LocalRouter::handle_timeout`]. So do functions that decide who may do
-//! what: [`LocalRouter::with_decider`].
+//! as streams. What comes of a call is in `host`. The router runs inside the caller's call, so there is nothing to
+//! spawn. Only timers need a driver: sleep until [`LocalRouter::next_timeout`], then call
+//! [`LocalRouter::handle_timeout`]. So do functions that decide who may do what: [`LocalRouter::with_decider`].
 //!
 //! ```
 //! use futures::StreamExt;

@@ -200,7 +200,8 @@ pub struct Auth {
 pub struct RawSocket {
     /// Default all.
     pub serializers: Vec<Serializer>,
-    /// Bytes of a message that a client may send: a power of two from 512 to 16 MiB, to which others are rounded up. Default 16 MiB.
+    /// Bytes of a message that a client may send: a power of two from 512 to 16 MiB, to which others are rounded up.
+    /// Default 16 MiB.
     pub max_message_size: usize,
     /// Time for the four bytes of the handshake. Default 2.5 s.
     pub handshake_timeout: Duration,

@@ -10,7 +10,7 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -18,6 +18,7 @@ use tokio::io::AsyncWrite;
 use tokio::net::{tcp, unix};
 
 use super::flusher;
+use super::lock;
 use super::queue::Queue;
 use crate::codec::{self, Serializer};
 use crate::config::Overflow;
@@ -131,8 +132,7 @@ impl Peer {
     }
 
     pub fn lock(&self) -> MutexGuard<'_, Outgoing> {
-        // A panic while it is held ends the process: see `panic = "abort"`.
-        self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.outgoing)
     }
 
     /// Puts a message in. `may_drop` says whether the peer can do without it.

@@ -25,7 +25,8 @@ pub(crate) struct Retention {
     index: PatternIndex,
     /// For each topic the slots of its events, oldest first: at most one that is for everybody, and no older ones.
     topics: Slab<Vec<usize>>,
-    /// (milliseconds since 1970, sequence, slot) of events that expire. What has been replaced since stays until it comes to the top.
+    /// (milliseconds since 1970, sequence, slot) of events that expire. What has been replaced since stays until it
+    /// comes to the top.
     expiries: BinaryHeap<Reverse<(u64, u64, usize)>>,
     /// How many of `expiries` are of events that are there.
     expiring: usize,

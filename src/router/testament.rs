@@ -1,8 +1,8 @@
 //! Testaments: what a session wants published when it has ended, however it ends.
 //!
 //! A testament is the PUBLISH that its session will not be there to send. Owns what is kept of it, and its publication:
-//! as the session, with the permissions that it has then, or with what its authorizer said when it was added. How testaments are added is in
-//! [`meta_api`](super::meta_api). [wamp: advanced/pubsub_testament]
+//! as the session, with the permissions that it has then, or with what its authorizer said when it was added. How
+//! testaments are added is in [`meta_api`](super::meta_api). [wamp: advanced/pubsub_testament]
 
 use super::Router;
 use super::context::Now;

@@ -3,14 +3,14 @@
 //! Owns transports that are no connection: `open` makes one, `receive` waits for its next message, `send` hands it one,
 //! `close` ends it, and so does silence. Whoever knows the id of a transport is its client: ids are 128 bits of chance,
 //! and of what a browser adds by itself a cookie is looked at alone, where the page is of the same host. That is why pages
-//! of any origin may use it: there is no `allowed_origins` here, and a page can do no more than a program that is no browser. A router that keeps
-//! pages away from its WebSocket by `allowed_origins` must not serve this beside it.
+//! of any origin may use it: there is no `allowed_origins` here, and a page can do no more than a program that is no
+//! browser. A router that keeps pages away from its WebSocket by `allowed_origins` must not serve this beside it.
 //!
 //! `send` and `close` are answered with 204, as Crossbar.io does it: Autobahn|JS takes any status but 200 and 204 for a
 //! failure, also the 202 of the specification.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -30,6 +30,7 @@ use crate::codec::Serializer;
 use crate::config::node;
 use crate::native::gate::Gate;
 use crate::native::hub::Hub;
+use crate::native::lock;
 use crate::native::mailbox::{Mailbox, MailboxLimits};
 use crate::native::secret::random_hex;
 use crate::native::stream::PeerInfo;
@@ -285,15 +286,13 @@ impl LongPolls {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
-        // A panic while it is held ends the process: see `panic = "abort"`.
-        self.polls.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.polls)
     }
 }
 
 impl Poll {
     fn listening(&self) -> MutexGuard<'_, Listening> {
-        // As above.
-        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.listening)
     }
 }
 

@@ -37,7 +37,7 @@ mod status;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -58,6 +58,7 @@ use self::patience::Patient;
 use self::routes::{Found, Routes, Server, Service};
 use super::gate::{Gate, Gates};
 use super::hub::Hub;
+use super::lock;
 use super::stream::{PeerInfo, Stream};
 use super::websocket::{self, Accepted};
 use crate::auth::Channel;
@@ -141,7 +142,7 @@ async fn serve_http(
         }
         return None;
     }
-    let (on_upgrade, agreed) = upgrade.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+    let (on_upgrade, agreed) = lock(&upgrade).take()?;
     let parts = on_upgrade.await.ok()?.downcast::<TokioIo<Patient>>().ok()?;
     let stream = parts.io.into_inner().into_inner();
     let read_ahead = if stream.read_ahead.is_empty() {
@@ -245,7 +246,7 @@ impl Exchange<'_> {
             let room = self.hub.check_open().map_err(|refused| Refusal::not_now(&refused));
             room.and_then(|()| handshake::agree(request, config, gate)).map(|(agreed, answer)| {
                 let on_upgrade = upgrade::on(&mut *request);
-                *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some((on_upgrade, agreed));
+                *lock(self.upgrade) = Some((on_upgrade, agreed));
                 answer
             })
         } else if config.options.enable_webstatus && matches!(*request.method(), Method::GET | Method::HEAD) {
