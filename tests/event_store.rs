@@ -585,7 +585,12 @@ fn a_disk_that_was_full_for_a_while_costs_no_event() {
     wait_for_records(&mut router, 40);
     client.publish("com.log.a", json!([42]));
     wait_for_records(&mut router, 1);
-    router.signal("KILL");
+    limit_files(&router, Some(0));
+    client.publish("com.log.a", json!([43]));
+    router.wait_for("cannot be written: ");
+    drop(client);
+    router.signal("TERM");
+    router.wait_for("could not be written: 1 records are lost");
     router.exit_code();
 
     let mut router = start(&folder, &node);

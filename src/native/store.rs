@@ -176,9 +176,11 @@ impl Queue {
             waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
         let batch = std::mem::take(&mut waiting.records);
-        for (realm, sequence) in batch.keys() {
+        let mut last = batch.last_key_value();
+        while let Some(((realm, sequence), _)) = last {
             let written = waiting.written.entry(Arc::clone(realm)).or_default();
             *written = (*written).max(*sequence);
+            last = batch.range(..(Arc::clone(realm), 0)).next_back();
         }
         (batch, waiting.is_ending)
     }
@@ -186,9 +188,9 @@ impl Queue {
     /// Puts back what could not be written, behind what has come since.
     fn put_back(&self, batch: Batch) {
         let mut waiting = self.lock();
-        for (key, event) in batch {
-            waiting.records.entry(key).or_insert(event);
-        }
+        // It may be much, and the router waits meanwhile.
+        let newer = std::mem::replace(&mut waiting.records, batch);
+        waiting.records.extend(newer);
     }
 
     /// Waits a while; whether the end has come.
@@ -216,7 +218,7 @@ impl Writer {
             if let Err(reason) = self.open_again() {
                 self.report(&reason);
                 if self.queue.pause() {
-                    return;
+                    return self.give_up();
                 }
                 continue;
             }
@@ -241,7 +243,7 @@ impl Writer {
                     self.report(&reason);
                     self.queue.put_back(batch);
                     if is_ending {
-                        return;
+                        return self.give_up();
                     }
                     self.queue.pause();
                 }
@@ -266,6 +268,12 @@ impl Writer {
         if !std::mem::replace(&mut self.has_failed, true) {
             error!("the event store {} cannot be written: {reason}", self.path.display());
         }
+    }
+
+    /// Says what is lost with the end of the router.
+    fn give_up(&self) {
+        let records = self.queue.lock().records.len();
+        error!("the event store {} could not be written: {records} records are lost", self.path.display());
     }
 }
 
@@ -357,9 +365,12 @@ impl EventStore for NodeStore {
 
     fn write(&mut self, records: Vec<Record<EncodedPayload>>) {
         // The records of one input are those of one realm, but for a reload.
-        for of_realm in records.chunk_by(|one, other| one.realm == other.realm) {
-            if let Some(file) = self.file(&of_realm[0].realm) {
-                self.files[file].write(of_realm.to_vec());
+        let mut rest = records.into_iter().peekable();
+        while let Some(first) = rest.next() {
+            let (realm, mut of_realm) = (Arc::clone(&first.realm), vec![first]);
+            of_realm.extend(std::iter::from_fn(|| rest.next_if(|record| record.realm == realm)));
+            if let Some(file) = self.file(&realm) {
+                self.files[file].write(of_realm);
             }
         }
     }
