@@ -27,10 +27,15 @@ pub(super) fn read(
     }
     let expected = if functions { PROCEDURE_OR_FUNCTION } else { PROCEDURE };
     let text = value.string(expected, report)?;
-    if text.len() > uri_length || !uri::is_valid(text, UriCheck::Loose) || uri::is_reserved(text) {
+    if text.len() > uri_length || !is_procedure(text) {
         return value.problem(expected, report);
     }
     Some(Ask::Procedure { uri: text.to_owned(), realm: None })
+}
+
+/// Whether a session can register a procedure of this name, as far as its realm lets it.
+pub(super) fn is_procedure(uri: &str) -> bool {
+    uri::is_valid(uri, UriCheck::Loose) && !uri::is_reserved(uri)
 }
 
 const KEYS: [(&str, Key); 2] = [("type", Key::Served), ("create", Key::Served)];

@@ -9,6 +9,7 @@
 #[cfg(feature = "native")]
 use base64ct::{Base64, Encoding as _};
 
+use super::ask;
 use super::auth_keys::{
     ANONYMOUS_KEYS, AUTH_KEYS, CRYPTOSIGN_KEYS, DYNAMIC_KEYS, FUNCTION_KEYS, KDFS, SCRAM_KEYS, TICKET_KEYS,
     TRUSTROOTS, TYPES, WAMPCRA_KEYS,
@@ -24,7 +25,6 @@ use crate::auth::{
 };
 #[cfg(feature = "native")]
 use crate::auth::{Fingerprint, Fingerprints};
-use crate::uri::{self, UriCheck};
 
 /// Name of an environment variable -> its value.
 pub(super) type Environment<'e> = dyn Fn(&str) -> Option<String> + 'e;
@@ -208,11 +208,11 @@ impl<'r> AuthReader<'r> {
             let procedure = object.required("authenticator");
             let realm = object.get("authenticator-realm").map(|realm| self.realm(&realm));
             let uri = procedure.string(PROCEDURE, self.report).filter(|uri| {
-                let is_uri = uri::is_valid(uri, UriCheck::Loose);
-                if !is_uri {
+                let is_procedure = ask::is_procedure(uri);
+                if !is_procedure {
                     procedure.problem::<()>(PROCEDURE, self.report);
                 }
-                is_uri
+                is_procedure
             });
             match (uri, realm) {
                 (Some(uri), None) => Some(Ask::Procedure { uri: uri.to_owned(), realm: None }),
