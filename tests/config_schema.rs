@@ -6,6 +6,7 @@
 
 mod configs;
 
+use std::fs;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -73,6 +74,24 @@ fn the_schema_is_a_schema_and_every_property_has_its_words() {
     let schema = schema();
     jsonschema::draft202012::meta::validate(&schema).unwrap_or_else(|error| panic!("{error}"));
     assert_words("", &schema);
+}
+
+#[test]
+fn the_declarations_for_typescript_state_every_limit_and_its_default() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let text = fs::read_to_string(format!("{root}/www/lib/index.d.ts")).expect("the declarations");
+    let (_, limits) = text.split_once("export interface RouterLimits {").expect("the limits");
+    let (limits, _) = limits.split_once("\n}").expect("the end of the limits");
+    let schema = schema();
+    let schema = schema["$defs"]["limits"]["properties"].as_object().expect("the limits of the schema");
+    for (name, limit) in schema {
+        let (before, _) = limits.split_once(&format!("\n  {name}?: ")).unwrap_or_else(|| panic!("{name}"));
+        let comment = before.rsplit("/**").next().expect("a comment");
+        let Some(default) = limit["default"].as_u64() else { continue };
+        let (_, stated) = comment.split_once("Default ").unwrap_or_else(|| panic!("{name}: {comment}"));
+        let stated: String = stated.chars().take_while(|c| *c != '.').filter(char::is_ascii_digit).collect();
+        assert_eq!(stated, default.to_string(), "{name}");
+    }
 }
 
 /// Each property says what it is, itself or by what it refers to.

@@ -587,7 +587,7 @@ export interface RouterLimits {
   hello_timeout_ms?: number;
   /** Milliseconds in which a client must answer a GOODBYE. Default 5 000. */
   goodbye_timeout_ms?: number;
-  /** Logins that may fail at one address in a minute; only the native router knows addresses. Default 60. */
+  /** Logins that may fail at one address in a minute; only the native router knows addresses. Default 1 000. */
   failed_logins?: number;
   /** Bytes that wait for a client that does not read. Default 16 777 216. Only the native router queues. */
   queue_length?: number;
