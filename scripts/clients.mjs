@@ -84,7 +84,8 @@ function checkCapabilities() {
     throw new Stop(`tests/interop/table.mjs has capabilities that nobody needs: ${unused.join(', ')}`);
 }
 
-function escaped(text) {
+/** A text as a cell of a table. */
+export function escaped(text) {
   return text.replaceAll('|', '\\|');
 }
 

@@ -6,7 +6,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { features } from '../tests/features.mjs';
-import { clientsPage } from './clients.mjs';
+import { clientsPage, escaped } from './clients.mjs';
 import { root, Stop, script } from './steps.mjs';
 
 const PLACES = ['tests', 'src'];
@@ -24,7 +24,7 @@ await script(async () => {
   const sections = Object.entries(features).map(([title, rows]) => {
     const lines = rows.map(([feature, spec, crossbar, browser, native, test]) => {
       if (!exists(test, sources)) missing.push(`${feature}: ${test}`);
-      return `| ${[feature, spec, crossbar, browser, native, shown(test)].join(' | ')} |`;
+      return `| ${[feature, spec, crossbar, browser, native, shown(test)].map(escaped).join(' | ')} |`;
     });
     return [
       `## ${title}`,
