@@ -60,8 +60,8 @@ pub enum RunError {
 
 /// Runs a node until SIGTERM or SIGINT; a second one does not wait for anybody.
 ///
-/// At SIGHUP the configuration is read anew: roles, permissions, principals, limits and statistics change without dropping
-/// a session; listeners and children do not change. A file with a problem is refused and the old configuration stays.
+/// At SIGHUP the configuration is read anew: realms, roles, permissions, principals, limits and statistics change, and
+/// sessions stay whose realm and role are still there; listeners and children do not change. A file with a problem is refused and the old configuration stays.
 pub fn run(node: &Node, options: &Options) -> Result<(), RunError> {
     run_with(Signals::install()?, node, options)
 }
