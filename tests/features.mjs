@@ -811,7 +811,7 @@ export const features = {
     ['A sentence for every start that fails', '-', 'no', 'yes', '-', 'start_that_fails'],
     ['Ports with an identity that the page fixes', '-', 'no', 'yes', '-', 'port_identities'],
     ['Ports for sandboxed frames and frames of other origins', '-', 'no', 'yes', '-', 'ports_for_workers_and_frames'],
-    ['A tab that goes, sleeps or crashes has left', '-', 'no', 'yes', '-', 'lifecycle/tabs::a_closed_tab_leaves'],
+    ['A tab that goes, crashes or is frozen has left', '-', 'no', 'yes', '-', 'lifecycle/tabs::a_closed_tab_leaves'],
     [
       'A router that outlives a reload of the lone tab',
       '-',
