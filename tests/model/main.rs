@@ -1,7 +1,7 @@
 //! The model test: random operations of many peers, done to the router and to a small, slow and obviously right one,
 //! with every message that every peer gets compared.
 //!
-//! `cargo test --test model` does some ten thousand operations. As many as one likes, with the seed printed and the
+//! `cargo test --test model` does 30 000 operations. As many as one likes, with the seed printed and the
 //! progress shown:
 //!
 //! ```sh
