@@ -4,9 +4,10 @@ mod common;
 
 use common::{Peer, Wamp, all_roles, named};
 use serde_json::json;
-use wamplet::config::RealmConfig;
+use wamplet::config::{HistoryRule, RealmConfig, Store};
 use wamplet::message::MessageType;
 use wamplet::router::{RealmCounters, Transport};
+use wamplet::uri::MatchPolicy;
 
 fn two_realms() -> Wamp {
     Wamp::with_config(named([RealmConfig::open("realm1"), RealmConfig::open("realm2")]))
@@ -147,4 +148,18 @@ fn events_that_were_too_long_for_their_receiver_are_dropped_and_counted() {
     assert_eq!(counters(&w, "realm1").dropped_events, 1);
     assert_eq!(sent(&w, "realm1", MessageType::Event), 0);
     assert_eq!(counters(&w, "realm2").dropped_events, 0);
+}
+
+#[test]
+fn what_the_router_holds_for_a_history_is_nobodys_subscription() {
+    let history = vec![HistoryRule { uri: "com.log".into(), match_policy: MatchPolicy::Prefix, limit: 1 }];
+    let store = Store { history, ..Store::default() };
+    let realm = RealmConfig { store: Some(store), ..RealmConfig::open("realm1") };
+    let mut w = Wamp::with_config(named([realm]));
+    assert_eq!(counters(&w, "realm1").subscriptions, 0);
+    let [alice] = w.join("realm1");
+    w.subscribe_with(alice, 1, json!({ "match": "prefix" }), "com.log");
+    assert_eq!(counters(&w, "realm1").subscriptions, 1);
+    w.lose(alice);
+    assert_eq!(counters(&w, "realm1").subscriptions, 0);
 }

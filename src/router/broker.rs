@@ -200,10 +200,12 @@ impl<P: Payload> Broker<P> {
         found
     }
 
-    /// How many subscriptions there are.
+    /// How many subscriptions somebody holds beside the router itself.
     #[cfg(feature = "native")]
-    pub(crate) fn len(&self) -> usize {
-        self.subscriptions.len()
+    pub(crate) fn count_held(&self) -> usize {
+        let is_held = |id: &SubscriptionId| !self.subscriptions[id].subscribers.is_empty();
+        let unheld = self.histories.subscriptions().filter(|id| !is_held(id)).count();
+        self.subscriptions.len() - unheld
     }
 
     /// The ids of the subscriptions that match `topic`.

@@ -68,7 +68,7 @@ impl<P: Payload> Router<P> {
         self.realms.iter().map(|(_, realm)| RealmCounters {
             name: realm.config.name.clone(),
             sessions: realm.sessions.len(),
-            subscriptions: realm.broker.len(),
+            subscriptions: realm.broker.count_held(),
             registrations: realm.dealer.len(),
             received: realm.received.list(),
             sent: realm.sent.list(),
