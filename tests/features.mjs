@@ -766,6 +766,14 @@ export const features = {
     ],
     ['HTTP bridge: webhooks', '-', 'yes', '-', 'yes', 'http_bridge::a_webhook_publishes_the_whole_request'],
     ['TLS', '-', 'yes', '-', 'yes', 'tls::every_transport_is_served_over_tls'],
+    [
+      'Renewed certificates without a restart',
+      '-',
+      'no',
+      '-',
+      'yes',
+      'tls::a_renewed_certificate_is_shown_after_a_reload_and_sessions_stay',
+    ],
     ['Static files and other web services', '-', 'yes', '-', 'yes', 'static_files::files_are_served_with_their_types'],
     ['MessagePort and SharedWorker', '-', 'no', 'yes', '-', 'tabs_share_one_router::tabs_reach_the_same_router'],
     [

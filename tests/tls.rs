@@ -13,6 +13,8 @@ use std::path::Path;
 use certificates::Certificates;
 use http::HttpClient;
 use process::{Process, RawClient, node};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
 fn universal(endpoint: Value, options: Value) -> Value {
@@ -98,6 +100,68 @@ fn a_certificate_of_version_1_is_served() {
     let error =
         std::io::Write::write_all(&mut socket, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect_err("a client");
     assert!(error.to_string().contains("UnsupportedCertVersion"), "{error}");
+}
+
+#[test]
+fn a_renewed_certificate_is_shown_after_a_reload_and_sessions_stay() {
+    let certificates = Certificates::make("renewed");
+    let config = universal(certificates.endpoint(&json!({})), json!({}));
+    let mut router = Process::start("renewed", &config);
+    let address = router.tcp_address();
+    let shown = || {
+        let mut client = RawClient::on(certificates.connect(address, None));
+        client.hello("realm1");
+        let chain = client.socket.conn.peer_certificates().expect("a certificate");
+        (chain[0].to_vec(), client)
+    };
+    let (first, mut stays) = shown();
+
+    let (certificate, key) = certificates.sign("localhost");
+    certificates.write("cert.pem", &certificate);
+    certificates.write("key.pem", &key);
+    assert_eq!(shown().0, first, "nobody has told the router");
+    let lines = router.reload(&config);
+    assert!(
+        lines.iter().any(|line| line.contains("keys and certificates of TLS were read again")),
+        "{lines:?}"
+    );
+    let (second, _) = shown();
+    let renewed = CertificateDer::from_pem_slice(certificate.as_bytes()).expect("PEM");
+    assert_eq!(second, renewed.to_vec());
+    stays.call("wamp.session.count", json!([]));
+
+    // A key of another certificate: all stays as it was.
+    certificates.write("key.pem", &certificates.sign("localhost").1);
+    router.configure(&config);
+    router.wait_for("the old configuration stays");
+    let line = router.wait_for("key.pem");
+    assert!(line.contains("workers[0].transports[0]: ") && line.contains("found another key"), "{line}");
+    assert_eq!(shown().0, second);
+    stays.call("wamp.session.count", json!([]));
+}
+
+#[test]
+fn a_reload_changes_whose_certificates_clients_must_have() {
+    let certificates = Certificates::make("authorities");
+    let strangers = Certificates::make("other-authorities");
+    let endpoint = certificates.endpoint(&json!({ "ca_certificates": ["ca.pem"] }));
+    let config = universal(endpoint, json!({}));
+    let mut router = Process::start("authorities", &config);
+    let address = router.tcp_address();
+    let joins = |own: &Certificates| {
+        let socket = certificates.connect(address, Some(own.sign("client")));
+        RawClient::on(socket).hello("realm1");
+    };
+    joins(&certificates);
+    let others = std::fs::read_to_string(strangers.folder.join("ca.pem")).expect("its authority");
+    certificates.write("ca.pem", &others);
+    router.reload(&config);
+    joins(&strangers);
+    let mut refused = certificates.connect(address, Some(certificates.sign("client")));
+    let exchange = std::io::Write::write_all(&mut refused, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .and_then(|()| std::io::Read::read_exact(&mut refused, &mut [0]));
+    assert!(exchange.is_err(), "one of before was answered");
+    router.wait_for("TLS: ");
 }
 
 #[test]

@@ -97,7 +97,8 @@ Without --cbdir and --config, and without a folder .crossbar: realm \"realm1\", 
 everything, on 127.0.0.1:8080: WebSocket at /ws, RawSocket on the same port, a status page at /.
 
 Signals: SIGTERM and SIGINT say goodbye to all sessions and end the router; SIGHUP reads realms, roles, permissions,
-principals, limits and statistics options anew, and keeps the old ones if the file has a problem or no realms any more.";
+principals, limits, statistics options and TLS certificates anew, and keeps all as it was if a file has a problem or no
+realms any more.";
 
 /// Why a command failed, and the exit code that says so.
 #[derive(Debug)]

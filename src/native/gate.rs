@@ -48,8 +48,9 @@ struct Door {
     path: String,
 }
 
+/// What a listener is known by, whatever else the configuration says of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Socket {
+pub(super) enum Socket {
     Tcp(SocketAddr),
     /// A port that the system chose. The place in the configuration tells it from others.
     AnyPort(IpAddr, String),
@@ -205,18 +206,23 @@ fn places(listener: &node::Listener) -> impl Iterator<Item = (Door, Configured<'
 /// The path of the place that is for pages.
 const PAGES: &str = "";
 
-impl Door {
-    fn new(listener: &node::Listener, path: &str) -> Self {
-        let socket = match &listener.endpoint.address {
+impl Socket {
+    pub fn of(listener: &node::Listener) -> Self {
+        match &listener.endpoint.address {
             Address::Tcp { port, interface, version, backlog: _ } => {
                 match address(*interface, *version, *port) {
-                    address if *port == 0 => Socket::AnyPort(address.ip(), listener.path.clone()),
-                    address => Socket::Tcp(address),
+                    address if *port == 0 => Self::AnyPort(address.ip(), listener.path.clone()),
+                    address => Self::Tcp(address),
                 }
             }
-            Address::Unix { path } => Socket::Unix(path.clone()),
-        };
-        Self { socket, path: path.to_owned() }
+            Address::Unix { path } => Self::Unix(path.clone()),
+        }
+    }
+}
+
+impl Door {
+    fn new(listener: &node::Listener, path: &str) -> Self {
+        Self { socket: Socket::of(listener), path: path.to_owned() }
     }
 
     /// Whether something else has come to stand where this stood: a place of another kind, or another listener. One on a

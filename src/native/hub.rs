@@ -17,6 +17,7 @@ use super::clock::Clock;
 use super::flusher;
 use super::gate::{Gate, Gates};
 use super::outgoing::{BURST, Peer, QueueLimits, Queued};
+use super::tls::AllCredentials;
 use crate::auth::{Decider, Functions, Methods};
 use crate::codec::DecodeLimits;
 use crate::config::node;
@@ -52,6 +53,7 @@ pub struct Hub {
     listening: Mutex<Vec<Listening>>,
     /// How clients authenticate where it listens.
     pub(super) gates: Gates,
+    pub(super) credentials: AllCredentials,
     pub(super) counters: Counters,
 }
 
@@ -135,6 +137,7 @@ impl Hub {
             ending: watch::Sender::new(false),
             listening: Mutex::default(),
             gates: Gates::default(),
+            credentials: AllCredentials::default(),
             counters: Counters::default(),
         })
     }

@@ -15,7 +15,6 @@ use bytes::Bytes;
 use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
 
 use super::gate::Gate;
@@ -23,7 +22,8 @@ use super::hub::{Counted, Hub, Listening};
 use super::rawsocket::{self, Doorway};
 use super::stream::{PeerInfo, REFUSAL, Stream};
 use super::threads::Threads;
-use super::{tls, web};
+use super::tls::{self, Credentials};
+use super::web;
 use crate::auth::Channel;
 use crate::config::node::{self, Address};
 use crate::rawsocket::{HandshakeError, MAGIC};
@@ -44,7 +44,7 @@ struct Service {
     hub: Arc<Hub>,
     rawsocket: Option<(node::RawSocket, Arc<Gate>)>,
     web: Option<Arc<web::Web>>,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Credentials>>,
     /// Time for the first bytes, and for the handshake of TLS.
     handshake_timeout: Duration,
 }
@@ -62,10 +62,7 @@ impl Listener {
     /// Binds the socket; connections wait until [`run`](Self::run).
     pub fn bind(hub: &Arc<Hub>, config: &node::Listener) -> Result<Self, ListenError> {
         let error = |reason: String| ListenError { path: config.path.clone(), reason };
-        let tls = match &config.endpoint.tls {
-            Some(tls) => Some(tls::server_config(tls).map_err(error)?.into()),
-            None => None,
-        };
+        let tls = hub.credentials.add(config)?;
         let bound = match &config.endpoint.address {
             Address::Tcp { port, interface, version, backlog } => {
                 let address = address(*interface, *version, *port);
@@ -167,7 +164,7 @@ impl Service {
             self.hub.reject_handshake(&info.peer, NO_ROOM_LEFT);
             return;
         };
-        let accepted = self.hub.unless_ending(tls.accept(socket));
+        let accepted = self.hub.unless_ending(tls.acceptor().accept(socket));
         match tokio::time::timeout(self.handshake_timeout, accepted).await {
             Ok(None) => {}
             Ok(Some(Ok(socket))) => {

@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use tokio::net::UnixStream;
 use tokio::time::timeout;
+use tokio_rustls::rustls::ServerConfig;
 use tracing::{debug, error, info, warn};
 
 use super::bridge;
 use super::components::{Children, Inside};
+use super::gate::Socket;
 use super::hub::Hub;
 use super::listener::{ListenError, Listener};
 use super::log;
@@ -24,6 +26,7 @@ use super::signals::{Signals, Wish, Wishes};
 use super::store::NodeStore;
 use super::stream::{PeerInfo, Stream};
 use super::threads::Threads;
+use super::tls;
 use crate::auth::Decider;
 use crate::config::node::{self, LoadedNode, Node};
 use crate::config::{ConfigError, Realms, Source, Store, StoreKind};
@@ -60,8 +63,9 @@ pub enum RunError {
 
 /// Runs a node until SIGTERM or SIGINT; a second one does not wait for anybody.
 ///
-/// At SIGHUP the configuration is read anew: realms, roles, permissions, principals, limits and statistics change, and
-/// sessions stay whose realm and role are still there; listeners and children do not change. A file with a problem is refused and the old configuration stays.
+/// At SIGHUP the configuration is read anew: realms, roles, permissions, principals, limits, statistics and the files of TLS
+/// change, and sessions stay whose realm and role are still there; listeners and children do not change. Where a file has a
+/// problem, all stays as it was.
 pub fn run(node: &Node, options: &Options) -> Result<(), RunError> {
     run_with(Signals::install()?, node, options)
 }
@@ -132,7 +136,7 @@ async fn serve(
                     continue;
                 };
                 let file = source.file.clone();
-                let mut reading = pin!(wishes.unless_end(move || Node::from_file(&source)));
+                let mut reading = pin!(wishes.unless_end(move || read_again(&source)));
                 let read = match timeout(PATIENCE, &mut reading).await {
                     Ok(read) => read,
                     Err(_) => {
@@ -144,7 +148,7 @@ async fn serve(
                     }
                 };
                 match read {
-                    Ok(loaded) => reload(&hub, options, &file, loaded, &mut recorded, &mut has_realms),
+                    Ok(read) => reload(&hub, options, &file, read, &mut recorded, &mut has_realms),
                     Err(name) => break name,
                 }
             }
@@ -192,25 +196,34 @@ fn check_functions(node: &Node, options: &Options) -> Result<(), ConfigError> {
     node.check_functions(|name| options.decider.as_ref().is_some_and(|decider| decider.has(name)))
 }
 
+/// A configuration, and what its listeners with TLS show.
+type Read = (LoadedNode, Vec<(Socket, Arc<ServerConfig>)>);
+
+fn read_again(source: &Source) -> Result<Read, RunError> {
+    let loaded = Node::from_file(source)?;
+    let credentials = tls::read_all(&loaded.node.listeners)?;
+    Ok((loaded, credentials))
+}
+
 /// `recorded`: the realms whose events are written to a file. `has_realms`: whether the router serves realms of its
 /// configuration and no others. Both before and after.
 fn reload(
     hub: &Arc<Hub>,
     options: &Options,
     source: &Path,
-    loaded: Result<LoadedNode, ConfigError>,
+    read: Result<Read, RunError>,
     recorded: &mut Vec<String>,
     has_realms: &mut bool,
 ) {
-    let loaded = loaded.and_then(|loaded| {
+    let read = read.and_then(|(loaded, credentials)| {
         check_functions(&loaded.node, options)?;
         if *has_realms {
             loaded.node.config.check_named()?;
         }
-        Ok(loaded)
+        Ok((loaded, credentials))
     });
-    let LoadedNode { node, warnings } = match loaded {
-        Ok(loaded) => loaded,
+    let (LoadedNode { node, warnings }, credentials) = match read {
+        Ok(read) => read,
         Err(problems) => {
             error!("SIGHUP: {} is not valid, the old configuration stays", source.display());
             problems.to_string().lines().for_each(|problem| error!("{problem}"));
@@ -232,6 +245,9 @@ fn reload(
         }
     }
     log_realms(&node);
+    if hub.credentials.replace(credentials) {
+        info!("SIGHUP: keys and certificates of TLS were read again");
+    }
     hub.reload_node(node.config, &node.listeners);
     bridge::join_all(hub);
     info!("SIGHUP: {} was read again; listeners and components stay as they were", source.display());

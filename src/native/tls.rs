@@ -1,13 +1,16 @@
 //! TLS on listeners: keys and certificates from PEM files.
 //!
-//! Owns reading them and saying what is wrong with them. Handshakes are in [`listener`](super::listener).
+//! Owns reading them, at the start and at a reload, and saying what is wrong with them. Handshakes are in
+//! [`listener`](super::listener).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -15,14 +18,69 @@ use tokio_rustls::rustls::{
     Error, InconsistentKeys, ProtocolVersion, RootCertStore, ServerConfig, ServerConnection,
 };
 
+use super::gate::Socket;
+use super::listener::ListenError;
+use super::lock;
 use crate::auth::{Certificate, Channel};
-use crate::config::node::Tls;
+use crate::config::node::{Listener, Tls};
+
+/// What a listener with TLS shows to those who connect, and asks them for. A reload replaces it: certificates are renewed
+/// while their listener stays. Connections keep what they began with.
+#[derive(Debug)]
+pub(super) struct Credentials(Mutex<Arc<ServerConfig>>);
+
+impl Credentials {
+    /// How the next handshake is made.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        Arc::clone(&lock(&self.0)).into()
+    }
+}
+
+/// Those of all listeners of a process.
+#[derive(Debug, Default)]
+pub(super) struct AllCredentials(Mutex<BTreeMap<Socket, Arc<Credentials>>>);
+
+impl AllCredentials {
+    /// Reads those of a listener that is new, where it has TLS.
+    pub fn add(&self, listener: &Listener) -> Result<Option<Arc<Credentials>>, ListenError> {
+        let Some((socket, config)) = read(listener)? else { return Ok(None) };
+        let credentials = Arc::new(Credentials(Mutex::new(config)));
+        lock(&self.0).insert(socket, Arc::clone(&credentials));
+        Ok(Some(credentials))
+    }
+
+    /// Takes what was [read again](read_all), where a listener has TLS already. Answers whether one has.
+    pub fn replace(&self, read: Vec<(Socket, Arc<ServerConfig>)>) -> bool {
+        let known = lock(&self.0);
+        let mut is_any = false;
+        for (socket, config) in read {
+            if let Some(credentials) = known.get(&socket) {
+                *lock(&credentials.0) = config;
+                is_any = true;
+            }
+        }
+        is_any
+    }
+}
+
+/// What the files of all listeners say.
+pub(super) fn read_all(listeners: &[Listener]) -> Result<Vec<(Socket, Arc<ServerConfig>)>, ListenError> {
+    listeners.iter().filter_map(|listener| read(listener).transpose()).collect()
+}
+
+fn read(listener: &Listener) -> Result<Option<(Socket, Arc<ServerConfig>)>, ListenError> {
+    let Some(tls) = &listener.endpoint.tls else { return Ok(None) };
+    match server_config(tls) {
+        Ok(config) => Ok(Some((Socket::of(listener), config))),
+        Err(reason) => Err(ListenError { path: listener.path.clone(), reason }),
+    }
+}
 
 /// TLS as an endpoint configures it: version 1.2 or 1.3. Where there are authorities, clients must, or may, present a
 /// certificate of one of them.
 ///
 /// The error names the file and what is wrong with it.
-pub fn server_config(tls: &Tls) -> Result<Arc<ServerConfig>, String> {
+fn server_config(tls: &Tls) -> Result<Arc<ServerConfig>, String> {
     let mut chain = certificates(&tls.certificate)?;
     for file in &tls.chain_certificates {
         chain.extend(certificates(file)?);
