@@ -202,6 +202,36 @@ fn a_file_without_a_configuration_is_not_valid() {
 }
 
 #[test]
+fn check_warns_of_files_that_this_machine_does_not_have() {
+    let mut config = rawsocket();
+    let transports = config["workers"][0]["transports"].as_array_mut().expect("a list");
+    let tls = json!({ "key": "key.pem", "certificate": "no-such/cert.pem" });
+    transports.push(json!({
+        "type": "web",
+        "endpoint": { "type": "tcp", "port": 0, "tls": tls },
+        "paths": {
+            "/": { "type": "static", "directory": "." },
+            "deep": { "type": "path", "paths": { "er": { "type": "static", "directory": "no-such" } } },
+        },
+    }));
+    let file = File::new("missing.json", &config.to_string());
+    let output = wamplet(&["check", file.path()]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let path = file.path();
+    let folder = std::path::Path::new(path).parent().expect("a folder").display();
+    let place = "workers[0].transports[1]";
+    assert_eq!(
+        text(&output.stdout),
+        format!(
+            "warning: {place}: the router would not start here: {folder}/no-such/cert.pem: No such file or directory \
+             (os error 2)\n\
+             warning: {place}: {folder}/no-such: there is no such directory; nothing is served from it\n\
+             {path} is valid: 1 realm, 2 listeners, 0 components, 0 guests, 2 warnings\n"
+        )
+    );
+}
+
+#[test]
 fn check_prints_warnings_and_what_is_there() {
     let mut config = rawsocket();
     config["workers"][0]["manhole"] = json!({ "port": 1 });

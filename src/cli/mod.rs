@@ -190,7 +190,8 @@ fn named(config: Option<PathBuf>, directory: Option<PathBuf>) -> Result<Option<S
 fn check(file: Option<PathBuf>, directory: Option<PathBuf>) -> Result<(), Failure> {
     let source = named(file, directory)?
         .ok_or_else(|| Failure::Usage("there is no .crossbar/config.json here: name a file".into()))?;
-    let LoadedNode { node, warnings } = load(&source)?;
+    let LoadedNode { node, mut warnings } = load(&source)?;
+    warnings.extend(native::missing(&node));
     let mut text = String::new();
     for warning in &warnings {
         text.push_str(&format!("warning: {warning}\n"));

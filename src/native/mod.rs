@@ -10,6 +10,7 @@
 //! | `hub` | the router under its lock, the peers, timers |
 //! | `threads` | the threads on which connections run |
 //! | `listener`, `stream`, `tls` | listening sockets and what they accept |
+//! | `missing` | what is named and not there |
 //! | `connection` | the reading side of a connection, and its ends |
 //! | `rawsocket`, `websocket` | frames to messages |
 //! | `subprotocol` | the names of what is spoken |
@@ -46,6 +47,7 @@ mod flusher;
 mod listener;
 mod log;
 mod mailbox;
+mod missing;
 mod open_files;
 mod outgoing;
 mod queue;
@@ -59,6 +61,7 @@ mod web;
 
 pub use listener::ListenError;
 pub use log::LogWriter;
+pub use missing::missing;
 pub use run::{Options, RunError, run, run_with};
 pub use signals::Signals;
 pub use threads::default_threads;

@@ -68,7 +68,8 @@ pub(super) fn read_all(listeners: &[Listener]) -> Result<Vec<(Socket, Arc<Server
     listeners.iter().filter_map(|listener| read(listener).transpose()).collect()
 }
 
-fn read(listener: &Listener) -> Result<Option<(Socket, Arc<ServerConfig>)>, ListenError> {
+/// What the files of a listener say; nothing where it has no TLS.
+pub(super) fn read(listener: &Listener) -> Result<Option<(Socket, Arc<ServerConfig>)>, ListenError> {
     let Some(tls) = &listener.endpoint.tls else { return Ok(None) };
     match server_config(tls) {
         Ok(config) => Ok(Some((Socket::of(listener), config))),

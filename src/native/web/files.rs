@@ -22,6 +22,7 @@ use super::listing;
 use super::preference::accepts_encoding;
 use super::routes::Found;
 use crate::config::node::Static;
+use crate::native::missing::NO_DIRECTORY;
 
 /// A directory that is served.
 #[derive(Debug)]
@@ -59,7 +60,7 @@ enum Target {
 impl Files {
     pub fn new(config: &Static) -> Self {
         if !config.directory.is_dir() {
-            warn!("{}: there is no such directory; nothing is served from it", config.directory.display());
+            warn!("{}: {NO_DIRECTORY}", config.directory.display());
         }
         let cache_control = match config.cache_timeout {
             Some(age) => HeaderValue::from_str(&format!("max-age={}", age.as_secs())),
