@@ -86,6 +86,16 @@ fn every_serializer_is_spoken_over_tcp_and_over_a_unix_socket() {
 }
 
 #[test]
+fn a_unix_socket_lets_clients_of_other_users_in_whatever_the_umask() {
+    use std::os::unix::fs::PermissionsExt;
+    let path = std::env::temp_dir().join(format!("wamplet-native-umask-{}.sock", std::process::id()));
+    let listener = json!([{ "type": "rawsocket", "endpoint": { "type": "unix", "path": path } }]);
+    let mut router = Process::start("native-umask", &node(listener));
+    let mode = std::fs::metadata(router.unix_path()).expect("a socket").permissions().mode();
+    assert_eq!(mode & 0o777, 0o666, "connecting takes the right to write");
+}
+
+#[test]
 fn a_socket_of_somebody_else_is_left_where_it_is() {
     let path = std::env::temp_dir().join(format!("wamplet-native-foreign-{}.sock", std::process::id()));
     let listener = json!([{ "type": "rawsocket", "endpoint": { "type": "unix", "path": path } }]);

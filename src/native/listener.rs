@@ -4,9 +4,10 @@
 //! or [`web`](super::web) has them.
 
 use std::fmt;
+use std::fs::Permissions;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -282,6 +283,8 @@ fn bind_unix(path: &PathBuf) -> io::Result<Bound> {
         Err(_) => {}
     }
     let listener = UnixListener::bind(path)?;
+    // As Crossbar.io leaves it, whatever the umask: clients of other users connect. Who may not is kept out by the directory.
+    std::fs::set_permissions(path, Permissions::from_mode(0o666))?;
     let file = file_id(path)?;
     Ok(Bound::Unix(listener, UnlinkOnDrop { path: path.clone(), file }))
 }
