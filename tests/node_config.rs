@@ -175,7 +175,7 @@ fn every_option_of_a_big_node_arrives_where_it_belongs() {
         enable_directory_listing: true,
         mime_types: vec![(".wasm".into(), "application/wasm".into()), (".md".into(), "text/markdown".into())],
         cache_timeout: Some(seconds(600)),
-        default_file: "start.html".into(),
+        default_file: Some("start.html".into()),
         allow_cross_origin: false,
         ..static_files("/node/.crossbar/../web")
     };
@@ -591,7 +591,7 @@ fn static_files(directory: &str) -> Static {
         enable_directory_listing: false,
         mime_types: Vec::new(),
         cache_timeout: None,
-        default_file: "index.html".into(),
+        default_file: None,
         allow_cross_origin: true,
     }
 }

@@ -295,9 +295,9 @@ fn a_long_file_arrives_whole() {
 }
 
 #[test]
-fn a_directory_shows_its_default_file_or_a_list_or_nothing() {
-    let site = Site::start("no-listing", json!({ "default_file": "page.html" }));
-    assert_eq!(site.get("/below/").text(), "below");
+fn a_directory_shows_its_index_or_a_list_or_nothing() {
+    let site = Site::start("no-listing", json!({}));
+    assert_eq!(site.get("/").text(), "<p>hello");
     let redirect = site.get("/below?x=1&y=a/b?c");
     assert_eq!((redirect.status, redirect.header("location")), (307, "./below/?x=1&y=a/b?c"));
     assert_eq!(site.get("/below?x=ö").header("location"), "./below/?x=ö");
@@ -305,11 +305,13 @@ fn a_directory_shows_its_default_file_or_a_list_or_nothing() {
     assert_eq!(site.get("/files").header("location"), "./files/");
     assert_eq!(site.get("/files/below").header("location"), "./below/");
     assert_eq!(site.get("//below").header("location"), "./below/");
-    assert_eq!(site.get("/").status, 404);
-    assert_eq!(site.get("/below/empty/").status, 404);
+    assert_eq!(site.get("/below/").status, 404);
+    fs::rename(site.file("below/page.html"), site.file("below/index.htm")).expect("a temporary file");
+    assert_eq!(site.get("/below/").text(), "below");
 
-    let site =
-        Site::start("listing", json!({ "enable_directory_listing": true, "default_file": "page.html" }));
+    let site = Site::start("listing", json!({ "enable_directory_listing": true }));
+    assert_eq!(site.get("/files/").text(), "<p>hello");
+    fs::remove_file(site.file("index.html")).expect("a temporary file");
     let list = site.get("/files/");
     assert_eq!((list.status, list.header("content-type")), (200, "text/html; charset=utf-8"));
     let odd = "<a href=\"./with%20space%20%26%20%3Cb%3E.txt\">with space &amp; &lt;b&gt;.txt</a>";
@@ -318,7 +320,26 @@ fn a_directory_shows_its_default_file_or_a_list_or_nothing() {
     }
     assert!(!list.text().contains("../"), "{}", list.text());
     assert!(site.get("/below/empty/").text().contains("<a href=\"../\">../</a>"));
-    assert_eq!(site.get("/below/").text(), "below");
+}
+
+#[test]
+fn the_default_file_stands_for_all_that_is_not_there() {
+    let site = Site::start("default-file", json!({ "default_file": "module.mjs" }));
+    for path in
+        ["/settings", "/files/settings/of/ann/", "/digits.txt/more", "/below/", "/loop", "/escape.txt"]
+    {
+        let answer = site.get(path);
+        assert_eq!((answer.status, answer.text()), (200, "export {}"), "{path}");
+        assert_eq!(answer.header("content-type"), site.get("/module.mjs").header("content-type"), "{path}");
+    }
+    for (path, content) in [("/", "<p>hello"), ("/digits.txt", "0123456789"), ("/below/page.html", "below")] {
+        assert_eq!(site.get(path).text(), content, "{path}");
+    }
+
+    let site = Site::start("no-default-file", json!({ "default_file": "escape.txt" }));
+    assert_eq!(site.get("/settings").status, 404, "it is outside");
+    fs::remove_file(site.file("escape.txt")).expect("a temporary file");
+    assert_eq!(site.get("/settings").status, 404, "it is not there");
 }
 
 #[test]

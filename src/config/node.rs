@@ -300,14 +300,14 @@ impl Default for JsonOptions {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Static {
     pub directory: PathBuf,
-    /// List the files of a directory that has no default file. Default false.
+    /// List the files of a directory that has no `index.html`. Default false.
     pub enable_directory_listing: bool,
     /// Ending with its dot (`.js`, `.tar.gz`) -> content type, beside the usual ones; the longest one counts.
     pub mime_types: Vec<(String, String)>,
     /// How long a browser may keep a file without asking. Default it asks every time.
     pub cache_timeout: Option<Duration>,
-    /// What a directory shows. Default `index.html`.
-    pub default_file: String,
+    /// A file of the directory that stands for everything that is not there. Default that is not found.
+    pub default_file: Option<String>,
     /// Allow pages of other origins to read the files. Default true: Crossbar.io always does.
     pub allow_cross_origin: bool,
 }

@@ -145,7 +145,7 @@ impl NodeReader<'_> {
             enable_directory_listing: false,
             mime_types: Vec::new(),
             cache_timeout: None,
-            default_file: "index.html".into(),
+            default_file: None,
             allow_cross_origin: true,
         };
         let Some(options) = object.get("options") else { return Some(files) };
@@ -156,7 +156,7 @@ impl NodeReader<'_> {
         files.cache_timeout =
             self.seconds(&options, "cache_timeout", 0, MAX_AGE).filter(|age| *age > Duration::ZERO);
         if let Some(default_file) = options.get("default_file") {
-            files.default_file = self.file_name(&default_file)?;
+            files.default_file = Some(self.file_name(&default_file)?);
         }
         if let Some(types) = options.get("mime_types") {
             files.mime_types = self.mime_types(&types)?;

@@ -15,7 +15,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
         &web::STATIC_OPTION_KEYS,
         &[],
         vec![
-            ("enable_directory_listing", flag(false, "List directories that have no default file.")),
+            ("enable_directory_listing", flag(false, "List directories that have no index.html.")),
             (
                 "mime_types",
                 json!({
@@ -32,7 +32,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
             ),
             (
                 "default_file",
-                json!({ "type": "string", "pattern": r"^[^/\\]+$", "default": "index.html", "description": "What a directory shows." }),
+                json!({ "type": "string", "pattern": r"^[^/\\]+$", "description": "What is shown for everything that is not there." }),
             ),
         ],
     );

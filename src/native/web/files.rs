@@ -52,7 +52,7 @@ enum Target {
     File(Box<Opened>),
     /// A directory whose path lacks its `/`.
     Redirect,
-    /// A directory without a default file.
+    /// A directory without an index.
     Listing(Vec<listing::Entry>),
     Nothing,
 }
@@ -107,14 +107,8 @@ impl Files {
 }
 
 fn refuse(error: &io::Error) -> Refusal {
-    // A link that leads to itself leads to nothing.
-    if Errno::from_io_error(error) == Some(Errno::LOOP) {
-        return Refusal::not_found();
-    }
     match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => {
-            Refusal::not_found()
-        }
+        _ if is_absence(error) => Refusal::not_found(),
         io::ErrorKind::PermissionDenied => {
             Refusal::new(StatusCode::FORBIDDEN, "The router may not read this file.")
         }
@@ -123,6 +117,13 @@ fn refuse(error: &io::Error) -> Refusal {
             Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "The file cannot be read.")
         }
     }
+}
+
+/// Whether there is no such file.
+fn is_absence(error: &io::Error) -> bool {
+    let kinds = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory, io::ErrorKind::InvalidFilename];
+    // A link that leads to itself leads to nothing.
+    kinds.contains(&error.kind()) || Errno::from_io_error(error) == Some(Errno::LOOP)
 }
 
 /// A request, for a thread that may wait for a file system.
@@ -137,36 +138,58 @@ struct Wanted {
 impl Wanted {
     fn find(&self) -> io::Result<Target> {
         let root = self.config.directory.canonicalize()?;
-        let mut path = root.clone();
-        path.extend(&self.segments);
-        let Some((mut path, mut metadata)) = inside(&root, &path)? else { return Ok(Target::Nothing) };
-        // The service's own path is a folder too.
-        if metadata.is_dir() {
-            if !self.is_folder {
-                return Ok(Target::Redirect);
-            }
-            let folder = path;
-            match inside(&root, &folder.join(&self.config.default_file)) {
-                Ok(Some(found)) if found.1.is_file() => (path, metadata) = found,
-                _ if self.config.enable_directory_listing => {
-                    return Ok(Target::Listing(listing::read(&folder)?));
-                }
-                _ => return Ok(Target::Nothing),
-            }
-        } else if self.is_folder {
-            return Ok(Target::Nothing);
+        let found = self.find_in(&root);
+        let is_nothing = match &found {
+            Ok(target) => matches!(target, Target::Nothing),
+            Err(error) => is_absence(error),
+        };
+        match &self.config.default_file {
+            // An application may show a page for any address that it makes up.
+            Some(name) if is_nothing => self.file(&root, &root.join(name), Path::new(name)),
+            _ => found,
         }
-        if !metadata.is_file() {
-            // Opening a pipe or a device may wait for ever.
-            return Ok(Target::Nothing);
-        }
-        self.open(&root, &path, &metadata).map(|opened| Target::File(Box::new(opened)))
     }
 
-    fn open(&self, root: &Path, path: &Path, metadata: &Metadata) -> io::Result<Opened> {
-        // A link may have another name than what it leads to; what is asked for decides.
-        let asked = self.segments.last().filter(|_| !self.is_folder);
-        let name = asked.map_or(Path::new(&self.config.default_file), Path::new);
+    fn find_in(&self, root: &Path) -> io::Result<Target> {
+        let mut path = root.to_owned();
+        path.extend(&self.segments);
+        let Some((folder, metadata)) = inside(root, &path)? else { return Ok(Target::Nothing) };
+        if !metadata.is_dir() {
+            if self.is_folder {
+                return Ok(Target::Nothing);
+            }
+            let asked = self.segments.last().map(Path::new).unwrap_or(&folder);
+            return self.file(root, &folder, asked);
+        }
+        // The service's own path is a folder too.
+        if !self.is_folder {
+            return Ok(Target::Redirect);
+        }
+        for name in INDEX {
+            match self.file(root, &folder.join(name), Path::new(name)) {
+                Ok(Target::Nothing) => {}
+                Err(error) if is_absence(&error) => {}
+                index => return index,
+            }
+        }
+        if self.config.enable_directory_listing {
+            return Ok(Target::Listing(listing::read(&folder)?));
+        }
+        Ok(Target::Nothing)
+    }
+
+    /// A file by its path. A link may have another name than what it leads to: the type is that of the name asked for.
+    fn file(&self, root: &Path, path: &Path, name: &Path) -> io::Result<Target> {
+        match inside(root, path)? {
+            Some((path, metadata)) if metadata.is_file() => {
+                self.open(root, &path, &metadata, name).map(|opened| Target::File(Box::new(opened)))
+            }
+            // Opening a pipe or a device may wait for ever.
+            _ => Ok(Target::Nothing),
+        }
+    }
+
+    fn open(&self, root: &Path, path: &Path, metadata: &Metadata, name: &Path) -> io::Result<Opened> {
         let (content_type, encoding) = self.content_type(name);
         let modified = metadata.modified()?;
         let is_negotiable = encoding.is_none() && is_compressible(&content_type);
@@ -314,6 +337,9 @@ fn respond(opened: Opened, request: &HeaderMap) -> Result<Answer, Refusal> {
     *answer.headers_mut() = headers;
     Ok(answer)
 }
+
+/// What a directory shows, if it has one of them.
+const INDEX: [&str; 2] = ["index.html", "index.htm"];
 
 /// What has a date in HTTP, from 1970 on: the year has four digits.
 const DATES: Duration = Duration::from_secs(253_402_300_800);
