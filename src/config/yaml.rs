@@ -30,7 +30,7 @@ fn reason(error: &Error) -> String {
         Error::AliasError { error, .. } => reason(error),
         Error::DuplicateMappingKey { key: Some(key), .. } => json::key_twice(key),
         Error::MultipleDocuments { .. } => "a second document begins, and only one is read".to_owned(),
-        Error::UnknownAnchor { .. } => "there is no anchor of this name before it".to_owned(),
+        Error::UnknownAnchor { .. } => format!("there is no anchor of this name before it ({QUOTES})"),
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasReplayCounterOverflow { .. }
@@ -38,7 +38,14 @@ fn reason(error: &Error) -> String {
         | Error::AliasReplayStackDepthExceeded { .. } => {
             format!("too much: at most {MAX_NODES} values, also by aliases, and no deep nesting")
         }
-        _ => error.render_with_formatter(&UserMessageFormatter.with_localizer(&WithoutPosition)),
+        _ => {
+            let reason = error.render_with_formatter(&UserMessageFormatter.with_localizer(&WithoutPosition));
+            // The scanner's errors are told apart by their words alone.
+            if reason.contains("anchor or alias") {
+                return format!("expected the name of an anchor ({QUOTES})");
+            }
+            reason
+        }
     }
 }
 
@@ -58,6 +65,9 @@ impl Localizer for WithoutPosition {
         String::new()
     }
 }
+
+/// The patterns of permissions are such texts.
+const QUOTES: &str = "a text that begins with \"*\" or \"&\" needs quotes";
 
 /// Far more than the largest configuration has.
 const MAX_NODES: usize = 200_000;
