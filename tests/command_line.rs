@@ -360,6 +360,28 @@ fn children_have_the_limit_of_open_files_that_the_router_was_started_with() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_router_without_open_files_to_spare_says_so_once_and_accepts_again_when_there_are_some() {
+    let folder = std::env::temp_dir().join(format!("wamplet-test-{}-few-files", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let config = rawsocket();
+    std::fs::write(folder.join("config.json"), config.to_string()).expect("a temporary file");
+    let mut command = Command::new("/bin/sh");
+    let start = r#"ulimit -n 24 && exec "$0" start --config config.json"#;
+    command.args(["-c", start, env!("CARGO_BIN_EXE_wamplet")]);
+    let mut router = Process::run(folder, command);
+    let address = router.tcp_address();
+    let crowd: Vec<_> =
+        (0..40).map(|_| std::net::TcpStream::connect(address).expect("the system's queue")).collect();
+    router.wait_for("cannot accept a connection");
+    std::thread::sleep(Duration::from_millis(500));
+    drop(crowd);
+    RawClient::join(address);
+    let lines = router.reload(&config);
+    assert!(!lines.iter().any(|line| line.contains("cannot accept")), "{lines:#?}");
+}
+
+#[test]
 fn sigterm_and_sigint_say_goodbye_to_all_and_end_with_0() {
     for signal in ["TERM", "INT"] {
         let mut router = Process::start(&format!("ends-{signal}"), &rawsocket());

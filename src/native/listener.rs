@@ -16,6 +16,7 @@ use bytes::Bytes;
 use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::gate::Gate;
@@ -102,17 +103,18 @@ impl Listener {
 
     /// Accepts connections, for ever.
     pub async fn run(self, threads: Threads) {
+        let mut told = None;
         match &self.bound {
             Bound::Tcp(listener, _) => loop {
                 match listener.accept().await {
                     Ok((socket, peer)) => self.accept_tcp(socket, peer, &threads),
-                    Err(error) => pause(&self, &error).await,
+                    Err(error) => pause(&self, &error, &mut told).await,
                 }
             },
             Bound::Unix(listener, _) => loop {
                 match listener.accept().await {
                     Ok((socket, _)) => self.accept_unix(socket, &threads),
-                    Err(error) => pause(&self, &error).await,
+                    Err(error) => pause(&self, &error, &mut told).await,
                 }
             },
         }
@@ -149,9 +151,13 @@ impl Listener {
     }
 }
 
-/// Accepting fails when the process has no more file descriptors; there will be some when connections end.
-async fn pause(listener: &Listener, error: &io::Error) {
-    warn!("cannot accept a connection on {listener}: {error}");
+/// Accepting fails when the process has no more file descriptors; there will be some when connections end. That may take
+/// its time, and the log is told of it only now and then.
+async fn pause(listener: &Listener, error: &io::Error, told: &mut Option<Instant>) {
+    if told.is_none_or(|told| told.elapsed() >= TOLD_AGAIN) {
+        warn!("cannot accept a connection on {listener}: {error}");
+        *told = Some(Instant::now());
+    }
     tokio::time::sleep(Duration::from_millis(100)).await;
 }
 
@@ -323,6 +329,9 @@ async fn refuse(mut stream: Stream) -> io::Result<()> {
 const NO_ROOM_LEFT: &str = "the router has as many connections as it may have";
 
 const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// Time after which the log is told once more that no connection can be accepted.
+const TOLD_AGAIN: Duration = Duration::from_secs(60);
 
 /// Silence of a TCP connection after which the system asks whether the other end is still there.
 const KEEPALIVE: Duration = Duration::from_secs(60);

@@ -263,7 +263,7 @@ fn log_realms(node: &Node) {
                 if let Some(stats) = &realm.stats {
                     info!(realm = realm.name, ?stats, "session statistics enabled");
                 }
-                debug!(?realm);
+                debug!(?realm, "as configured");
             }
         }
     }
