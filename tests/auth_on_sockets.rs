@@ -256,6 +256,19 @@ fn an_authenticator_lets_in_whom_it_likes() {
     let reason = router.wait_for("com.example.authenticate has failed");
     assert!(reason.contains("expected a role"), "{reason}");
     assert!(reason.contains("found a dictionary of \"rolle\": a string"), "{reason}");
+    // Authenticators repeat what a client says of itself, of which no line of the log may be made.
+    let forged = "nobody is called joe\nINFO session attached";
+    for answer in [json!([8, 68, 4, {}, "com.example.no", [forged]]), json!([70, 5, {}, [forged]])] {
+        let mut client = RawClient::connect(address);
+        client.send(&hello("ticket", json!({})));
+        client.receive();
+        client.send(&json!([5, "pencil", {}]));
+        authenticator.receive();
+        authenticator.send(&answer);
+        assert_eq!(client.receive()[0], 3);
+        let line = router.wait_for("nobody is called joe");
+        assert!(line.contains("joe\\x0aINFO session attached"), "{line}");
+    }
 }
 
 #[test]

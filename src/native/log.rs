@@ -7,6 +7,7 @@
 //! Why not `tracing-appender`: at the end it prints to standard output where its queue is full, which is for ever if that is
 //! the same pipe, and it bounds lines and not bytes.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::panic;
@@ -16,8 +17,8 @@ use std::time::Duration;
 
 use tracing::warn;
 
-/// Writes to the log of the process, a line for each `write`. Never waits and never fails; a line is lost where
-/// 1 MiB waits already.
+/// Writes to the log of the process, a line for each `write`: an end of a line within it is written as `\x0a`, since what
+/// peers say may be a part of it. Never waits and never fails; a line is lost where 1 MiB waits already.
 #[derive(Clone, Copy, Debug)]
 pub struct LogWriter(());
 
@@ -52,21 +53,41 @@ impl LogWriter {
 }
 
 impl Write for LogWriter {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+    fn write(&mut self, written: &[u8]) -> io::Result<usize> {
+        let line = one_line(written);
         let mut lines = lock();
         if lines.length + line.len() > MAX_WAITING {
             lines.lost += 1;
         } else {
             lines.length += line.len();
-            lines.waiting.push_back(line.into());
+            lines.waiting.push_back(line.into_owned().into());
             COME.notify_one();
         }
-        Ok(line.len())
+        Ok(written.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// A line without what would end it before its end. Other control characters are escaped by whoever formats it.
+fn one_line(line: &[u8]) -> Cow<'_, [u8]> {
+    let text = line.strip_suffix(b"\n").unwrap_or(line);
+    let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    if !text.iter().any(is_end) {
+        return line.into();
+    }
+    let mut escaped = Vec::with_capacity(line.len() + 16);
+    for byte in text {
+        match byte {
+            b'\n' => escaped.extend_from_slice(b"\\x0a"),
+            b'\r' => escaped.extend_from_slice(b"\\x0d"),
+            byte => escaped.push(*byte),
+        }
+    }
+    escaped.extend_from_slice(&line[text.len()..]);
+    escaped.into()
 }
 
 /// Waits until all is written that was logged: at most [`LAST_LINES`]. For whoever ends the process.
