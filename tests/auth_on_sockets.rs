@@ -484,6 +484,33 @@ fn a_handshake_that_a_reload_overtakes_leads_to_what_the_reload_says() {
 }
 
 #[test]
+fn who_is_challenged_when_a_reload_comes_is_let_in_by_what_still_stands_alone() {
+    let config = |known: Value| {
+        let auth = json!({ "ticket": principals(known) });
+        node(json!([{ "type": "rawsocket", "endpoint": { "type": "unix", "path": "raw" }, "auth": auth }]))
+    };
+    let joe = |ticket: &str| json!({ "joe": { "ticket": ticket } });
+    let mut router = Process::start("auth-challenged", &config(joe("pencil")));
+    router.wait_for("is ready");
+    let socket = router.folder().join("raw");
+    for (new, expected) in [
+        (json!({ "joe": { "ticket": "pencil" }, "amy": { "ticket": "pen" } }), 2),
+        (json!({ "amy": { "ticket": "pencil" } }), 3),
+        (joe("another"), 3),
+        (json!({ "joe": { "ticket": "pencil", "role": "anonymous" } }), 3),
+    ] {
+        router.reload(&config(joe("pencil")));
+        let mut raw = RawClient::on(UnixStream::connect(&socket).expect("it listens"));
+        raw.send(&hello("ticket", json!({})));
+        assert_eq!(raw.receive()[0], 4);
+        router.reload(&config(new.clone()));
+        raw.send(&json!([5, "pencil", {}]));
+        let heard = raw.receive();
+        assert_eq!(heard[0], expected, "{new}: {heard}");
+    }
+}
+
+#[test]
 fn principals_of_a_listener_whose_backlog_changes_are_read_too() {
     let config = |backlog: u32, ticket: &str| {
         let mut endpoint = loopback();

@@ -11,20 +11,18 @@ use serde_json::Value;
 #[cfg(feature = "native")]
 use sha2::{Digest, Sha256};
 
+#[cfg(feature = "native")]
+use super::AUTHENTICATION_FAILED;
 use super::anonymous::Anonymous;
 use super::authenticator::Authenticator;
 use super::cookie::Logins;
 use super::cryptosign::AuthorizedKeys;
 use super::exchange::Exchange;
-#[cfg(feature = "native")]
-use super::principals::Principal;
 use super::principals::Provider;
 use super::scram::{Dialect, ScramKeys};
 use super::ticket::Ticket;
 use super::wampcra::CraSecret;
 use super::{AUTHENTICATION_DENIED, Ask, Certificate, Fingerprints, Identity, NO_MATCHING_AUTH_METHOD};
-#[cfg(feature = "native")]
-use super::{AUTHENTICATION_FAILED, Grant};
 use crate::id::SessionId;
 use crate::message::Dict;
 use crate::payload::Values;
@@ -254,15 +252,8 @@ impl Methods {
     #[cfg(feature = "native")]
     pub(crate) fn still_know(&self, login: &Identity) -> bool {
         fn know<C>(provider: Option<&Provider<C>>, login: &Identity) -> bool {
-            let is_same = |principal: &Principal<C>| {
-                let Grant { realm, authid, role, .. } = &principal.grant;
-                let authid = authid.as_ref().unwrap_or(&principal.authid);
-                login.authid.as_ref() == Some(authid)
-                    && login.authrole == *role
-                    && (realm.is_none() || login.realm == *realm)
-            };
             match provider {
-                Some(Provider::Static(principals)) => principals.list().iter().any(is_same),
+                Some(Provider::Static(principals)) => principals.list().iter().any(|one| one.is(login)),
                 Some(Provider::Dynamic(_)) => true,
                 None => false,
             }
@@ -276,6 +267,38 @@ impl Methods {
             "scram" | "wamp-scram" => know(self.scram.as_ref(), login),
             "cryptosign" => know(self.cryptosign.as_ref(), login),
             "tls" => know(self.tls.as_ref(), login),
+            _ => false,
+        }
+    }
+
+    /// Whether who has proved to be this by the methods of `before` would have proved it by these: with the same credential,
+    /// and for the same, or to the same authenticator.
+    #[cfg(feature = "native")]
+    pub(crate) fn confirm(&self, before: &Self, login: &Identity) -> bool {
+        fn agree<C: PartialEq>(
+            now: Option<&Provider<C>>,
+            before: Option<&Provider<C>>,
+            login: &Identity,
+        ) -> bool {
+            match (now, before) {
+                (Some(Provider::Static(now)), Some(Provider::Static(before))) => {
+                    let mut proved = before.list().iter().filter(|one| one.is(login));
+                    proved.any(|one| now.list().contains(one))
+                }
+                (Some(Provider::Dynamic(now)), Some(Provider::Dynamic(before))) => now == before,
+                _ => false,
+            }
+        }
+        match &*login.authmethod {
+            "anonymous" => match (&self.anonymous, &before.anonymous) {
+                (Some(Anonymous::Dynamic(now)), Some(Anonymous::Dynamic(before))) => now == before,
+                _ => false,
+            },
+            "ticket" => agree(self.ticket.as_ref(), before.ticket.as_ref(), login),
+            "wampcra" => agree(self.wampcra.as_ref(), before.wampcra.as_ref(), login),
+            "scram" | "wamp-scram" => agree(self.scram.as_ref(), before.scram.as_ref(), login),
+            "cryptosign" => agree(self.cryptosign.as_ref(), before.cryptosign.as_ref(), login),
+            "tls" => agree(self.tls.as_ref(), before.tls.as_ref(), login),
             _ => false,
         }
     }
@@ -307,7 +330,7 @@ impl PartialEq for Methods {
 impl Step {
     /// Refuses whoever cannot prove what it says. One answer for an unknown principal, a wrong secret, and a signature that
     /// is none.
-    pub(super) fn refuse() -> Self {
+    pub(crate) fn refuse() -> Self {
         Self::refuse_hello("the client could not be authenticated")
     }
 

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+#[cfg(feature = "native")]
+use super::Identity;
 use super::proof::hmac;
 use super::{Authenticator, Grant};
 
@@ -35,6 +37,17 @@ pub struct Principal<C> {
     pub credential: C,
     /// What it gets then.
     pub grant: Grant,
+}
+
+#[cfg(feature = "native")]
+impl<C> Principal<C> {
+    /// Whether it is the one that has logged in as this.
+    pub(super) fn is(&self, login: &Identity) -> bool {
+        let Grant { realm, authid, role, .. } = &self.grant;
+        login.authid.as_ref() == Some(authid.as_ref().unwrap_or(&self.authid))
+            && login.authrole == *role
+            && (realm.is_none() || login.realm == *realm)
+    }
 }
 
 /// All that a method knows.

@@ -115,7 +115,7 @@ impl Gate {
         if let Some(cookies) = &self.cookies {
             cookies.set_methods(&door.to_string(), None);
         }
-        // Who is authenticating there may still join, but nothing that it could not have joined before.
+        // Who has joined there stays in what it could join.
         let realms = lock(&self.methods).realms.clone();
         self.set(Arc::new(Methods { realms, ..Methods::default() }))
     }

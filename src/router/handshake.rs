@@ -117,7 +117,7 @@ impl<P: Payload> Router<P> {
     fn authenticate(
         &mut self,
         key: SessionKey,
-        methods: &Methods,
+        methods: &Arc<Methods>,
         realm: Option<&str>,
         announced: Announced,
         details: &Dict,
@@ -149,7 +149,14 @@ impl<P: Payload> Router<P> {
             step = denied;
         }
         let realm = realm.map(str::to_owned);
-        let pending = PendingHello { id, realm, announced, authextra: authextra(details) };
+        let pending = PendingHello {
+            id,
+            realm,
+            announced,
+            authextra: authextra(details),
+            #[cfg(feature = "native")]
+            methods: Some(Arc::clone(methods)),
+        };
         self.take_step(key, pending, step, now, outbox);
     }
 
@@ -187,6 +194,11 @@ impl<P: Payload> Router<P> {
         now: Now,
         outbox: &mut Outbox<P>,
     ) {
+        #[cfg(feature = "native")]
+        let step = match &step {
+            Step::Accept { identity, .. } if !self.stands(key, &hello, identity) => Step::refuse(),
+            _ => step,
+        };
         match step {
             Step::Accept { identity, welcome_extra } => {
                 match self.place(key, identity.realm.as_deref(), &identity.authrole) {
@@ -246,6 +258,17 @@ impl<P: Payload> Router<P> {
         }
     }
 
+    /// Whether a client that has proved to be this would be let in by the methods of its transport now: a reload may have
+    /// come since its HELLO.
+    #[cfg(feature = "native")]
+    fn stands(&self, key: SessionKey, hello: &PendingHello, identity: &Identity) -> bool {
+        let now = self.sessions.get(key).and_then(|session| session.transport.auth.as_ref());
+        match (now, &hello.methods) {
+            (Some(now), Some(before)) => Arc::ptr_eq(now, before) || now.confirm(before, identity),
+            _ => true,
+        }
+    }
+
     /// Waits for AUTHENTICATE or an answer, as long as there was to say HELLO.
     fn suspend(
         &mut self,
@@ -294,7 +317,14 @@ impl<P: Payload> Router<P> {
             Ok(place) => {
                 let id = self.session_id(place.0);
                 let authextra = authextra(details);
-                let hello = PendingHello { id, realm: None, announced, authextra };
+                let hello = PendingHello {
+                    id,
+                    realm: None,
+                    announced,
+                    authextra,
+                    #[cfg(feature = "native")]
+                    methods: None,
+                };
                 self.join(key, identity, place, hello, Dict::new(), now, outbox);
             }
             Err(refusal) => self.abort(key, refusal.error, &refusal.text, Close::Normal, now, outbox),

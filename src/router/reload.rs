@@ -84,7 +84,8 @@ impl<P: Payload> Router<P> {
     }
 
     /// Has the clients of transports that are open authenticate by other methods, if they say HELLO from now on: old ones
-    /// and what came in their place. Who is authenticating already goes on as it began, but joins a realm of the new ones.
+    /// and what came in their place. Who is authenticating already goes on as it began, but is let in only where the new
+    /// ones would take the same proof for the same, and joins a realm of theirs.
     pub fn replace_methods(&mut self, replaced: &[(Arc<Methods>, Arc<Methods>)]) {
         for session in self.sessions.iter_mut() {
             let Some(auth) = &mut session.transport.auth else { continue };
