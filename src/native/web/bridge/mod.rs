@@ -2,7 +2,8 @@
 //!
 //! Owns what a request to a `publisher`, `caller` or `webhook` must look like, and the answers. Who may do what is not
 //! decided here: the session of the path has a role like any other. Pages of any origin may use it: nothing is asked here
-//! that a browser adds by itself, such as a cookie.
+//! that a browser adds by itself, such as a cookie, but where its address must be one of `require_ip`. That keeps programs
+//! elsewhere out, and no page that somebody within opens: for pages, requests must be signed.
 //!
 //! | File | Holds |
 //! |---|---|
