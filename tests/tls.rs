@@ -12,7 +12,7 @@ use std::path::Path;
 
 use certificates::Certificates;
 use http::HttpClient;
-use process::{Process, RawClient, node};
+use process::{Process, RawClient, loopback, node};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
@@ -162,6 +162,23 @@ fn a_reload_changes_whose_certificates_clients_must_have() {
         .and_then(|()| std::io::Read::read_exact(&mut refused, &mut [0]));
     assert!(exchange.is_err(), "one of before was answered");
     router.wait_for("TLS: ");
+}
+
+#[test]
+fn a_reload_neither_begins_nor_ends_tls_and_says_so() {
+    let certificates = Certificates::make("begins");
+    let [plain, encrypted] =
+        [loopback(), certificates.endpoint(&json!({}))].map(|endpoint| universal(endpoint, json!({})));
+    for (before, after, said) in [
+        (&plain, &encrypted, "no TLS until the next start"),
+        (&encrypted, &plain, "TLS until the next start"),
+    ] {
+        let mut router = Process::start("tls-begins", before);
+        router.wait_for("wamplet is ready");
+        let is_told = |lines: Vec<String>| lines.iter().any(|line| line.contains(said));
+        assert!(!is_told(router.reload(before)));
+        assert!(is_told(router.reload(after)), "{said}");
+    }
 }
 
 #[test]

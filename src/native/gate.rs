@@ -165,6 +165,11 @@ impl Gates {
         self.path(listener, PAGES)
     }
 
+    /// Whether there are places of this listener.
+    pub fn know(&self, socket: &Socket) -> bool {
+        lock(&self.0).keys().any(|door| door.socket == *socket)
+    }
+
     /// Those of all paths of the HTTP bridge.
     pub fn bridges(&self) -> Vec<Arc<Bridge>> {
         lock(&self.0).values().filter_map(|gate| gate.bridge.clone()).collect()

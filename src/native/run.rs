@@ -248,9 +248,24 @@ fn reload(
     if hub.credentials.replace(credentials) {
         info!("SIGHUP: keys and certificates of TLS were read again");
     }
+    warn_of_tls(hub, &node.listeners);
     hub.reload_node(node.config, &node.listeners);
     bridge::join_all(hub);
     info!("SIGHUP: {} was read again; listeners and components stay as they were", source.display());
+}
+
+/// Whoever writes that a listener has TLS must not take it for encrypted before it is.
+fn warn_of_tls(hub: &Hub, listeners: &[node::Listener]) {
+    for listener in listeners {
+        let socket = Socket::of(listener);
+        match (hub.credentials.has(&socket), listener.endpoint.tls.is_some()) {
+            (false, true) if hub.gates.know(&socket) => {
+                warn!("{}: it listens already, and has no TLS until the next start", listener.path);
+            }
+            (true, false) => warn!("{}: it listens already, and has TLS until the next start", listener.path),
+            _ => {}
+        }
+    }
 }
 
 fn log_realms(node: &Node) {

@@ -49,6 +49,11 @@ impl AllCredentials {
         Ok(Some(credentials))
     }
 
+    /// Whether this listener has TLS.
+    pub fn has(&self, socket: &Socket) -> bool {
+        lock(&self.0).contains_key(socket)
+    }
+
     /// Takes what was [read again](read_all), where a listener has TLS already. Answers whether one has.
     pub fn replace(&self, read: Vec<(Socket, Arc<ServerConfig>)>) -> bool {
         let known = lock(&self.0);
