@@ -212,7 +212,7 @@ impl Hub {
         }
     }
 
-    /// The numbers of each realm; those of the configuration in its order.
+    /// The numbers of each realm, in no particular order.
     pub(super) fn realm_counters(&self) -> Vec<RealmCounters> {
         self.lock().router.counters().collect()
     }
