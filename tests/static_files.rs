@@ -336,6 +336,10 @@ fn the_default_file_stands_for_all_that_is_not_there() {
         assert_eq!(site.get(path).text(), content, "{path}");
     }
 
+    let site = Site::start("default-file-below", json!({ "default_file": "below/page.html" }));
+    let answer = site.get("/settings");
+    assert_eq!((answer.status, answer.text()), (200, "below"));
+
     let site = Site::start("no-default-file", json!({ "default_file": "escape.txt" }));
     assert_eq!(site.get("/settings").status, 404, "it is outside");
     fs::remove_file(site.file("escape.txt")).expect("a temporary file");

@@ -156,7 +156,7 @@ impl NodeReader<'_> {
         files.cache_timeout =
             self.seconds(&options, "cache_timeout", 0, MAX_AGE).filter(|age| *age > Duration::ZERO);
         if let Some(default_file) = options.get("default_file") {
-            files.default_file = Some(self.file_name(&default_file)?);
+            files.default_file = Some(self.file_below(&default_file)?);
         }
         if let Some(types) = options.get("mime_types") {
             files.mime_types = self.mime_types(&types)?;
@@ -164,12 +164,12 @@ impl NodeReader<'_> {
         Some(files)
     }
 
-    fn file_name(&mut self, value: &Cursor<'_>) -> Option<String> {
-        let name = value.string(FILE_NAME, &mut self.report)?;
-        if matches!(name, "" | "." | "..") || name.contains(['/', '\\', '\0']) {
-            return value.problem(FILE_NAME, &mut self.report);
+    fn file_below(&mut self, value: &Cursor<'_>) -> Option<String> {
+        let path = value.string(FILE_BELOW, &mut self.report)?;
+        if path.split('/').any(|name| matches!(name, "" | "." | "..")) || path.contains(['\\', '\0']) {
+            return value.problem(FILE_BELOW, &mut self.report);
         }
-        Some(name.to_owned())
+        Some(path.to_owned())
     }
 
     fn mime_types(&mut self, types: &Cursor<'_>) -> Option<Vec<(String, String)>> {
@@ -226,7 +226,7 @@ pub(super) const MAX_QUEUE_MESSAGES: u64 = 1_000_000;
 /// `hsts_max_age` where there is none: a year.
 pub(super) const HSTS_AGE: Duration = Duration::from_secs(31_536_000);
 
-const FILE_NAME: &str = "the name of a file, without its directory";
+const FILE_BELOW: &str = "the path of a file below the directory";
 const MIME_TYPE: &str = "a content type such as \"text/plain\"";
 const URL: &str = "an address of ASCII characters without white space";
 

@@ -32,7 +32,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
             ),
             (
                 "default_file",
-                json!({ "type": "string", "pattern": r"^[^/\\]+$", "description": "What is shown for everything that is not there." }),
+                json!({ "type": "string", "pattern": r"^[^/\\]+(/[^/\\]+)*$", "description": "What is shown for everything that is not there." }),
             ),
         ],
     );
