@@ -152,6 +152,15 @@ fn a_file_that_cannot_be_read_ends_with_2_and_one_of_other_characters_with_1() {
 }
 
 #[test]
+fn a_file_without_end_is_not_read_for_ever() {
+    for arguments in [&["check", "/dev/zero"][..], &["start", "--config", "/dev/zero"]] {
+        let output = wamplet(arguments);
+        let said = "error: cannot read /dev/zero: a configuration has at most 64 MiB, this one has more\n";
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(2), said), "{arguments:?}");
+    }
+}
+
+#[test]
 fn marks_of_utf_8_and_endings_in_capitals_change_nothing() {
     let json = r#"{ "realms": [{ "name": "realm1", "roles": [] }] }"#;
     let yaml = "realms:\n  - { name: realm1, roles: [] }\n";

@@ -4,8 +4,8 @@
 //! read by [`crossbar`](super::crossbar), as for a browser; transports are in [`transports`](super::transports) and, those
 //! of proxies, in [`proxies`](super::proxies), components and guests in [`processes`](super::processes).
 
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::net::IpAddr;
 use std::path::{self, Path, PathBuf};
 
@@ -37,6 +37,9 @@ impl From<PathBuf> for Source {
     }
 }
 
+/// Bytes of the longest file that is read as a configuration.
+const MAX_FILE: u64 = 64 << 20;
+
 /// What a configuration is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -51,9 +54,16 @@ impl Format {
         if is("yaml") || is("yml") { Self::Yaml } else { Self::Json }
     }
 
-    /// The values in a file, by its ending. One that cannot be read is a [`ConfigError::File`].
+    /// The values in a file, by its ending. One that cannot be read, or has more than 64 MiB, is a
+    /// [`ConfigError::File`].
     pub fn read(file: &Path) -> Result<Value, ConfigError> {
-        let bytes = fs::read(file).map_err(|error| unreadable(file, &error))?;
+        let mut bytes = Vec::new();
+        let read = File::open(file).and_then(|opened| opened.take(MAX_FILE + 1).read_to_end(&mut bytes));
+        read.map_err(|error| unreadable(file, &error))?;
+        if bytes.len() as u64 > MAX_FILE {
+            let reason = format!("a configuration has at most {} MiB, this one has more", MAX_FILE >> 20);
+            return Err(ConfigError::File { path: file.into(), reason });
+        }
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let good = &bytes[..error.valid_up_to()];
             let line = good.split(|b| *b == b'\n');
