@@ -154,6 +154,10 @@ impl Listener {
 /// Accepting fails when the process has no more file descriptors; there will be some when connections end. That may take
 /// its time, and the log is told of it only now and then.
 async fn pause(listener: &Listener, error: &io::Error, told: &mut Option<Instant>) {
+    // A peer that has gone while it waited holds up nobody else.
+    if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+        return;
+    }
     if told.is_none_or(|told| told.elapsed() >= TOLD_AGAIN) {
         warn!("cannot accept a connection on {listener}: {error}");
         *told = Some(Instant::now());
