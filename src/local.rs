@@ -433,7 +433,7 @@ impl Drop for Invocation {
     }
 }
 
-/// What is given back when its receiver is dropped.
+/// What is given back when its receiver is dropped. The router hears of it; what comes of that is still to be delivered.
 trait Give: Copy {
     fn give_back(self, host: &mut Host, key: SessionKey);
 }
@@ -447,7 +447,7 @@ impl Give for SubscriptionId {
             client.events.remove(&self);
             let request = client.last_request.next();
             client.last_request = request;
-            host.send(key, Message::Unsubscribe { request, subscription: self });
+            host.say(key, Message::Unsubscribe { request, subscription: self });
         }
     }
 }
@@ -460,7 +460,7 @@ impl Give for RegistrationId {
             client.invocations.remove(&self);
             let request = client.last_request.next();
             client.last_request = request;
-            host.send(key, Message::Unregister { request, registration: self });
+            host.say(key, Message::Unregister { request, registration: self });
         }
     }
 }
@@ -477,7 +477,9 @@ impl<Id: Give, T> Drop for Receiver<Id, T> {
     fn drop(&mut self) {
         self.queue.close();
         if let Some(host) = self.host.upgrade() {
-            self.id.give_back(&mut lock(&host), self.key);
+            let mut host = lock(&host);
+            self.id.give_back(&mut host, self.key);
+            host.deliver();
         }
     }
 }

@@ -230,7 +230,7 @@ fn the_calls_of_a_registration_end_when_it_is_taken_away() {
 fn router_that_holds_up(action: &'static str) -> (LocalRouter, oneshot::Sender<()>) {
     let config = r#"{ "realms": [{ "name": "realm1", "roles": [
         { "name": "anonymous", "authorizer": { "type": "function", "create": "slow" } }
-    ] }] }"#;
+    ], "store": { "type": "memory", "call-queue": [{ "uri": "com.example.echo", "limit": 10000 }] } }] }"#;
     let config = Config::from_json(config).expect("a valid configuration").config;
     let (end, ended) = oneshot::channel::<()>();
     let ended = ended.map(drop).shared();
@@ -241,7 +241,7 @@ fn router_that_holds_up(action: &'static str) -> (LocalRouter, oneshot::Sender<(
             if is_held_up {
                 ended.await;
             }
-            Ok(Values::args([json!(true)]))
+            Ok(Values::args([json!({ "allow": true, "cache": true })]))
         }
     });
     let (router, deciding) =
@@ -273,6 +273,34 @@ fn a_call_that_comes_while_its_registration_is_given_up_is_answered() {
             let failure =
                 alice.call("com.example.echo", &nothing).await.expect_err("bob takes no more calls");
             assert_eq!(failure.error, "wamp.error.canceled");
+        });
+    });
+}
+
+#[test]
+fn many_calls_that_wait_for_a_registration_that_is_given_up_are_answered_one_after_the_other() {
+    in_time(|| {
+        let (router, _end) = router_that_holds_up("publish");
+        let [alice, bob] = join_two(&router);
+        block_on(async {
+            let options = RegisterOptions { concurrency: Some(1), ..RegisterOptions::default() };
+            let invocations = bob.register_with("com.example.echo", options).await.expect("nobody has it");
+            let nothing = Values::default();
+            let call = || Box::pin(alice.call("com.example.echo", &nothing));
+            let mut calls = vec![call()];
+            assert!(calls[0].as_mut().now_or_never().is_none(), "nobody answers");
+            // Behind that one: about the others the function need not be asked.
+            alice.call("wamp.session.count", &nothing).await.expect("it may");
+            calls.extend((1..5_000).map(|_| call()));
+            for call in &mut calls[1..] {
+                assert!(call.as_mut().now_or_never().is_none(), "bob is busy");
+            }
+            let mut held_up = Box::pin(bob.publish("com.example.held", &nothing));
+            assert!(held_up.as_mut().now_or_never().is_none(), "the function thinks about it");
+            drop(invocations);
+            for call in calls {
+                assert_eq!(call.await.expect_err("bob takes no more calls").error, "wamp.error.canceled");
+            }
         });
     });
 }

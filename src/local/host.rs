@@ -3,7 +3,7 @@
 //! Owns what comes of every call: the router's answers become replies, events and invocations. What a program sees of it
 //! is in [`local`](super).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
 use futures::channel::{mpsc, oneshot};
@@ -48,29 +48,31 @@ pub(super) enum Reply {
     Result(Values),
 }
 
-/// What is left to do for a session that has taken a message, once all have theirs.
+/// What a client says to the router when it has taken a message.
 enum After {
-    Nothing,
-    /// It is closed: a queue of its own is full.
+    /// GOODBYE to its GOODBYE.
+    Leave,
+    /// That it is gone: a queue of its own is full.
     Close,
-    /// A call has come for a registration that it gives up: nobody will answer it.
+    /// That nobody answers a call, which has come for a registration that it gives up.
     Fail(RequestId),
-    /// It was granted what nobody waits for any more.
-    GiveBack(Unclaimed),
-}
-
-enum Unclaimed {
-    Subscription(SubscriptionId),
-    Registration(RegistrationId),
+    /// That nobody waits for this any more.
+    Unsubscribe(SubscriptionId),
+    Unregister(RegistrationId),
 }
 
 impl Host {
     pub fn send(&mut self, key: SessionKey, message: Message<'_, EncodedPayload>) {
+        self.say(key, message);
+        self.deliver();
+    }
+
+    /// Gives the router a message; what comes of it is still to be [delivered](Self::deliver).
+    pub fn say(&mut self, key: SessionKey, message: Message<'_, EncodedPayload>) {
         let now = (self.clock)();
         // There is no frame: the message counts as if it had one.
         let length = if self.router.is_metering() { frame_length(&message) } else { 0 };
         self.router.handle_message(key, Ok(message), length, now, &mut self.outbox);
-        self.deliver();
     }
 
     pub fn answer(&mut self, ticket: Ticket, answer: Result<Values, auth::Failure>) {
@@ -79,30 +81,48 @@ impl Host {
         self.deliver();
     }
 
+    /// Gives every client what the router has for it, and the router what they say to that, until nobody says anything: in
+    /// a loop, since there may be as many calls to refuse as wait for a callee.
+    pub fn deliver(&mut self) {
+        let mut said = VecDeque::new();
+        loop {
+            self.ask();
+            if let Some(store) = &mut self.store {
+                let records = self.outbox.take_records();
+                if !records.is_empty() {
+                    store.write(records);
+                }
+            }
+            self.hand_out(&mut said);
+            let Some((key, after)) = said.pop_front() else { return };
+            self.tell(key, after);
+        }
+    }
+
     /// Has the functions of the program asked what the router wants to know of them.
     fn ask(&mut self) {
-        for question in self.outbox.take_questions() {
-            let ticket = question.ticket;
-            let asked = self.questions.as_ref().is_some_and(|to| to.unbounded_send(question).is_ok());
-            if !asked {
-                let text = "nobody asks the functions of this program";
-                self.answer(ticket, Err(auth::Failure::new("wamp.error.no_such_procedure", text)));
+        loop {
+            let mut is_answered = false;
+            for question in self.outbox.take_questions() {
+                let ticket = question.ticket;
+                let asked = self.questions.as_ref().is_some_and(|to| to.unbounded_send(question).is_ok());
+                if !asked {
+                    let text = "nobody asks the functions of this program";
+                    let failure = auth::Failure::new("wamp.error.no_such_procedure", text);
+                    let now = (self.clock)();
+                    self.router.handle_answer(ticket, Err(failure), now, &mut self.outbox);
+                    is_answered = true;
+                }
+            }
+            // The answer to one question may lead to the next one.
+            if !is_answered {
+                return;
             }
         }
     }
 
-    /// Gives every client what the router has for it.
-    pub fn deliver(&mut self) {
-        if let Some(store) = &mut self.store {
-            let records = self.outbox.take_records();
-            if !records.is_empty() {
-                store.write(records);
-            }
-        }
-        self.ask();
+    fn hand_out(&mut self, said: &mut VecDeque<(SessionKey, After)>) {
         let limits = DecodeLimits::default();
-        let mut left = Vec::new();
-        let mut ended = Vec::new();
         for (key, action) in self.outbox.drain() {
             let Some(client) = self.clients.get_mut(&key) else { continue };
             match action {
@@ -110,61 +130,51 @@ impl Host {
                     let head = head.strip_suffix(b",").unwrap_or(head);
                     let message =
                         codec::decode_head(head, &limits).expect("the router sends well-formed messages");
-                    if let Message::Goodbye { .. } = message {
-                        ended.push(key);
-                    }
-                    match client.take(message.map_payload(|()| payload), key, &self.this) {
-                        After::Nothing => {}
-                        after => left.push((key, after)),
-                    }
+                    let after = client.take(message.map_payload(|()| payload), key, &self.this);
+                    said.extend(after.map(|after| (key, after)));
                 }
                 Action::Close(_) => client.end(Failure::closed()),
             }
         }
-        for key in ended {
-            self.send(
-                key,
-                Message::Goodbye { details: Dict::new(), reason: "wamp.close.goodbye_and_out".into() },
-            );
-        }
-        for (key, after) in left {
-            match after {
-                After::Nothing => {}
-                After::Close => self.close(key),
-                After::Fail(request) => self.send(key, dropped(request)),
-                After::GiveBack(Unclaimed::Subscription(id)) => id.give_back(self, key),
-                After::GiveBack(Unclaimed::Registration(id)) => id.give_back(self, key),
-            }
-        }
     }
 
-    /// Ends a session that does not keep up.
-    fn close(&mut self, key: SessionKey) {
-        if let Some(client) = self.clients.get_mut(&key) {
-            client.end(Failure::new(
-                "wamplet.error.limit_exceeded",
-                "the session did not keep up with its queue",
-            ));
+    fn tell(&mut self, key: SessionKey, after: After) {
+        match after {
+            After::Leave => {
+                let reason = "wamp.close.goodbye_and_out".into();
+                self.say(key, Message::Goodbye { details: Dict::new(), reason });
+            }
+            After::Close => {
+                if let Some(client) = self.clients.get_mut(&key) {
+                    client.end(Failure::new(
+                        "wamplet.error.limit_exceeded",
+                        "the session did not keep up with its queue",
+                    ));
+                }
+                let now = (self.clock)();
+                self.router.handle_closed(key, now, &mut self.outbox);
+            }
+            After::Fail(request) => self.say(key, dropped(request)),
+            After::Unsubscribe(id) => id.give_back(self, key),
+            After::Unregister(id) => id.give_back(self, key),
         }
-        let now = (self.clock)();
-        self.router.handle_closed(key, now, &mut self.outbox);
-        self.deliver();
     }
 }
 
 impl Client {
-    /// Takes a message of the router.
+    /// Takes a message of the router, and says what it has to say to that.
     fn take(
         &mut self,
         message: Message<'_, EncodedPayload>,
         key: SessionKey,
         host: &Weak<Mutex<Host>>,
-    ) -> After {
+    ) -> Option<After> {
         match message {
             Message::Welcome { session, details } => self.welcome = Some((session, details)),
-            Message::Abort { details, reason, .. } | Message::Goodbye { details, reason } => {
-                let sentence = details.get("message").cloned();
-                self.end(Failure { error: reason.into_owned(), values: Values::args(sentence) });
+            Message::Abort { details, reason, .. } => self.end(farewell(&details, &reason)),
+            Message::Goodbye { details, reason } => {
+                self.end(farewell(&details, &reason));
+                return Some(After::Leave);
             }
             Message::Published { request, .. } => return self.reply(request, Ok(Reply::Done)),
             Message::Subscribed { request, subscription } => {
@@ -202,14 +212,14 @@ impl Client {
                 self.invocations.remove(&id);
             }
             Message::Event { subscription, publication, details, payload } => {
-                let Ok(values) = payload.to_values() else { return After::Nothing };
+                let Ok(values) = payload.to_values() else { return None };
                 let event = Event { publication, topic: details.topic.map(Into::into), values };
                 let listeners = self.events.get_mut(&subscription).into_iter().flatten();
                 let keeps_up = listeners.fold(true, |kept_up, listener| {
                     let sent = listener.try_send(event.clone());
                     kept_up && !sent.is_err_and(|error| error.is_full())
                 });
-                return if keeps_up { After::Nothing } else { After::Close };
+                return (!keeps_up).then_some(After::Close);
             }
             Message::Invocation { request, registration, details, payload } => {
                 let procedure = details.procedure.map(Into::into);
@@ -219,21 +229,21 @@ impl Client {
                 let Some(queue) = self.invocations.get_mut(&registration) else {
                     // Dropping it must not lock the host.
                     invocation.answered = true;
-                    return After::Fail(request);
+                    return Some(After::Fail(request));
                 };
                 if let Err(error) = queue.try_send(invocation) {
                     let is_full = error.is_full();
                     // As above. Where the session ends, its open invocations do with it.
                     error.into_inner().answered = true;
-                    return if is_full { After::Close } else { After::Fail(request) };
+                    return Some(if is_full { After::Close } else { After::Fail(request) });
                 }
             }
             _ => {}
         }
-        After::Nothing
+        None
     }
 
-    fn reply(&mut self, request: RequestId, reply: Result<Reply, Failure>) -> After {
+    fn reply(&mut self, request: RequestId, reply: Result<Reply, Failure>) -> Option<After> {
         let unclaimed = match self.replies.remove(&request) {
             Some(waiting) => waiting.send(reply),
             None => Err(reply),
@@ -242,13 +252,13 @@ impl Client {
         match unclaimed {
             Err(Ok(Reply::Subscribed(Events(mut receiver)))) => {
                 receiver.disown();
-                After::GiveBack(Unclaimed::Subscription(receiver.id))
+                Some(After::Unsubscribe(receiver.id))
             }
             Err(Ok(Reply::Registered(Invocations(mut receiver)))) => {
                 receiver.disown();
-                After::GiveBack(Unclaimed::Registration(receiver.id))
+                Some(After::Unregister(receiver.id))
             }
-            _ => After::Nothing,
+            _ => None,
         }
     }
 
@@ -269,6 +279,11 @@ fn frame_length(message: &Message<'_, EncodedPayload>) -> usize {
     codec::encode_head(Serializer::Json, message, &mut head);
     let payload = message.payload().cloned().unwrap_or_default();
     payload.message_len(&head, Serializer::Json, Serializer::Json)
+}
+
+/// Why the router has ended a session.
+fn farewell(details: &Dict, reason: &str) -> Failure {
+    Failure { error: reason.to_owned(), values: Values::args(details.get("message").cloned()) }
 }
 
 fn read(payload: &EncodedPayload) -> Result<Values, Failure> {
