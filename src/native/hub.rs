@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use tracing::{info, warn};
 use super::clock::Clock;
 use super::flusher;
 use super::gate::{Gate, Gates};
+use super::lock;
 use super::outgoing::{BURST, Peer, QueueLimits, Queued};
 use super::tls::AllCredentials;
 use crate::auth::{Decider, Functions, Methods};
@@ -143,8 +144,7 @@ impl Hub {
     }
 
     fn lock(&self) -> MutexGuard<'_, Core> {
-        // A panic while it is held ends the process: see `panic = "abort"`.
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.core)
     }
 
     /// Whether a transport would be let in now: for those who can tell its peer only before it is one.
@@ -153,7 +153,7 @@ impl Hub {
     }
 
     fn limits(&self) -> MutexGuard<'_, Limits> {
-        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.limits)
     }
 
     /// Lets a transport in, whose peer authenticates as its gate says, if it has one.
@@ -219,12 +219,12 @@ impl Hub {
 
     /// Takes note of a socket that listens, as long as the process.
     pub(super) fn add_listening(&self, listening: Listening) {
-        self.listening.lock().unwrap_or_else(PoisonError::into_inner).push(listening);
+        lock(&self.listening).push(listening);
     }
 
     /// What the process listens on, in the order of the configuration.
     pub(super) fn listening(&self) -> Vec<Listening> {
-        self.listening.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.listening).clone()
     }
 
     /// The time.

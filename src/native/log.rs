@@ -130,8 +130,7 @@ fn next_line() -> Box<[u8]> {
 }
 
 fn lock() -> MutexGuard<'static, Lines> {
-    // A panic while it is held ends the process: see `panic = "abort"`.
-    LINES.lock().unwrap_or_else(PoisonError::into_inner)
+    super::lock(&LINES)
 }
 
 /// Bytes of the log that may wait for whoever reads it.
