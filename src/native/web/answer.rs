@@ -56,6 +56,11 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, "Nothing is served at this path.")
     }
 
+    /// For who would have had a name that nobody can guess.
+    pub fn no_random_numbers() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "The system gives no random numbers.")
+    }
+
     /// For who may come again later.
     pub fn not_now(reason: &impl Display) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("Not now: {reason}."))

@@ -133,9 +133,7 @@ pub(super) fn recognize(
     headers: &HeaderMap,
     allowed_origins: &[String],
 ) -> Result<(Option<String>, HeaderValue), Refusal> {
-    let no_random =
-        |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "The system gives no random numbers.");
-    let (value, header) = cookies.recognize(headers).map_err(no_random)?;
+    let (value, header) = cookies.recognize(headers).map_err(|_| Refusal::no_random_numbers())?;
     Ok((is_trusted(headers, allowed_origins).then(|| value.to_string()), header))
 }
 

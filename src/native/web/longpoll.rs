@@ -178,9 +178,7 @@ impl LongPolls {
             hub.reject_handshake(&info.peer, &refused.to_string());
             Refusal::not_now(&refused)
         })?;
-        let id = random_hex(16).map_err(|_| {
-            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "The system gives no random numbers.")
-        })?;
+        let id = random_hex(16).map_err(|_| Refusal::no_random_numbers())?;
         let poll = Arc::new(Poll {
             mailbox,
             subprotocol,
