@@ -125,9 +125,7 @@ impl Listener {
 
 /// The places below the path `prefix`, which does not end with `/`.
 fn add_places<'n>(paths: &'n Paths, prefix: &str, places: &mut Vec<Place<'n>>) {
-    let root = paths.root.iter().map(|service| ("", &**service));
-    let children = paths.children.iter().map(|(child, service)| (child.as_str(), service));
-    for (segment, service) in root.chain(children) {
+    for (segment, service) in paths.services() {
         let path = format!("{prefix}/{segment}");
         let (auth, cookie) = match service {
             Service::WebSocket(websocket) => (&websocket.auth, &websocket.cookie),
@@ -249,6 +247,15 @@ pub struct Paths {
     pub root: Option<Box<Service>>,
     /// First segment of the path -> what is there. Sorted; segments are unique and hold no `/`.
     pub children: Vec<(String, Service)>,
+}
+
+impl Paths {
+    /// All of them, each with its segment, which is empty for `/`.
+    pub fn services(&self) -> impl Iterator<Item = (&str, &Service)> {
+        let root = self.root.iter().map(|service| ("", &**service));
+        let children = self.children.iter().map(|(child, service)| (child.as_str(), service));
+        root.chain(children)
+    }
 }
 
 /// What is served at a path.

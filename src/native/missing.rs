@@ -34,9 +34,7 @@ pub fn missing(node: &Node) -> Vec<Warning> {
 pub(super) const NO_DIRECTORY: &str = "there is no such directory; nothing is served from it";
 
 fn each_directory(paths: &Paths, take: &mut impl FnMut(&Path)) {
-    for service in
-        paths.root.iter().map(|root| &**root).chain(paths.children.iter().map(|(_, service)| service))
-    {
+    for (_, service) in paths.services() {
         match service {
             Service::Static(files) => take(&files.directory),
             Service::Path(below) => each_directory(below, take),
