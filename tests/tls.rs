@@ -217,6 +217,12 @@ fn files_that_are_not_what_they_should_be_are_named() {
             "expected a certificate in PEM, found none",
         ),
         (json!({ "ca_certificates": ["nonsense.pem"] }), "nonsense.pem", ""),
+        (
+            json!({ "certificate": "/dev/zero" }),
+            "/dev/zero",
+            "a file in PEM has at most 16 MiB, this one has more",
+        ),
+        (json!({ "key": "/dev/zero" }), "/dev/zero", "a file in PEM has at most 16 MiB, this one has more"),
     ] {
         let config = universal(certificates.endpoint(&changes), json!({}));
         let mut router = Process::start("broken-tls", &config);

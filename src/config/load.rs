@@ -57,13 +57,8 @@ impl Format {
     /// The values in a file, by its ending. One that cannot be read, or has more than 64 MiB, is a
     /// [`ConfigError::File`].
     pub fn read(file: &Path) -> Result<Value, ConfigError> {
-        let mut bytes = Vec::new();
-        let read = File::open(file).and_then(|opened| opened.take(MAX_FILE + 1).read_to_end(&mut bytes));
-        read.map_err(|error| unreadable(file, &error))?;
-        if bytes.len() as u64 > MAX_FILE {
-            let reason = format!("a configuration has at most {} MiB, this one has more", MAX_FILE >> 20);
-            return Err(ConfigError::File { path: file.into(), reason });
-        }
+        let bytes =
+            read_at_most(file, MAX_FILE, "a configuration").map_err(|error| unreadable(file, &error))?;
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let good = &bytes[..error.valid_up_to()];
             let line = good.split(|b| *b == b'\n');
@@ -264,6 +259,17 @@ fn check_own_realm(component: &Component, node: &Node, reader: &mut NodeReader<'
     let path = format!("{}.realm", component.path);
     let expected = format!("a realm of {}, to which it connects", listener.path);
     reader.report.known(path, &expected, &component.realm, &known);
+}
+
+/// The bytes of a file, at most so many: one like `/dev/zero` has no end. `what` names such files in the error.
+pub(crate) fn read_at_most(file: &Path, most: u64, what: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        let reason = format!("{what} has at most {} MiB, this one has more", most >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
+    }
+    Ok(bytes)
 }
 
 const A_MAP: &str = "a map such as { realms: [..], transports: [..] }";

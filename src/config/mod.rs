@@ -51,6 +51,8 @@ use crate::codec::DecodeLimits;
 use crate::uri::{MatchPolicy, UriCheck};
 
 #[cfg(feature = "native")]
+pub(crate) use load::read_at_most;
+#[cfg(feature = "native")]
 pub use load::{Format, Source};
 #[cfg(feature = "native")]
 pub use schema::schema;

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use tokio::net::UnixStream;
 use tokio::time::timeout;
-use tokio_rustls::rustls::ServerConfig;
 use tracing::{debug, error, info, warn};
 
 use super::bridge;
@@ -197,7 +196,7 @@ fn check_functions(node: &Node, options: &Options) -> Result<(), ConfigError> {
 }
 
 /// A configuration, and what its listeners with TLS show.
-type Read = (LoadedNode, Vec<(Socket, Arc<ServerConfig>)>);
+type Read = (LoadedNode, Vec<tls::Read>);
 
 fn read_again(source: &Source) -> Result<Read, RunError> {
     let loaded = Node::from_file(source)?;

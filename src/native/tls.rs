@@ -4,7 +4,6 @@
 //! [`listener`](super::listener).
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -23,6 +22,7 @@ use super::listener::ListenError;
 use super::lock;
 use crate::auth::{Certificate, Channel};
 use crate::config::node::{Listener, Tls};
+use crate::config::read_at_most;
 
 /// What a listener with TLS shows to those who connect, and asks them for. A reload replaces it: certificates are renewed
 /// while their listener stays. Connections keep what they began with.
@@ -36,7 +36,10 @@ impl Credentials {
     }
 }
 
-/// Those of all listeners of a process.
+/// What the files of a listener say, which is known by its socket.
+pub(super) type Read = (Socket, Arc<ServerConfig>);
+
+/// The credentials of all listeners of a process.
 #[derive(Debug, Default)]
 pub(super) struct AllCredentials(Mutex<BTreeMap<Socket, Arc<Credentials>>>);
 
@@ -55,7 +58,7 @@ impl AllCredentials {
     }
 
     /// Takes what was [read again](read_all), where a listener has TLS already. Answers whether one has.
-    pub fn replace(&self, read: Vec<(Socket, Arc<ServerConfig>)>) -> bool {
+    pub fn replace(&self, read: Vec<Read>) -> bool {
         let known = lock(&self.0);
         let mut is_any = false;
         for (socket, config) in read {
@@ -69,12 +72,12 @@ impl AllCredentials {
 }
 
 /// What the files of all listeners say.
-pub(super) fn read_all(listeners: &[Listener]) -> Result<Vec<(Socket, Arc<ServerConfig>)>, ListenError> {
+pub(super) fn read_all(listeners: &[Listener]) -> Result<Vec<Read>, ListenError> {
     listeners.iter().filter_map(|listener| read(listener).transpose()).collect()
 }
 
 /// What the files of a listener say; nothing where it has no TLS.
-pub(super) fn read(listener: &Listener) -> Result<Option<(Socket, Arc<ServerConfig>)>, ListenError> {
+pub(super) fn read(listener: &Listener) -> Result<Option<Read>, ListenError> {
     let Some(tls) = &listener.endpoint.tls else { return Ok(None) };
     match server_config(tls) {
         Ok(config) => Ok(Some((Socket::of(listener), config))),
@@ -151,36 +154,40 @@ fn is_key_of_certificate(certified: &CertifiedKey) -> bool {
 }
 
 fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_file(file).map_err(|error| match error {
+    let pem = read_pem(file)?;
+    PrivateKeyDer::from_pem_slice(&pem).map_err(|error| match error {
         // In PKCS #8 that is another kind of section; older files say so in a header, which is no base64.
-        pem::Error::NoItemsFound | pem::Error::Base64Decode(_) if is_encrypted(file) => {
+        pem::Error::NoItemsFound | pem::Error::Base64Decode(_) if is_encrypted(&pem) => {
             problem(file, "expected a private key without a password, found an encrypted one")
         }
         pem::Error::NoItemsFound => problem(file, "expected a private key in PEM, found none"),
-        error => read_problem(file, &error),
+        error => no_pem(file, &error),
     })
 }
 
-fn is_encrypted(file: &Path) -> bool {
-    fs::read_to_string(file).is_ok_and(|text| text.contains("ENCRYPTED"))
+fn is_encrypted(pem: &[u8]) -> bool {
+    const MARK: &[u8] = b"ENCRYPTED";
+    pem.windows(MARK.len()).any(|place| place == MARK)
 }
 
 /// The certificates of a file, of which there must be one.
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let certificates: Result<Vec<_>, _> =
-        CertificateDer::pem_file_iter(file).and_then(|found| found.collect());
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read_pem(file)?).collect();
     match certificates {
         Ok(certificates) if certificates.is_empty() => {
             Err(problem(file, "expected a certificate in PEM, found none"))
         }
         Ok(certificates) => Ok(certificates),
-        Err(error) => Err(read_problem(file, &error)),
+        Err(error) => Err(no_pem(file, &error)),
     }
 }
 
-fn read_problem(file: &Path, error: &pem::Error) -> String {
+fn read_pem(file: &Path) -> Result<Vec<u8>, String> {
+    read_at_most(file, MAX_PEM, "a file in PEM").map_err(|error| problem(file, &error.to_string()))
+}
+
+fn no_pem(file: &Path, error: &pem::Error) -> String {
     match error {
-        pem::Error::Io(error) => problem(file, &error.to_string()),
         pem::Error::MissingSectionEnd { .. } => problem(file, "expected PEM: a section has no last line"),
         pem::Error::IllegalSectionStart { .. } => {
             problem(file, "expected PEM: a section has no right first line")
@@ -188,6 +195,9 @@ fn read_problem(file: &Path, error: &pem::Error) -> String {
         error => problem(file, &format!("expected PEM: {error}")),
     }
 }
+
+/// Bytes of the longest file of keys or certificates. All authorities that browsers trust have a quarter of a mebibyte.
+const MAX_PEM: u64 = 16 << 20;
 
 fn problem(file: &Path, reason: &str) -> String {
     format!("{}: {reason}", file.display())
