@@ -8,6 +8,7 @@
 //! Its methods are of two kinds: `handle_*` (and `reload`) takes an input in, and never fails, since what a peer does
 //! wrong ends in an answer to that peer; `next_timeout` says when [`handle_timeout`](Router::handle_timeout) wants to be called.
 
+mod announced_roles;
 mod authorization;
 mod broker;
 #[cfg(debug_assertions)]
