@@ -11,6 +11,8 @@ mod auth_keys;
 mod bridge;
 mod call_queues;
 #[cfg(feature = "native")]
+mod children;
+#[cfg(feature = "native")]
 mod cookie;
 pub mod crossbar;
 mod cursor;
