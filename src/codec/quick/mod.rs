@@ -47,11 +47,14 @@ pub(super) trait Scan<'a> {
     /// A text that stands in the frame as it is.
     fn text(&mut self) -> Option<&'a str>;
 
-    /// Leaves an item with at most `levels` levels of lists and maps.
+    /// Leaves an item, which may have to be a list or a map, with at most `levels` levels of lists and maps.
     fn item(&mut self, levels: usize) -> Option<()>;
 
     /// Leaves a list with at most `levels` levels of lists and maps, itself included.
     fn list(&mut self, levels: usize) -> Option<()>;
+
+    /// Leaves a map with texts for keys and at most `levels` levels of lists and maps, itself included.
+    fn map(&mut self, levels: usize) -> Option<()>;
 
     /// The byte at which the next token begins, or behind the last one.
     fn position(&self) -> usize;
@@ -185,10 +188,7 @@ fn tail<'a, S: Scan<'a>>(scan: &mut S, elements: &mut Elements, levels: usize) -
     if !scan.element(elements)? {
         return Some(TailSpan { start, end, elements: 1 });
     }
-    let mut kwargs = scan.begin_map()?;
-    while scan.key(&mut kwargs)?.is_some() {
-        scan.item(levels - 1)?;
-    }
+    scan.map(levels)?;
     let end = scan.position();
     if scan.element(elements)? {
         return None;
@@ -212,6 +212,17 @@ fn counted_key<'a, S: Scan<'a>>(scan: &mut S, pairs: &mut Pairs) -> Option<Optio
     let Some(left) = pairs.left.checked_sub(1) else { return Some(None) };
     pairs.left = left;
     scan.text().map(Some)
+}
+
+/// [`Scan::map`] where other keys are well-formed, too.
+#[inline]
+fn text_keyed_map<'a, S: Scan<'a>>(scan: &mut S, levels: usize) -> Option<()> {
+    let levels = levels.checked_sub(1)?;
+    let mut pairs = scan.begin_map()?;
+    while scan.key(&mut pairs)?.is_some() {
+        scan.item(levels)?;
+    }
+    Some(())
 }
 
 /// The text of `len` bytes that begins at `start`. Leaves `at` behind it, before it is looked at: that is quicker, and

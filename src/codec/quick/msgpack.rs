@@ -1,7 +1,7 @@
 //! The quick way through MessagePack: a jump by the marker, and what is left of each open level.
 
 use super::binary::{Item, MORE, Markers, behind_item, behind_text, uint};
-use super::{Elements, Pairs, Scan, counted_element, counted_key, text};
+use super::{Elements, Pairs, Scan, counted_element, counted_key, text, text_keyed_map};
 
 /// A [`Scan`] of MessagePack.
 pub(in super::super) struct MsgPackScan<'a> {
@@ -95,6 +95,11 @@ impl<'a> Scan<'a> for MsgPackScan<'a> {
             return None;
         }
         self.item(levels)
+    }
+
+    #[inline]
+    fn map(&mut self, levels: usize) -> Option<()> {
+        text_keyed_map(self, levels)
     }
 
     #[inline]

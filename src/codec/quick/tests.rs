@@ -276,6 +276,10 @@ fn strings_and_numbers_of_any_length_end_alike() {
                 check(&format!("[{space}\"{x}\"{behind}]"), true);
                 check(&format!("[{space}1{digits}{behind}]"), true);
                 check(&format!("[{space}-1{digits}.0{digits}E-{digits}1{behind}]"), true);
+                check(
+                    &format!("[{space}{{\"{x}\":true,\"b\":[null],\"c\":{{}},\"d\":[],\"\":false}}{behind}]"),
+                    true,
+                );
             }
             check(&format!("[{space}\"{x}\\\"{x}\"]"), true);
             check(&format!("{{{space}\"{x}\"{space}:{space}\"{x}\\u00e9{x}\"}}"), true);
@@ -288,6 +292,21 @@ fn strings_and_numbers_of_any_length_end_alike() {
                 format!("[{space}1{digits}"),
                 format!("[{space}-]"),
                 format!("[{space}1{digits}e]"),
+                format!("[\"{x}\",{space}truee]"),
+                format!("[\"{x}\",{space}fals]"),
+                format!("[{space}{{\"{x}\"}}]"),
+                format!("[{space}{{\"{x}\",\"b\"}}]"),
+                format!("[{space}{{\"{x}\":}}]"),
+                format!("[{space}{{\"{x}\":1,}}]"),
+                format!("[{space}{{\"{x}\":1,2}}]"),
+                format!("[{space}{{\"{x}\":\"b\":1}}]"),
+                format!("[{space}{{\"a\":[],\"{x}\":1:1}}]"),
+                format!("[{space}\"{x}\":1]"),
+                format!("[{{}},{space}\"{x}\":1]"),
+                format!("[{space}\"{x}\"1]"),
+                format!("[{space}\"{x}\",]"),
+                format!("[{space}[1{digits},[]}}]"),
+                format!("[{space}[1{digits}],[[]"),
             ] {
                 check(&bad, false);
             }

@@ -3,22 +3,20 @@
 use super::super::reader::plain_len;
 use super::{Elements, Pairs, Scan};
 
+mod block;
+mod scalars;
 mod walk;
-mod window;
-
-use window::Window;
 
 /// A [`Scan`] of JSON.
 pub(in super::super) struct JsonScan<'a> {
     text: &'a str,
     at: usize,
-    window: Window,
 }
 
 impl<'a> JsonScan<'a> {
     /// A scan of `text` from `at` on.
     pub fn new(text: &'a str, at: usize) -> Self {
-        Self { text, at, window: Window::default() }
+        Self { text, at }
     }
 
     /// Takes the byte that must be next.
@@ -122,15 +120,30 @@ impl<'a> Scan<'a> for JsonScan<'a> {
         Some(value)
     }
 
+    /// Only of lists and maps: others are no longer than it takes to look for their end.
     #[inline]
     fn item(&mut self, levels: usize) -> Option<()> {
-        self.at = walk::item_end(self.text.as_bytes(), self.at, levels, &mut self.window)?;
+        let bytes = self.text.as_bytes();
+        self.at = match bytes.get(self.at..)? {
+            // Where there are keyword arguments only, and the other way round.
+            [b'[', b']', ..] | [b'{', b'}', ..] if levels > 0 => self.at + 2,
+            [b'[' | b'{', ..] => walk::container_end(bytes, self.at, levels)?,
+            _ => return None,
+        };
         Some(())
     }
 
     #[inline]
     fn list(&mut self, levels: usize) -> Option<()> {
         if self.text.as_bytes().get(self.at) != Some(&b'[') {
+            return None;
+        }
+        self.item(levels)
+    }
+
+    #[inline]
+    fn map(&mut self, levels: usize) -> Option<()> {
+        if self.text.as_bytes().get(self.at) != Some(&b'{') {
             return None;
         }
         self.item(levels)

@@ -1,243 +1,208 @@
-//! The walk over a payload of JSON, with one bit for each open list or map.
+//! The walk over a list or map of JSON, 64 bytes at a time: one bit of a word for each of them.
 //!
-//! Owns the grammar. How the ends of strings and numbers are found in a few cycles, however far they are, is in
-//! [`window`](super::window). [RFC 8259]
+//! Owns the grammar. It is checked for all tokens of a block at once, by what may come behind each kind of token; only
+//! brackets, which decide whether a list or a map is open, and escapes are looked at one by one. Numbers and literals are
+//! in [`scalars`](super::scalars). [RFC 8259]
 
-use super::behind_white_space;
-use super::window::{self, Bits, LEN, Window};
+use super::block::{self, Kind, LEN};
+use super::scalars::Scalars;
 
-/// The end of the item that begins at `at`, or behind white space there, and has at most `levels` levels of lists and
-/// maps. `bytes` are UTF-8, and those that `window` was moved over.
-pub(super) fn item_end(bytes: &[u8], at: usize, levels: usize, window: &mut Window) -> Option<usize> {
+/// The end of the list or map that begins at `at` and has at most `levels` levels. `bytes` are UTF-8.
+pub(super) fn container_end(bytes: &[u8], at: usize, levels: usize) -> Option<usize> {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("bmi1")
         && is_x86_feature_detected!("bmi2")
     {
         #[expect(unsafe_code, reason = "the machine was just asked whether it has what the function needs")]
-        return unsafe { item_end_with_avx2(bytes, at, levels, window) };
+        return unsafe { container_end_with_avx2(bytes, at, levels) };
     }
-    item_end_anywhere(bytes, at, levels, window)
+    container_end_anywhere(bytes, at, levels)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2")]
-fn item_end_with_avx2(bytes: &[u8], at: usize, levels: usize, window: &mut Window) -> Option<usize> {
-    Walk::go(bytes, at, levels, window, |block| window::bits_with_avx2(block))
+fn container_end_with_avx2(bytes: &[u8], at: usize, levels: usize) -> Option<usize> {
+    walk(bytes, at, levels, |block, kind| block::bits_with_avx2(block, kind))
 }
 
-fn item_end_anywhere(bytes: &[u8], at: usize, levels: usize, window: &mut Window) -> Option<usize> {
-    Walk::go(bytes, at, levels, window, window::bits)
+fn container_end_anywhere(bytes: &[u8], at: usize, levels: usize) -> Option<usize> {
+    walk(bytes, at, levels, block::bits)
 }
 
-struct Walk<'a, F> {
-    bytes: &'a [u8],
-    bits_of: F,
-    window: Window,
+/// What the end of a block says of the beginning of the next one: each is one bit, the lowest.
+#[derive(Default)]
+struct Before {
+    opener: u64,
+    colon: u64,
+    comma: u64,
+    scalar: u64,
+    /// A string that may be a key is open.
+    key: u64,
+    /// It has ended.
+    key_end: u64,
+    backslash: u64,
 }
 
-// All of it becomes part of the functions above, of which one may use more instructions.
-impl<'a, F: Fn(&[u8; LEN]) -> Bits> Walk<'a, F> {
-    #[inline(always)]
-    fn go(bytes: &'a [u8], at: usize, levels: usize, window: &mut Window, bits_of: F) -> Option<usize> {
-        let mut walk = Self { bytes, bits_of, window: *window };
-        let end = walk.item_end(at, levels);
-        *window = walk.window;
-        end
-    }
-
-    #[inline(always)]
-    fn item_end(&mut self, mut at: usize, levels: usize) -> Option<usize> {
-        let bytes = self.bytes;
-        // One bit for each open list or map, 0 or 1, the innermost one in the lowest; above them one bit more.
-        let mut open = 1u64;
-        let top = 1u64 << levels.min(63);
-        'value: loop {
-            let first = *bytes.get(at)?;
-            if first == b'"' {
-                at = self.closing_quote(at + 1)? + 1;
-            } else if first.is_ascii_digit() {
-                at = self.number_end(at, first)?;
-            } else {
-                match first {
-                    b'{' | b'[' => {
-                        if open >= top {
-                            return None;
-                        }
-                        at = behind_white_space(bytes, at + 1);
-                        // The two brackets of a pair are two apart in ASCII.
-                        if *bytes.get(at)? == first + 2 {
-                            at += 1;
-                        } else {
-                            open <<= 1;
-                            if first == b'{' {
-                                open |= 1;
-                                at = self.key(at)?;
-                            }
-                            continue 'value;
-                        }
-                    }
-                    b't' if bytes.get(at..at + 4) == Some(b"true") => at += 4,
-                    b'f' if bytes.get(at..at + 5) == Some(b"false") => at += 5,
-                    b'n' if bytes.get(at..at + 4) == Some(b"null") => at += 4,
-                    b'-' => at = self.number_end(at + 1, *bytes.get(at + 1)?)?,
-                    b' ' | b'\t' | b'\n' | b'\r' => {
-                        at += 1;
-                        continue 'value;
-                    }
-                    _ => return None,
-                }
+// It becomes part of the functions above, of which one may use more instructions.
+#[inline(always)]
+fn walk(bytes: &[u8], at: usize, levels: usize, bits: impl Fn(&[u8; LEN], Kind) -> u64) -> Option<usize> {
+    // One bit for each open list or map, 0 or 1, the innermost one in the lowest; above them one bit more.
+    let mut open = 1u64;
+    let top = 1u64 << levels.min(63);
+    // As if it were behind a colon: a value must begin.
+    let mut before = Before { colon: 1, ..Before::default() };
+    let mut scalars = Scalars::default();
+    // All bits, while a string is open.
+    let mut is_string = 0u64;
+    let mut start = at;
+    let mut last_block = [b' '; LEN];
+    loop {
+        let rest = bytes.get(start..)?;
+        let block = match rest.first_chunk() {
+            Some(block) => block,
+            None if rest.is_empty() => return None,
+            None => {
+                last_block[..rest.len()].copy_from_slice(rest);
+                &last_block
             }
-            // A value has ended here.
-            while open > 1 {
-                let is_map = open & 1 == 1;
-                // Between the pairs of a map there is nothing else, mostly.
-                if is_map && bytes.get(at..at + 2) == Some(b",\"") {
-                    at = self.key_end(at + 2)?;
-                    continue 'value;
-                }
-                let next = *bytes.get(at)?;
-                at += 1;
-                if next == b',' {
-                    if is_map {
-                        at = self.key(at)?;
-                    }
-                    continue 'value;
-                }
-                if next == if is_map { b'}' } else { b']' } {
-                    open >>= 1;
-                } else if !matches!(next, b' ' | b'\t' | b'\n' | b'\r') {
-                    return None;
-                }
-            }
-            return Some(at);
+        };
+
+        let mut quote = bits(block, Kind::Byte(b'"'));
+        let backslash = bits(block, Kind::Byte(b'\\'));
+        let control = bits(block, Kind::Range(0, 0x1f));
+        if backslash | before.backslash != 0 {
+            let escaped = escaped(bytes, start, backslash, &mut before.backslash)?;
+            quote &= !escaped;
         }
-    }
-
-    /// Behind a key that begins at `at` or behind white space there, and its colon.
-    #[inline(always)]
-    fn key(&mut self, mut at: usize) -> Option<usize> {
-        if self.byte(at)? != b'"' {
-            at = behind_white_space(self.bytes, at);
-            if self.byte(at)? != b'"' {
+        // From the quote that opens a string to the byte before the one that closes it.
+        let string = up_to_each_other(quote) ^ is_string;
+        if quote == 0 && is_string != 0 {
+            if control != 0 {
                 return None;
             }
+            start += LEN;
+            continue;
         }
-        self.key_end(at + 1)
-    }
+        is_string = ((string as i64) >> 63) as u64;
+        let (opening, closing) = (quote & string, quote & !string);
+        let outside = !(string | closing);
+        let mut wrong = control & string | backslash & !string;
 
-    /// The same, where the key's inside begins at `at`.
-    #[inline(always)]
-    fn key_end(&mut self, at: usize) -> Option<usize> {
-        let quote = self.closing_quote(at)?;
-        if self.bytes.get(quote..quote + 2) == Some(b"\":") {
-            return Some(quote + 2);
+        let opener = bits(block, Kind::Pair(b'[')) & outside;
+        let closer = bits(block, Kind::Pair(b']')) & outside;
+        let colon = bits(block, Kind::Byte(b':')) & outside;
+        let comma = bits(block, Kind::Byte(b',')) & outside;
+        let mut white = bits(block, Kind::Byte(b' ')) & outside;
+        let control = control & outside;
+        if control != 0 {
+            let lines = Kind::Range(b'\t', b'\n');
+            let known = bits(block, lines) | bits(block, Kind::Byte(b'\r'));
+            wrong |= control & !known;
+            white |= control;
         }
-        let at = behind_white_space(self.bytes, quote + 1);
-        (self.byte(at)? == b':').then_some(at + 1)
-    }
+        let scalar = outside & !(opener | closer | colon | comma | white);
+        let behind_scalar = scalar << 1 | before.scalar;
+        let scalar_start = scalar & !behind_scalar;
+        if scalar | before.scalar != 0 {
+            wrong |= scalars.wrong(bytes, start, block, scalar, scalar_start, &bits);
+        }
+        before.scalar = scalar >> 63;
 
-    /// The quote that ends a string whose inside begins at `at`.
-    #[inline(always)]
-    fn closing_quote(&mut self, mut at: usize) -> Option<usize> {
-        loop {
-            if at >= self.window.end {
-                self.move_to(at);
+        // What comes next behind a token, white space left out.
+        let next = |tokens: u64, carry: &mut u64| {
+            let next = tokens << 1 | *carry;
+            *carry = tokens >> 63;
+            if white == 0 {
+                return next;
             }
-            let special = self.window.bits.special >> (at % LEN);
-            if special == 0 {
-                at = self.window.end;
-                continue;
-            }
-            at += special.trailing_zeros() as usize;
-            match self.byte(at)? {
-                b'"' => return Some(at),
-                b'\\' => at = escape_end(self.bytes, at + 1)?,
-                _ => return None,
-            }
-        }
-    }
+            let (sum, is_over) = white.overflowing_add(next & white);
+            *carry |= u64::from(is_over);
+            (next | sum) & !white
+        };
+        // A value begins behind these, and nowhere else; the first of a list or map may be missing.
+        let behind_opener = next(opener, &mut before.opener);
+        let behind_comma = next(comma, &mut before.comma);
+        let behind_colon = next(colon, &mut before.colon);
+        let item = behind_opener | behind_comma;
+        let value = opening | opener | scalar_start;
+        wrong |= ((item | behind_colon) ^ value) & !(behind_opener & closer);
 
-    /// Behind a number whose first digit is `first` and stands at `at`, if it is a digit.
-    #[inline(always)]
-    fn number_end(&mut self, at: usize, first: u8) -> Option<usize> {
-        let end = self.digits_end(at)?;
-        if first == b'0' && end > at + 1 {
-            return None;
-        }
-        match self.byte(end) {
-            Some(b'.') => {
-                let end = self.digits_end(end + 1)?;
-                match self.byte(end) {
-                    Some(b'e' | b'E') => self.exponent_end(end + 1),
-                    _ => Some(end),
+        // In a map an item is a string that a colon is behind, and no other colon is. The sum carries from where such a
+        // string opens to where it closes.
+        let (sum, is_over) = string.overflowing_add(item & opening | before.key);
+        before.key = u64::from(is_over);
+        let behind_key = next(sum & closing, &mut before.key_end);
+        let wrong_in_map = behind_key ^ colon | item & !(opening | closer);
+        let wrong_in_list = colon;
+
+        // Up to each bracket, itself included, what is open decides.
+        let mut map = (open & 1).wrapping_neg();
+        let mut brackets = opener | closer;
+        while brackets != 0 {
+            let bracket = brackets & brackets.wrapping_neg();
+            let up_to_bracket = brackets ^ (brackets - 1);
+            brackets ^= bracket;
+            let byte = block[bracket.trailing_zeros() as usize % LEN];
+            let is_map = u64::from(byte >> 5 & 1);
+            if opener & bracket != 0 {
+                if open >= top {
+                    return None;
+                }
+                open = open << 1 | is_map;
+            } else {
+                if open & 1 != is_map {
+                    return None;
+                }
+                open >>= 1;
+                if open == 1 {
+                    let wrong = wrong | wrong_in_map & map | wrong_in_list & !map;
+                    return (wrong & up_to_bracket == 0).then(|| start + up_to_bracket.count_ones() as usize);
                 }
             }
-            Some(b'e' | b'E') => self.exponent_end(end + 1),
-            _ => Some(end),
+            map = map & up_to_bracket | (open & 1).wrapping_neg() & !up_to_bracket;
         }
-    }
-
-    /// Behind an exponent; `at` is behind its letter.
-    #[inline(always)]
-    fn exponent_end(&mut self, at: usize) -> Option<usize> {
-        self.digits_end(at + usize::from(matches!(self.byte(at), Some(b'+' | b'-'))))
-    }
-
-    /// Behind digits; there must be one.
-    #[inline(always)]
-    fn digits_end(&mut self, start: usize) -> Option<usize> {
-        let mut at = start;
-        loop {
-            if at >= self.window.end {
-                self.move_to(at);
-            }
-            let no_digit = self.window.bits.no_digit >> (at % LEN);
-            if no_digit != 0 {
-                at += no_digit.trailing_zeros() as usize;
-                return (at > start).then_some(at);
-            }
-            at = self.window.end;
+        if wrong | wrong_in_map & map | wrong_in_list & !map != 0 {
+            return None;
         }
-    }
-
-    #[inline(always)]
-    fn byte(&self, at: usize) -> Option<u8> {
-        self.bytes.get(at).copied()
-    }
-
-    /// Moves to where `at` is.
-    #[inline(always)]
-    fn move_to(&mut self, at: usize) {
-        let start = at - at % LEN;
-        self.window.end = start + LEN;
-        let rest = self.bytes.get(start..).unwrap_or_default();
-        self.window.bits = match rest.first_chunk() {
-            Some(block) => (self.bits_of)(block),
-            None => bits_at_the_end(self.bytes, rest, &self.bits_of),
-        };
+        start += LEN;
     }
 }
 
-/// The bits of the last bytes of the frame, fewer than are looked at.
-#[inline(never)]
-fn bits_at_the_end(bytes: &[u8], rest: &[u8], bits_of: impl Fn(&[u8; LEN]) -> Bits) -> Bits {
-    if let Some(block) = bytes.last_chunk() {
-        return bits_of(block).behind(LEN - rest.len());
+/// From each first bit of a pair to the one before the second.
+#[inline(always)]
+fn up_to_each_other(mut bits: u64) -> u64 {
+    for distance in [1, 2, 4, 8, 16, 32] {
+        bits ^= bits << distance;
     }
-    let mut block = [0; LEN];
-    block[..rest.len()].copy_from_slice(rest);
-    bits_of(&block)
+    bits
 }
 
-/// Behind an escape in a string; `at` is behind its backslash.
+/// What is behind the backslashes of escapes that are well-formed. `carry` says whether the first byte is.
 #[inline(never)]
-fn escape_end(bytes: &[u8], at: usize) -> Option<usize> {
-    match *bytes.get(at)? {
-        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 1),
-        b'u' => bytes.get(at + 1..at + 5)?.iter().all(u8::is_ascii_hexdigit).then_some(at + 5),
-        _ => None,
+fn escaped(bytes: &[u8], start: usize, mut backslash: u64, carry: &mut u64) -> Option<u64> {
+    let mut escaped = *carry;
+    backslash &= !*carry;
+    *carry = 0;
+    while backslash != 0 {
+        let bit = backslash & backslash.wrapping_neg();
+        if !is_escape(bytes, start + bit.trailing_zeros() as usize + 1)? {
+            return None;
+        }
+        escaped |= bit << 1;
+        *carry = bit >> 63;
+        backslash &= !(bit | bit << 1);
     }
+    Some(escaped)
+}
+
+/// Whether what is behind a backslash is an escape.
+fn is_escape(bytes: &[u8], at: usize) -> Option<bool> {
+    Some(match *bytes.get(at)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => true,
+        b'u' => bytes.get(at + 1..at + 5)?.iter().all(u8::is_ascii_hexdigit),
+        _ => false,
+    })
 }
 
 #[cfg(test)]
@@ -247,7 +212,7 @@ mod tests {
 
     use super::*;
 
-    /// Short ones, and such that fill windows.
+    /// Short ones, and such that fill blocks.
     fn piece() -> impl Strategy<Value = String> {
         prop_oneof![
             "[\\[\\]{},:]{1,3}",
@@ -264,16 +229,14 @@ mod tests {
 
         /// Whichever instructions the machine has: the tests of the quick way take those that it has.
         #[test]
-        fn items_end_where_they_end_anywhere(pieces in vec(piece(), 0..20), levels in 0..6usize) {
+        fn containers_end_where_they_end_anywhere(pieces in vec(piece(), 0..20), levels in 0..6usize) {
             let text = pieces.concat();
-            for text in [format!("[{}]", pieces.join(",")), format!("[\"{text}"), text] {
-                let (mut here, mut anywhere) = (Window::default(), Window::default());
+            for text in [format!("[{}]", pieces.join(",")), format!("[\"{text}"), format!("[{text}]"), text] {
                 prop_assert_eq!(
-                    item_end(text.as_bytes(), 0, levels, &mut here),
-                    item_end_anywhere(text.as_bytes(), 0, levels, &mut anywhere),
+                    container_end(text.as_bytes(), 0, levels),
+                    container_end_anywhere(text.as_bytes(), 0, levels),
                     "{:?}", text
                 );
-                prop_assert_eq!((here.end, here.bits), (anywhere.end, anywhere.bits), "{:?}", text);
             }
         }
     }
