@@ -52,6 +52,19 @@ test('bundlers_see_where_the_worker_and_the_wasm_file_are', () => {
   assert.match(worker, /new URL\("\.\/wamplet\.wasm",\s?import\.meta\.url\)/);
 });
 
+test('bundlers_can_read_how_workers_are_made', () => {
+  const library = readFileSync(join(root, 'pkg/index.js'), 'utf8');
+  const made = [
+    ...library.matchAll(/new (?:Shared)?Worker\((new URL\("[^"]+",\s?import\.meta\.url\),(\{[^}]*\})\)|.)/g),
+  ];
+  const found = made.filter(([, , options]) => options !== undefined);
+  assert.equal(found.length, 2);
+  // Vite 5 evaluates the options, with nothing around them.
+  for (const [, , options] of found) assert.equal(new Function(`return (${options})`)().type, 'module');
+  // Parcel refuses to build what makes a worker of a text.
+  for (const [, first] of made) assert.doesNotMatch(first, /^["'`]/);
+});
+
 test('the_classic_script_has_no_module_syntax', () => {
   const script = readFileSync(join(root, 'pkg/wamplet.global.js'), 'utf8');
   assert.match(script, /^"use strict";\s*var wamplet\s?=/);

@@ -35,6 +35,10 @@ before(async () => {
     ...library('mistyped', { headers: { 'Content-Type': 'text/html' } }),
     ...library('wasm-as-text'),
     '/wasm-as-text/wamplet.wasm': { file: 'pkg/wamplet.wasm', headers: { 'Content-Type': 'text/plain' } },
+    '/.vite/deps/wamplet.js': { file: 'pkg/index.js' },
+    '/node_modules/.vite/deps/wamplet.js': { file: 'pkg/index.js' },
+    '/node_modules/.vite/deps/worker.js': { file: 'pkg/worker.js' },
+    '/node_modules/.vite/deps/wamplet.wasm': { body: '<!doctype html><title>app</title>' },
     // What a server of single-page apps answers to everything that it does not know.
     ...library('every-path-a-page'),
     '/every-path-a-page/wamplet.wasm': { body: '<!doctype html><title>app</title>' },
@@ -113,7 +117,7 @@ const FAILURES = {
   ],
   'a page in the place of the wasm file': [
     { workerUrl: '/every-path-a-page/worker.js' },
-    /every-path-a-page\/wamplet\.wasm could not be compiled .*is it wamplet\.wasm/,
+    /every-path-a-page\/wamplet\.wasm could not be compiled .*: it is a page of HTML, .*put wamplet\.wasm beside/,
   ],
   'a worker of another release': [
     { workerUrl: '/other-release/worker.js' },
@@ -219,6 +223,16 @@ test('a_handle_that_was_closed_is_asked_nothing_any_more', async () => {
 
 test('what_type_the_wasm_file_has_does_not_matter', async () => {
   assert.equal(await failure(await readyTab(), { workerUrl: '/wasm-as-text/worker.js' }), 'it started');
+});
+
+test('a_page_whose_library_an_older_Vite_has_moved_is_told_the_setting', async () => {
+  const failures = await standing.evaluate(async () => {
+    const { sharedRouter } = await import('/.vite/deps/wamplet.js');
+    const { createRouter } = await import('/node_modules/.vite/deps/wamplet.js');
+    const started = [sharedRouter({ mode: 'shared-worker' }), createRouter()];
+    return Promise.all(started.map((starting) => starting.catch((error) => error.message)));
+  });
+  for (const message of failures) assert.match(message, /optimizeDeps: \{ exclude: \['wamplet'\] \}/);
 });
 
 test('a_page_opened_as_a_file_is_told_to_be_served', async () => {

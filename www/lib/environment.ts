@@ -72,6 +72,16 @@ export function report(error: unknown): void {
   });
 }
 
+/**
+ * What to do about files that are not where the library's script is. Vite before 8 runs a copy of that script in
+ * development, in a folder of its own.
+ */
+export function placed(put: string, or: string): string {
+  return import.meta.url.includes('/.vite/deps/')
+    ? "Vite has moved the library: say optimizeDeps: { exclude: ['wamplet'] } in its configuration"
+    : `${put} beside the library's script, or ${or}`;
+}
+
 /** The sentence in whatever was thrown. */
 export function sentence(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

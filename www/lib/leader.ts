@@ -304,8 +304,11 @@ async function runInWorker(settings: HostSettings): Promise<Running> {
 function startWorker({ name: router, workerUrl }: HostSettings): Worker {
   const name = `${versioned(router)}:leader`;
   if (workerUrl !== undefined) return new Worker(workerUrl, { type: 'module', name });
-  // Bundlers look for exactly this expression.
-  return new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name });
+  // Bundlers look for exactly this expression, see `shared-worker.ts`.
+  return new Worker(new URL('./worker.js', import.meta.url), {
+    type: 'module',
+    name: typeof name === 'string' ? name : '',
+  });
 }
 
 async function runHere({ name, workerUrl }: HostSettings): Promise<Running> {

@@ -3,7 +3,7 @@
 // Owns the worker's name and address, and what is said when it cannot be had. Every client gets a port of its own,
 // straight to the worker. What is spoken over a line is in `line-host.ts`, the worker's end in `worker.ts`.
 
-import { sentence } from './environment.ts';
+import { placed, sentence } from './environment.ts';
 import { type HostSettings, Superseded, type Way } from './shared-host.ts';
 import { type Start, versioned } from './wire.ts';
 
@@ -78,8 +78,12 @@ function connect(settings: HostSettings, extendedLifetime: boolean): SharedWorke
   const name = versioned(router);
   try {
     if (workerUrl !== undefined) return new SharedWorker(workerUrl, { type: 'module', name, extendedLifetime });
-    // Bundlers look for exactly this expression.
-    return new SharedWorker(new URL('./worker.js', import.meta.url), { type: 'module', name, extendedLifetime });
+    // Bundlers look for exactly this expression. Vite 5 evaluates its options, with no variables: it asks what `typeof` knows.
+    return new SharedWorker(new URL('./worker.js', import.meta.url), {
+      type: 'module',
+      name: typeof name === 'string' ? name : '',
+      extendedLifetime: typeof extendedLifetime === 'boolean' && extendedLifetime,
+    });
   } catch (error) {
     // It may be the longer life alone that is not allowed here.
     if (extendedLifetime) return connect(settings, false);
@@ -96,12 +100,14 @@ function connect(settings: HostSettings, extendedLifetime: boolean): SharedWorke
 function hasLifetimes(): boolean {
   let isRead = false;
   try {
-    new SharedWorker('http://[', {
+    const options = {
       get extendedLifetime() {
         isRead = true;
         return false;
       },
-    });
+    };
+    // Not by `new`: Parcel would look for the script.
+    Reflect.construct(SharedWorker, ['http://[', options]);
   } catch {
     // As it must.
   }
@@ -127,9 +133,9 @@ export function unloadable({ workerUrl }: HostSettings, event: Event): string {
   const address = workerUrl ?? 'worker.js';
   const detail = (event as ErrorEvent).message;
   return (
-    `the worker's script ${address} could not be loaded${detail ? ` (${detail})` : ''}: put worker.js and ` +
-    "wamplet.wasm beside the library's script, or name in options.workerUrl the file that `npx wamplet init` wrote; it " +
-    'must be served as JavaScript, with the Cross-Origin-Embedder-Policy of the page if it has one, and a ' +
+    `the worker's script ${address} could not be loaded${detail ? ` (${detail})` : ''}: ` +
+    placed('put worker.js and wamplet.wasm', 'name in options.workerUrl the file that `npx wamplet init` wrote') +
+    '; it must be served as JavaScript, with the Cross-Origin-Embedder-Policy of the page if it has one, and a ' +
     'Content-Security-Policy must allow it in worker-src'
   );
 }

@@ -1,7 +1,7 @@
 // Loads the WebAssembly module that the router is compiled to, wherever it is run, and says plainly when that fails.
 
 import initialize, { WasmRouter } from 'wamplet-wasm';
-import { absolute, hasNode, randomBytes, readFile, sentence } from './environment.ts';
+import { absolute, hasNode, placed, randomBytes, readFile, sentence } from './environment.ts';
 import { ownModule } from './own-module.ts';
 
 export { WasmRouter };
@@ -65,10 +65,13 @@ async function compile(source: WasmSource): Promise<WebAssembly.Module> {
     return await WebAssembly.compile(bytes);
   } catch (error) {
     const text = sentence(error);
-    const isForbidden = /unsafe-eval|Content Security Policy|blocked by CSP|disallowed by embedder/i.test(text);
-    const cure = isForbidden
-      ? "the Content-Security-Policy of the page or worker forbids WebAssembly: add 'wasm-unsafe-eval' to its script-src"
-      : 'is the file complete, and is it wamplet.wasm?';
+    let cure = 'is the file complete, and is it wamplet.wasm?';
+    if (/unsafe-eval|Content Security Policy|blocked by CSP|disallowed by embedder/i.test(text)) {
+      cure =
+        "the Content-Security-Policy of the page or worker forbids WebAssembly: add 'wasm-unsafe-eval' to its script-src";
+    } else if (new Uint8Array(bytes as ArrayBuffer)[0] === LESS_THAN) {
+      cure = `it is a page of HTML, as a server answers for what it does not have: ${placeIt()}`;
+    }
     throw new Error(`${what} could not be compiled (${text}): ${cure}`);
   }
 }
@@ -77,7 +80,7 @@ async function read(url: URL): Promise<BufferSource> {
   try {
     return (await readFile(url)) as Uint8Array<ArrayBuffer>;
   } catch (error) {
-    throw new Error(`${url.pathname} could not be read (${sentence(error)}): ${PLACE_IT}`);
+    throw new Error(`${url.pathname} could not be read (${sentence(error)}): ${placeIt()}`);
   }
 }
 
@@ -88,8 +91,11 @@ async function download(url: URL): Promise<BufferSource> {
     return await found.arrayBuffer();
   } catch (error) {
     const allowed = 'a Content-Security-Policy must allow it in connect-src';
-    throw new Error(`${url} could not be loaded (${sentence(error)}): ${PLACE_IT}; ${allowed}`);
+    throw new Error(`${url} could not be loaded (${sentence(error)}): ${placeIt()}; ${allowed}`);
   }
 }
 
-const PLACE_IT = "put wamplet.wasm beside the library's script, or say where it is with the option `wasm`";
+const placeIt = () => placed('put wamplet.wasm', 'say where it is with the option `wasm`');
+
+/** What HTML begins with. */
+const LESS_THAN = 0x3c;
