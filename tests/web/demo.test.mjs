@@ -423,6 +423,8 @@ for (const colorScheme of ['light', 'dark']) {
     await joined('Grace', `realm.${'w'.repeat(50)}`);
     await session(page, 'Grace').waitFor();
     assert.ok(await hasNoSidewaysScroll(page), 'joined');
+    const [name, actions] = await Promise.all(['h1', '#actions'].map((part) => page.locator(part).boundingBox()));
+    assert.ok(name.x + name.width <= actions.x, 'no button lies on the name');
     await joined('Hedy', `realm.${'w'.repeat(50)}`);
     await session(page, 'Hedy').waitFor();
     const [list, third] = await Promise.all(
