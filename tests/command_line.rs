@@ -585,7 +585,8 @@ fn no_peer_writes_lines_of_its_own_into_the_log() {
 
 #[test]
 fn a_json_log_is_one_object_a_line() {
-    let config = rawsocket();
+    let mut config = rawsocket();
+    config["workers"][0]["realms"][0]["stats"] = json!({ "trigger_after_duration": 60 });
     let file = File::new("json-log.json", &config.to_string());
     let arguments = ["start", "--config", file.path(), "--log-format", "json"];
     let folder = std::env::temp_dir().join(format!("wamplet-cli-{}-json", std::process::id()));
@@ -597,6 +598,14 @@ fn a_json_log_is_one_object_a_line() {
         assert!(entry["level"].is_string() && entry["timestamp"].is_string(), "{line}");
         assert!(entry["target"].as_str().is_some_and(|target| target.starts_with("wamplet")), "{line}");
     }
+    let counted = router.seen.iter().find(|line| line.contains("session statistics")).expect("they are on");
+    assert!(
+        counted.contains(r#""trigger_after_duration":60,"trigger_on_join":true"#),
+        "a field each: {counted}"
+    );
+    router.signal("TERM");
+    let farewell = router.wait_for("goodbye");
+    assert!(farewell.contains(r#""SIGTERM: saying goodbye to all","connections":0"#), "{farewell}");
 }
 
 #[test]

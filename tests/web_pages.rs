@@ -85,6 +85,7 @@ fn what_is_not_there_is_said_not_to_be_there() {
     assert_eq!((page.status, page.header("content-type")), (404, "text/html; charset=utf-8"));
     let refused = request(address, "DELETE /plain HTTP/1.1\nHost: x");
     assert_eq!((refused.status, refused.header("allow")), (405, "GET, HEAD"));
+    assert_eq!(refused.text(), "405 Method Not Allowed: The methods of this path: GET, HEAD.\n");
 }
 
 #[test]

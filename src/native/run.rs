@@ -28,7 +28,7 @@ use super::threads::Threads;
 use super::tls;
 use crate::auth::Decider;
 use crate::config::node::{self, LoadedNode, Node};
-use crate::config::{ConfigError, Realms, Source, Store, StoreKind};
+use crate::config::{ConfigError, Realms, Source, Stats, Store, StoreKind};
 use crate::router::Identity;
 use crate::store::StoreError;
 
@@ -155,7 +155,7 @@ async fn serve(
         }
     };
     let farewell = if options.hang_up { "hanging up on" } else { "saying goodbye to" };
-    info!("{name}: {farewell} {} connections", hub.connections());
+    info!(connections = hub.connections(), "{name}: {farewell} all");
     for listener in serving {
         listener.abort();
     }
@@ -275,7 +275,22 @@ fn log_realms(node: &Node) {
                 let roles: Vec<&str> = realm.roles.iter().map(|role| role.name()).collect();
                 info!(realm = realm.name, roles = roles.join(", "), "realm");
                 if let Some(stats) = &realm.stats {
-                    info!(realm = realm.name, ?stats, "session statistics enabled");
+                    let Stats {
+                        rated_message_size,
+                        trigger_after_rated_messages,
+                        trigger_after_duration,
+                        trigger_on_join,
+                        trigger_on_leave,
+                    } = stats;
+                    info!(
+                        realm = realm.name,
+                        rated_message_size,
+                        trigger_after_rated_messages,
+                        trigger_after_duration,
+                        trigger_on_join,
+                        trigger_on_leave,
+                        "session statistics enabled"
+                    );
                 }
                 debug!(?realm, "as configured");
             }

@@ -68,7 +68,7 @@ impl Refusal {
 
     /// `allowed`: the methods that are served.
     pub fn method(allowed: &'static str) -> Self {
-        let reason = format!("Only {allowed} is served at this path.");
+        let reason = format!("The methods of this path: {allowed}.");
         Self::new(StatusCode::METHOD_NOT_ALLOWED, reason).with(header::ALLOW, allowed)
     }
 
