@@ -57,10 +57,14 @@ export const options: RouterOptions[] = [
   { workerUrl: '/worker.js' },
 ];
 
+/** As a page makes its TrustedScriptURL. */
+declare const trustedAddress: { toString(): string; toJSON(): string };
+
 export const sharedOptions: SharedRouterOptions[] = [
   {},
   { name: 'lab', config: {}, components: {}, deciders: {}, workerUrl: '/wamplet-worker.js', timeout: 1, mode: 'auto' },
   { workerUrl: new URL('https://a.test/worker.js'), mode: 'page' },
+  { workerUrl: trustedAddress },
   // @ts-expect-error A worker is named, not handed over.
   { workerUrl: new Worker('/worker.js') },
 ];

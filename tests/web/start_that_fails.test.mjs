@@ -55,6 +55,10 @@ before(async () => {
     '/throwing/worker.js': { body: 'throw new Error("of the worker");' },
     '/unparsable/worker.js': { body: 'this is no JavaScript' },
     '/strict.html': { file: 'tests/fixtures/tab.html', headers: POLICY },
+    '/trusting.html': {
+      file: 'tests/fixtures/tab.html',
+      headers: { 'Content-Security-Policy': "require-trusted-types-for 'script'" },
+    },
     '/shut.html': {
       file: 'tests/fixtures/tab.html',
       headers: { 'Content-Security-Policy': "script-src 'self' 'wasm-unsafe-eval'; worker-src 'none'" },
@@ -283,6 +287,26 @@ test('wasm_that_the_policy_of_the_page_forbids_rejects_with_a_sentence', async (
 test('a_page_whose_policy_forbids_wasm_still_reaches_the_router_in_the_worker', async () => {
   const page = await readyTab('/strict.html');
   assert.equal(typeof (await page.evaluate(() => tab.join('me'))), 'number');
+});
+
+test('a_page_that_trusts_no_texts_as_addresses_names_one_that_its_policy_made', async () => {
+  const page = await readyTab('/trusting.html');
+  const modes = await page.evaluate(async () => {
+    const { sharedRouter } = tab.wamplet;
+    const policy = trustedTypes.createPolicy('app', { createScriptURL: (address) => address });
+    const workerUrl = policy.createScriptURL('/pkg/worker.js');
+    const opening = [
+      {},
+      { workerUrl, mode: 'shared-worker' },
+      { workerUrl, mode: 'leader' },
+      { workerUrl, mode: 'page' },
+    ];
+    const routers = await Promise.all(
+      opening.map((options, number) => sharedRouter({ ...options, name: `trusted${number}` })),
+    );
+    return routers.map((router) => router.mode);
+  });
+  assert.deepEqual(modes, ['leader', 'shared-worker', 'leader', 'page']);
 });
 
 test('the_next_try_after_a_failure_may_succeed', async () => {

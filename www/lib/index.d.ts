@@ -267,9 +267,12 @@ export interface SharedRouterOptions {
    * of old tabs, which the event `split` tells both. Let `init` put the worker at an address that stays, and name it here,
    * when that matters.
    *
+   * A page with the policy `require-trusted-types-for 'script'` may start no worker of an address that is a mere text. Give
+   * the `TrustedScriptURL` that a policy of yours makes of it; otherwise a tab runs the router, as if there were no SharedWorker.
+   *
    * The same script runs the router where that is in the page.
    */
-  workerUrl?: string | URL;
+  workerUrl?: string | URL | { toString(): string; toJSON(): string };
   /**
    * Whether the SharedWorker outlives the last tab for a while, some 10 seconds at least, so that a lone tab that is reloaded
    * or goes to the next page finds the same router again: its `epoch`, its components, the events that realms of its
@@ -341,6 +344,9 @@ export interface SharedRouterEvents {
  * Realms, roles, limits and components: either in this form, or a whole configuration of Crossbar.io (`version`,
  * `workers`), both its generations of permissions. It is the configuration of the native router, too. Unknown keys are
  * errors; known ones that are not served here, such as `transports`, are warned of.
+ *
+ * In TypeScript give a constant this type, `const config: RouterConfig = { .. }`: of `match: 'prefix'` it would otherwise
+ * remember a text, and no more.
  */
 export interface RouterConfig {
   /** The realms that there are, each with its roles. Without them: any realm, and everything allowed. */

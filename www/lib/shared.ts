@@ -21,7 +21,8 @@ export interface SharedRouterOptions {
   config?: unknown;
   components?: ComponentRegistry;
   deciders?: DeciderRegistry;
-  workerUrl?: string | URL;
+  /** Text, URL, or what Trusted Types make of them, which stays as it is until a worker is made of it. */
+  workerUrl?: string | URL | { toString(): string; toJSON(): string };
   extendedLifetime?: boolean;
   timeout?: number;
   mode?: 'auto' | SharedHost['mode'];
@@ -45,8 +46,9 @@ export class SharedRouter extends EventTarget {
   /** Not part of the public face: `sharedRouter` is how to get one. */
   static async open(options: SharedRouterOptions): Promise<SharedRouter> {
     expectKeys('options', options, OPTIONS);
-    const { name = 'default', config, components, deciders, workerUrl, timeout = PATIENCE, mode = 'auto' } = options;
+    const { name = 'default', config, components, deciders, timeout = PATIENCE, mode = 'auto' } = options;
     const { extendedLifetime = false } = options;
+    const workerUrl = options.workerUrl as string | URL | undefined;
     if (!/^[\w.-]{1,64}$/.test(name)) {
       throw new TypeError(`options.name: expected 1 to 64 letters, digits, ".", "_" or "-", found "${name}"`);
     }
