@@ -7,7 +7,8 @@ import { browser, eventOf, inEachMode, profile } from '../fixtures/browser.mjs';
 /** Longer than a router waits for another one of its name to go. */
 const SPLIT_PATIENCE = 1000;
 
-const test = inEachMode({}, { args: ['--host-resolver-rules=MAP plain.test 127.0.0.1'] });
+const pages = { '/pkg/client-auth.js': { file: 'pkg/client-auth.js' } };
+const test = inEachMode(pages, { args: ['--host-resolver-rules=MAP plain.test 127.0.0.1'] });
 
 async function openTab() {
   const page = await profile.context.newPage();
@@ -33,4 +34,14 @@ test('tabs_without_locks_share_a_router_and_are_told_of_no_second_one', async ()
   assert.deepEqual(await two.evaluate(() => splits), []);
   await two.close();
   assert.equal((await eventOf(one, 'me', 'wamp.session.on_leave'))[0], id);
+}, ['shared-worker']);
+
+test('a_login_that_must_compute_is_told_what_is_missing', async () => {
+  const page = await openTab();
+  const messages = await page.evaluate(async () => {
+    const { cryptosign, wampcra } = await import('/pkg/client-auth.js');
+    const answers = [wampcra('secret')({ challenge: '{}' }), cryptosign('00'.repeat(32)).authextra()];
+    return Promise.all(answers.map((answer) => answer.catch((error) => error.message)));
+  });
+  for (const message of messages) assert.match(message, /no crypto\.subtle here .* https/);
 }, ['shared-worker']);

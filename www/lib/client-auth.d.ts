@@ -4,6 +4,8 @@
 
 import type { AuthMethod } from './client.js';
 
+// Both need `crypto.subtle`, which pages have over https and from localhost only; `connect` rejects where it is missing.
+
 /**
  * WAMP-CRA, salted or not, as the router's challenge says.
  *
@@ -16,6 +18,7 @@ export function wampcra(secret: string): AuthMethod;
 /**
  * Cryptosign. The engine must know Ed25519: Chrome 137, Firefox 129, Safari 17, Node 20.
  *
- * @param key The seed, 64 hexadecimal digits; or a pair of keys, whose private one may be one that cannot be exported.
+ * @param key The seed, 64 hexadecimal digits; or a pair of keys, whose private one may be one that cannot be exported. Of
+ * another text `connect` rejects with a `TypeError`.
  */
 export function cryptosign(key: string | CryptoKeyPair): AuthMethod;
