@@ -124,6 +124,9 @@ fn the_status_page_names_the_addresses_as_the_browser_has_them() {
     assert!(page.text().contains("rs://router.example:8080"), "{}", page.text());
     assert!(page.text().contains("realm1"));
     assert!(page.header("content-security-policy").contains("default-src 'none'"));
+    let page = request(address, "GET / HTTP/1.1\nHost: router.example\nX-Forwarded-Proto: https");
+    assert!(page.text().contains("<code>wss://router.example/below/ws<"), "{}", page.text());
+    assert!(page.text().contains("<code>rs://router.example<"), "{}", page.text());
     let page = request(address, "GET / HTTP/1.1\nHost: \"><script>alert(1)</script>");
     assert!(!page.text().contains("<script>"), "{}", page.text());
 }

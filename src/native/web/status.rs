@@ -35,7 +35,10 @@ impl Status {
 
     pub fn answer(&self, request: &HeaderMap, hub: &Hub) -> Answer {
         let host = host(request).unwrap_or("localhost");
-        let (ws, rs) = if self.is_secure { ("wss", "rss") } else { ("ws", "rs") };
+        // A proxy in front has the host of the browser from it, and speaks TLS in our place. Nothing rests on it but this page.
+        let is_behind_tls = request.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
+        let ws = if self.is_secure || is_behind_tls { "wss" } else { "ws" };
+        let rs = if self.is_secure { "rss" } else { "rs" };
         let mut realms = hub.realm_counters();
         realms.retain(|realm| self.gate.offers(&realm.name));
         let realm = realms.first().map_or("realm1", |realm| realm.name.as_str());
