@@ -267,6 +267,8 @@ fn requests_are_logged_where_the_configuration_asks_for_it() {
     get(address, "/nothing?secret=1");
     let line = router.wait_for("/nothing");
     assert!(line.contains("404") && line.contains("GET") && !line.contains("secret"), "{line}");
+    let time = line.split("microseconds=").nth(1).expect("how long it took");
+    assert!(time.trim_end().parse::<u32>().is_ok(), "a number, for programs: {line}");
 }
 
 #[test]

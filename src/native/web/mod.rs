@@ -182,8 +182,8 @@ impl Exchange<'_> {
         }
         if self.web.access_log {
             let (method, path) = (request.method().as_str(), request.uri().path());
-            let (status, time) = (answer.status().as_u16(), begun.elapsed());
-            info!(target: "wamplet::access", peer = self.info.peer, method, path, status, ?time);
+            let (status, microseconds) = (answer.status().as_u16(), begun.elapsed().as_micros() as u64);
+            info!(target: "wamplet::access", peer = self.info.peer, method, path, status, microseconds, "request");
         }
         answer
     }
