@@ -30,6 +30,7 @@ const test = inEachMode({
   '/leading.html': {
     body: page('<script src="/pkg/wamplet.global.js" data-websocket="ws://a.test/ws" data-mode="leader"></script>'),
   },
+  '/module.html': { body: page(line.replace('<script', '<script type="module"')) },
   '/quiet.html': { body: page('<script src="/pkg/wamplet.global.js"></script>') },
 });
 
@@ -113,6 +114,14 @@ test('without_urls_the_script_only_defines_wamplet', async () => {
     'webSocketClass',
   ]);
   assert.ok(isNative);
+}, ['shared-worker']);
+
+test('a_line_that_is_a_module_is_told_that_it_has_no_effect', async () => {
+  const warnings = [];
+  const opened = await profile.context.newPage();
+  opened.on('console', (message) => warnings.push(message.text()));
+  await opened.goto(`${browser.site.url}/module.html`);
+  await until('a warning', () => warnings.find((text) => /data-websocket has no effect.*type="module"/.test(text)));
 }, ['shared-worker']);
 
 test('Autobahn_through_the_line_and_Autobahn_through_the_transport_meet', async () => {

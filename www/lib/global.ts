@@ -11,12 +11,13 @@ import { lazyRouter, type SharedRouterOptions } from './shared.ts';
 export * from './index.ts';
 
 if (typeof document !== 'undefined') {
-  const {
-    websocket,
-    router: name,
-    worker: workerUrl,
-    mode,
-  } = (document.currentScript as HTMLElement | null)?.dataset ?? {};
+  const line = document.currentScript as HTMLElement | null;
+  if (line === null && document.querySelector('script[type="module"][data-websocket]') !== null) {
+    console.warn(
+      'wamplet: the script with data-websocket has no effect, since a module cannot see its attributes: leave out type="module"',
+    );
+  }
+  const { websocket, router: name, worker: workerUrl, mode } = line?.dataset ?? {};
   if (websocket !== undefined) {
     const router = lazyRouter({ name, workerUrl, mode: mode as SharedRouterOptions['mode'] });
     installWebSocket({ match: websocket.split(/\s+/).filter(Boolean), router });
