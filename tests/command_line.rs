@@ -223,6 +223,7 @@ fn check_warns_of_files_that_this_machine_does_not_have() {
             "deep": { "type": "path", "paths": { "er": { "type": "static", "directory": "no-such" } } },
         },
     }));
+    transports.push(json!({ "type": "rawsocket", "endpoint": { "type": "unix", "path": "no-such/socket" } }));
     let file = File::new("missing.json", &config.to_string());
     let output = wamplet(&["check", file.path()]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -235,7 +236,9 @@ fn check_warns_of_files_that_this_machine_does_not_have() {
             "warning: {place}: the router would not start here: {folder}/no-such/cert.pem: No such file or directory \
              (os error 2)\n\
              warning: {place}: {folder}/no-such: there is no such directory; nothing is served from it\n\
-             {path} is valid: 1 realm, 2 listeners, 0 components, 0 guests, 2 warnings\n"
+             warning: workers[0].transports[2]: the router would not start here: there is no directory \
+             {folder}/no-such\n\
+             {path} is valid: 1 realm, 3 listeners, 0 components, 0 guests, 3 warnings\n"
         )
     );
 }

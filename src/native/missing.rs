@@ -8,15 +8,23 @@ use std::path::Path;
 use super::listener::ListenError;
 use super::tls;
 use crate::config::Warning;
-use crate::config::node::{Node, Paths, Service};
+use crate::config::node::{Address, Node, Paths, Service};
 
-/// Warnings of TLS files that cannot be used, so that the router would not start, and of directories of static files that
-/// are not there. Each has the place of its listener.
+/// Warnings of TLS files that cannot be used and of directories for sockets that are not there, so that the router would not
+/// start, and of directories of static files that are not there. Each has the place of its listener.
 pub fn missing(node: &Node) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for listener in &node.listeners {
         if let Err(ListenError { path, reason }) = tls::read(listener) {
             warnings.push(Warning { path, message: format!("the router would not start here: {reason}") });
+        }
+        if let Address::Unix { path } = &listener.endpoint.address
+            && let Some(folder) = path.parent()
+            && !folder.is_dir()
+        {
+            let message =
+                format!("the router would not start here: there is no directory {}", folder.display());
+            warnings.push(Warning { path: listener.path.clone(), message });
         }
         if let Some(web) = &listener.web {
             each_directory(&web.paths, &mut |directory| {
