@@ -66,6 +66,13 @@ test('a_wrong_match_is_refused_at_once', () => {
   for (const match of [undefined, 5, [5], {}]) {
     assert.throws(() => installWebSocket({ match, router, target: fakeGlobal() }), TypeError);
   }
+  for (const [options, message] of [
+    ['ws://wamplet.test/', 'options: expected an object, found "ws://wamplet.test/"'],
+    [undefined, 'options: expected an object, found nothing'],
+    [{ url: 'ws://a/' }, 'options.url: expected one of the keys "match", "router", "target", found "url"'],
+  ]) {
+    assert.throws(() => installWebSocket(options), { name: 'TypeError', message });
+  }
   assert.throws(() => installWebSocket({ match: 'no url', router, target: fakeGlobal() }), { name: 'SyntaxError' });
 });
 

@@ -725,7 +725,7 @@ export declare const WampletWebSocket: typeof WebSocket;
  * ```
  *
  * @returns A function that puts things back exactly as they were. Sockets that are open stay open.
- * @throws TypeError for a `match` of another kind; `SyntaxError` (a DOMException) for a string that is no URL.
+ * @throws TypeError for a `match` of another kind, and other options; `SyntaxError` (a DOMException) for a string that is no URL.
  */
 export function installWebSocket(options: InstallWebSocketOptions): () => void;
 

@@ -5,6 +5,7 @@
 import { defaultRouter } from './shared.ts';
 import type { RouterSource } from './source.ts';
 import { normalizeUrl, type WebSocketClass, webSocketClass } from './websocket.ts';
+import { expectKeys } from './wording.ts';
 
 export type UrlMatch = string | RegExp | ((url: string) => boolean);
 
@@ -14,7 +15,10 @@ export interface InstallOptions {
   target?: { WebSocket?: unknown };
 }
 
-export function installWebSocket({ match, router = defaultRouter, target = globalThis }: InstallOptions): () => void {
+export function installWebSocket(options: InstallOptions): () => void {
+  // A text has a `match`, too: its method, which would be taken for the function that chooses.
+  expectKeys('options', options, ['match', 'router', 'target']);
+  const { match, router = defaultRouter, target = globalThis } = options;
   const isOurs = matcher(match);
   const before = Object.getOwnPropertyDescriptor(target, 'WebSocket');
   const original = target.WebSocket as WebSocketClass | undefined;
