@@ -717,6 +717,51 @@ fn a_page_of_another_site_cannot_use_the_cookie_unless_it_is_named() {
 }
 
 #[test]
+fn a_page_of_another_site_cannot_use_the_certificate_unless_it_is_named() {
+    let certificates = Certificates::make("auth-certificate-origin");
+    let joe = certificates.sign("joe");
+    let der = CertificateDer::from_pem_slice(joe.0.as_bytes()).expect("PEM");
+    let certificate = json!({ "certificate-sha256": hex::encode(&Sha256::digest(&der)) });
+    let auth = json!({ "tls": principals(json!({ "joe": certificate })) });
+    let options = json!({ "allowed_origins": ["*", "https://app.example.com"] });
+    let changes = json!({ "ca_certificates": ["ca.pem"] });
+    let web = json!({
+        "type": "web",
+        "endpoint": certificates.endpoint(&changes),
+        "paths": {
+            "ws": { "type": "websocket", "auth": auth, "options": options },
+            "lp": { "type": "longpoll", "auth": auth },
+        },
+    });
+    let mut router = Process::start("auth-certificate-origin", &node(json!([web])));
+    let address = router.tcp_address();
+    let connect = || HttpClient { socket: certificates.connect(address, Some(joe.clone())) };
+    for (origin, by_websocket, by_longpoll) in [
+        ("", 2, 2),
+        ("Origin: https://localhost:8080", 2, 2),
+        ("Origin: https://app.example.com", 2, 3),
+        ("Origin: https://evil.example", 3, 3),
+    ] {
+        let mut http = connect();
+        assert_eq!(http.request(&format!("{UPGRADE}\n{origin}"), b"").status, 101);
+        say(&mut http.socket, &hello("tls", json!({})));
+        assert_eq!(hear(&mut http.socket)[0], by_websocket, "{origin:?}");
+
+        let mut http = connect();
+        let mut post = |path: &str, body: &str| {
+            let length = body.len();
+            let head =
+                format!("POST {path} HTTP/1.1\nHost: localhost:8080\nContent-Length: {length}\n{origin}");
+            http.request(&head, body.as_bytes())
+        };
+        let opened = post("/lp/open", "{\"protocols\": [\"wamp.2.json\"]}").json();
+        let id = opened["transport"].as_str().expect("an id");
+        post(&format!("/lp/{id}/send"), &hello("tls", json!({})).to_string());
+        assert_eq!(post(&format!("/lp/{id}/receive"), "").json()[0], by_longpoll, "{origin:?}");
+    }
+}
+
+#[test]
 fn logging_out_makes_a_cookie_worthless() {
     let mut router = Process::start("auth-logout", &with_cookies(json!({}), json!({})));
     let address = router.tcp_address();

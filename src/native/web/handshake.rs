@@ -15,9 +15,9 @@ use sha1::{Digest, Sha1};
 use super::answer::{self, Answer, Refusal};
 use super::extensions::{self, is_token};
 use super::origin;
+use crate::auth::Channel;
 use crate::config::node;
 use crate::message::{Dict, dict};
-use crate::native::cookies::Cookies;
 use crate::native::gate::Gate;
 use crate::native::subprotocol::Subprotocol;
 use crate::native::websocket::Negotiated;
@@ -31,8 +31,8 @@ pub(super) struct Agreed {
     pub config: Arc<node::WebSocket>,
     /// Says how the client authenticates, when it is let in.
     pub gate: Arc<Gate>,
-    /// The cookie that may log it in.
-    pub cookie: Option<String>,
+    /// What may log it in.
+    pub channel: Channel,
     /// What authenticators are told of the request.
     pub confidential: Dict,
 }
@@ -50,11 +50,12 @@ pub(super) fn upgrade_required(reason: impl Into<String>) -> Refusal {
         .with(header::SEC_WEBSOCKET_VERSION, VERSION)
 }
 
-/// What a request and the configuration agree on, and the answer that says so.
+/// What a request and the configuration agree on, and the answer that says so. `connection` is what the request came on.
 pub(super) fn agree(
     request: &Request<Incoming>,
     config: &Arc<node::WebSocket>,
     gate: &Arc<Gate>,
+    connection: &Channel,
 ) -> Result<(Agreed, Answer), Refusal> {
     let bad = |reason: &str| Refusal::new(StatusCode::BAD_REQUEST, reason);
     let headers = request.headers();
@@ -90,10 +91,7 @@ pub(super) fn agree(
         None => None,
     };
 
-    let cookie = match gate.cookies() {
-        Some(cookies) => Some(recognize(cookies, headers, &config.options.allowed_origins)?),
-        None => None,
-    };
+    let (channel, cookie) = recognize(gate, headers, &config.options.allowed_origins, connection)?;
     let confidential = confidential(gate, headers, &config.options.allowed_origins);
 
     let mut answer = Response::new(answer::body(""));
@@ -112,29 +110,35 @@ pub(super) fn agree(
     if let Some((_, extensions)) = &deflate {
         put(header::SEC_WEBSOCKET_EXTENSIONS, extensions);
     }
-    let cookie = cookie.and_then(|(cookie, header)| {
-        headers.insert(header::SET_COOKIE, header);
-        cookie
-    });
+    if let Some(cookie) = cookie {
+        headers.insert(header::SET_COOKIE, cookie);
+    }
     let agreed = Agreed {
         subprotocol: chosen.unwrap_or_default(),
         deflate: deflate.map(|(negotiated, _)| negotiated),
         config: Arc::clone(config),
         gate: Arc::clone(gate),
-        cookie,
+        channel,
         confidential,
     };
     Ok((agreed, answer))
 }
 
-/// The cookie of a browser, if it may log in with it, and the header that gives it one.
+/// What may log in whoever sends a request, and the header that gives it a cookie, where there are some. Browsers show
+/// cookies and client certificates by themselves, whatever page it is that asks: they count where it is to be trusted.
 pub(super) fn recognize(
-    cookies: &Cookies,
+    gate: &Gate,
     headers: &HeaderMap,
     allowed_origins: &[String],
-) -> Result<(Option<String>, HeaderValue), Refusal> {
-    let (value, header) = cookies.recognize(headers).map_err(|_| Refusal::no_random_numbers())?;
-    Ok((is_trusted(headers, allowed_origins).then(|| value.to_string()), header))
+    connection: &Channel,
+) -> Result<(Channel, Option<HeaderValue>), Refusal> {
+    let recognized = gate.cookies().map(|cookies| cookies.recognize(headers)).transpose();
+    let (cookie, header) = recognized.map_err(|_| Refusal::no_random_numbers())?.unzip();
+    let mut channel = Channel { cookie: cookie.map(|cookie| cookie.to_string()), ..connection.clone() };
+    if !is_trusted(headers, allowed_origins) {
+        channel = Channel { cookie: None, certificate: None, ..channel };
+    }
+    Ok((channel, header))
 }
 
 /// What authenticators are told of the request, where there are some: its headers, by the name that Crossbar.io has for

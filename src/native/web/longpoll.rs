@@ -2,8 +2,8 @@
 //!
 //! Owns transports that are no connection: `open` makes one, `receive` waits for its next message, `send` hands it one,
 //! `close` ends it, and so does silence. Whoever knows the id of a transport is its client: ids are 128 bits of chance,
-//! and of what a browser adds by itself a cookie is looked at alone, where the page is of the same host. That is why pages
-//! of any origin may use it: there is no `allowed_origins` here, and a page can do no more than a program that is no
+//! and what a browser shows by itself, a cookie or a certificate, counts where the page is of the same host. That is why
+//! pages of any origin may use it: there is no `allowed_origins` here, and a page can do no more than a program that is no
 //! browser. A router that keeps pages away from its WebSocket by `allowed_origins` must not serve this beside it.
 //!
 //! `send` and `close` are answered with 204, as Crossbar.io does it: Autobahn|JS takes any status but 200 and 204 for a
@@ -25,7 +25,6 @@ use tracing::debug;
 use super::answer::{self, Answer, Refusal};
 use super::body;
 use super::handshake::{confidential, recognize};
-use crate::auth::Channel;
 use crate::codec::Serializer;
 use crate::config::node;
 use crate::native::gate::Gate;
@@ -151,19 +150,13 @@ impl LongPolls {
         let body = body.map_err(|_| too_long(MAX_OPEN))?;
         let subprotocol = choose(&body).map_err(bad)?;
         self.make_room(hub.transport_limit())?;
-        let (cookie, header) = match self.gate.cookies() {
-            Some(cookies) => {
-                let (cookie, header) = recognize(cookies, request.headers(), &[])?;
-                (cookie, Some(header))
-            }
-            None => (None, None),
-        };
+        let (channel, cookie) = recognize(&self.gate, request.headers(), &[], &info.channel)?;
         let transport = Transport {
             kind: "longpoll".into(),
             protocol: subprotocol.to_string(),
             peer: info.peer.clone(),
             serializer: subprotocol.serializer,
-            channel: Channel { cookie, ..info.channel.clone() },
+            channel,
             // Autobahn|JS sends each message as a request of its own, and a browser spreads them over its connections.
             is_unordered: true,
             extra: info.details("longpoll"),
@@ -190,8 +183,8 @@ impl LongPolls {
         self.lock().insert(id.clone(), Entry { poll: Some(poll), _watch: watch });
         let answer = json!({ "protocol": subprotocol.to_string(), "transport": id }).to_string();
         let mut answer = answer::whole(StatusCode::OK, "application/json", answer);
-        if let Some(header) = header {
-            answer.headers_mut().insert(header::SET_COOKIE, header);
+        if let Some(cookie) = cookie {
+            answer.headers_mut().insert(header::SET_COOKIE, cookie);
         }
         Ok(answer)
     }

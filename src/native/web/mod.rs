@@ -61,7 +61,6 @@ use super::hub::Hub;
 use super::lock;
 use super::stream::{PeerInfo, Stream};
 use super::websocket::{self, Accepted};
-use crate::auth::Channel;
 use crate::config::node::{self, JsonOptions};
 
 /// What a listener serves over HTTP.
@@ -93,8 +92,7 @@ pub async fn serve(hub: Arc<Hub>, web: Arc<Web>, stream: Stream, info: PeerInfo)
     // In a box, so that a connection that has become a WebSocket gives the memory for HTTP back.
     let upgraded = Box::pin(serve_http(Arc::clone(&hub), web, stream, info.clone())).await;
     let Some((stream, agreed)) = upgraded else { return };
-    let Agreed { subprotocol, deflate, config, gate, cookie, confidential } = agreed;
-    let channel = Channel { cookie, ..info.channel };
+    let Agreed { subprotocol, deflate, config, gate, channel, confidential } = agreed;
     let info = PeerInfo { channel, ..info };
     let accepted = Accepted { subprotocol, deflate, config, info, confidential, gate };
     if accepted.config.is_testee {
@@ -244,7 +242,8 @@ impl Exchange<'_> {
             Err(refusal)
         } else if handshake::is_asked_for(request) {
             let room = self.hub.check_open().map_err(|refused| Refusal::not_now(&refused));
-            room.and_then(|()| handshake::agree(request, config, gate)).map(|(agreed, answer)| {
+            let agreed = room.and_then(|()| handshake::agree(request, config, gate, &self.info.channel));
+            agreed.map(|(agreed, answer)| {
                 let on_upgrade = upgrade::on(&mut *request);
                 *lock(self.upgrade) = Some((on_upgrade, agreed));
                 answer
