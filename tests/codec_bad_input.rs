@@ -1,6 +1,7 @@
 //! What the codecs refuse, and the sentence that says so.
 
 use wamplet::codec::{DecodeLimits, Serializer, decode, decode_head, decode_values, transcode};
+use wamplet::message::Message;
 
 /// Every frame of a table is refused with exactly the text beside it.
 fn check(serializer: Serializer, table: &[(&[u8], &str)]) {
@@ -633,6 +634,21 @@ fn nesting_is_bounded_and_counts_the_message_array() {
     decode(Serializer::Json, json(500).as_bytes(), &limits).expect("500 levels");
     let error = decode(Serializer::Json, json(100_000).as_bytes(), &limits).expect_err("100000 levels");
     assert_eq!(error.to_string(), "EVENT.Args: lists and maps are nested too deep at byte 522");
+}
+
+#[test]
+fn receivers_behind_the_most_that_are_read_are_checked_and_take_no_memory() {
+    let limits = DecodeLimits { audience: 2, ..DecodeLimits::default() };
+    let publish = b"[16,1,{\"eligible\":[1,2,3],\"exclude_authid\":[\"a\",\"b\",\"c\"]},\"t\"]";
+    let (message, _) = decode(Serializer::Json, publish, &limits).expect("a PUBLISH");
+    let Message::Publish { options, .. } = message else { panic!("it is no PUBLISH") };
+    assert_eq!(options.restrictions.expect("receivers").names(), 4);
+    let wrong = b"[16,1,{\"exclude_authid\":[\"a\",\"b\",3]},\"t\"]";
+    let error = decode(Serializer::Json, wrong, &limits).expect_err("a number");
+    assert_eq!(
+        error.to_string(),
+        "PUBLISH.Options.exclude_authid[2]: expected a string at byte 33, found an integer"
+    );
 }
 
 #[test]

@@ -270,6 +270,42 @@ fn a_hello_longer_than_its_limit_is_a_violation_and_longer_messages_are_none_aft
 }
 
 #[test]
+fn a_dictionary_holds_no_more_values_than_its_limit() {
+    let mut w = with_limits(Limits { hello_length: 64_000, ..Limits::default() });
+    let mut bystanders = Bystanders::join(&mut w, "realm1");
+    // Three maps, and the empty ones in the last, which take a few bytes here and hundreds in memory.
+    let hello = |count: usize| {
+        let extra: serde_json::Map<_, _> = (0..count).map(|at| (at.to_string(), json!({}))).collect();
+        json!([1, "realm1", { "roles": { "caller": {} }, "authextra": extra }])
+    };
+    let peer = w.open();
+    w.say(peer, hello(998));
+    w.expect_violation(peer, "HELLO.Details: a dictionary holds more values than it may at byte");
+    let peer = w.open();
+    w.say(peer, hello(997));
+    w.expect(peer, json!([2, "*", "*"]));
+    let list = vec![0; 1_000];
+    w.say(peer, json!([6, { "list": [list] }, "wamp.close.normal"]));
+    w.expect_violation(peer, "GOODBYE.Details: a dictionary holds more values than it may at byte");
+    bystanders.expect_undisturbed(&mut w);
+}
+
+#[test]
+fn arguments_of_the_routers_own_procedures_are_no_longer_than_those_of_testaments() {
+    let mut w = with_limits(Limits { testament_length: 100, ..Limits::default() });
+    let [alice] = w.join("realm1");
+    let mut call = |request: u64, length: usize| {
+        let text = "x".repeat(length - r#"[[""]]"#.len());
+        w.say(alice, json!([48, request, {}, "wamp.session.count", [[text]]]));
+        w.hear(alice)
+    };
+    assert_eq!(call(1, 65_536 + 400), json!([50, 1, {}, [0]]));
+    let text = "wamp.session.count: expected arguments of at most 65936 bytes, found 65937";
+    let error = json!([8, 48, 2, {}, "wamplet.error.limit_exceeded", [text]]);
+    assert_eq!(call(2, 65_536 + 401), error);
+}
+
+#[test]
 fn a_publication_names_no_more_receivers_than_its_limit() {
     let mut w = with_limits(Limits { audience: 3, ..Limits::default() });
     let [alice, bob] = w.join("realm1");

@@ -35,6 +35,8 @@ pub(super) fn decode<'a, R: Reader<'a> + ?Sized>(
         part,
         depth: limits.depth.min(MAX_DEPTH),
         only_from_client: limits.only_from_client,
+        values: limits.values,
+        audience: limits.audience,
         place: Place::default(),
         message: Container::open(None),
         has_ended: false,
@@ -81,6 +83,8 @@ pub(super) struct Decoder<'r, 'a, R: ?Sized> {
     /// Levels of containers that a frame may have.
     pub depth: usize,
     only_from_client: bool,
+    values: usize,
+    pub audience: usize,
     pub place: Place,
     /// The message array.
     message: Container,
@@ -236,7 +240,7 @@ impl<'a, R: Reader<'a> + ?Sized> Decoder<'_, 'a, R> {
     pub fn dict(&mut self, field: &'static str) -> Step<Dict> {
         self.element(field, "a map")?;
         let pairs = self.map()?;
-        values::dict(self.reader, pairs, self.depth.saturating_sub(2))
+        values::dict(self.reader, pairs, self.depth.saturating_sub(2), self.values)
     }
 
     /// Walks and locates the tail.

@@ -81,11 +81,16 @@ pub struct DecodeLimits {
     pub depth: usize,
     /// Refuse the messages that only a router sends. Default false.
     pub only_from_client: bool,
+    /// Values, all told, in a dictionary that is read as it is, such as that of a HELLO: in memory each takes many times
+    /// what it takes in a frame. Default any number.
+    pub values: usize,
+    /// Receivers in a list of a PUBLISH that are read; those behind them are checked and passed over. Default all.
+    pub audience: usize,
 }
 
 impl Default for DecodeLimits {
     fn default() -> Self {
-        Self { depth: 128, only_from_client: false }
+        Self { depth: 128, only_from_client: false, values: usize::MAX, audience: usize::MAX }
     }
 }
 

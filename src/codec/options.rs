@@ -222,7 +222,10 @@ impl<'r, 'a, R: Reader<'a> + ?Sized> Decoder<'r, 'a, R> {
     fn sessions(&mut self) -> Step<Vec<SessionId>> {
         let mut sessions = Vec::new();
         self.each(&mut |decoder| {
-            sessions.push(SessionId(decoder.id()?));
+            let id = SessionId(decoder.id()?);
+            if sessions.len() < decoder.audience {
+                sessions.push(id);
+            }
             Ok(())
         })?;
         Ok(sessions)
@@ -231,7 +234,10 @@ impl<'r, 'a, R: Reader<'a> + ?Sized> Decoder<'r, 'a, R> {
     fn texts(&mut self) -> Step<Vec<Cow<'a, str>>> {
         let mut texts = Vec::new();
         self.each(&mut |decoder| {
-            texts.push(decoder.text()?);
+            let text = decoder.text()?;
+            if texts.len() < decoder.audience {
+                texts.push(text);
+            }
             Ok(())
         })?;
         Ok(texts)

@@ -231,6 +231,7 @@ pub(super) enum Problem {
     Expected(&'static str, Found),
     DuplicateKey(String),
     TooDeep,
+    TooManyValues,
     NotFromClient,
 }
 
@@ -285,6 +286,11 @@ pub(super) fn too_deep(at: usize) -> Box<Fault> {
 }
 
 #[cold]
+pub(super) fn too_many_values(at: usize) -> Box<Fault> {
+    Box::new(Fault { at, problem: Problem::TooManyValues })
+}
+
+#[cold]
 pub(super) fn not_from_client() -> Box<Fault> {
     Box::new(Fault { at: 0, problem: Problem::NotFromClient })
 }
@@ -298,6 +304,7 @@ impl fmt::Display for Fault {
                 write!(f, "expected each key once, found {key:?} again at byte {at}")
             }
             Problem::TooDeep => write!(f, "lists and maps are nested too deep at byte {at}"),
+            Problem::TooManyValues => write!(f, "a dictionary holds more values than it may at byte {at}"),
             Problem::NotFromClient => f.write_str("a client does not send this message"),
         }
     }

@@ -11,7 +11,8 @@ use crate::message::Dict;
 use crate::payload::Values;
 
 use super::reader::{
-    Container, Found, MAX_DEPTH, Reader, Step, Token, duplicate_key, expected, too_deep, untagged,
+    Container, Found, MAX_DEPTH, Reader, Step, Token, duplicate_key, expected, too_deep, too_many_values,
+    untagged,
 };
 use super::writer::Writer;
 use super::{Serializer, TranscodeError, tail_reader};
@@ -115,15 +116,22 @@ fn write_value(writer: &mut Writer<'_>, value: &Value) {
     }
 }
 
-/// Reads the pairs of a dictionary. Strict where tails are not: no key twice, none but strings.
-pub(super) fn dict<'a, R: Reader<'a> + ?Sized>(reader: &mut R, pairs: Container, depth: usize) -> Step<Dict> {
-    object(reader, pairs, depth, true)
+/// Reads the pairs of a dictionary, of at most so many values all told. Strict where tails are not: no key twice, none but
+/// strings.
+pub(super) fn dict<'a, R: Reader<'a> + ?Sized>(
+    reader: &mut R,
+    pairs: Container,
+    depth: usize,
+    mut values: usize,
+) -> Step<Dict> {
+    object(reader, pairs, depth, &mut values, true)
 }
 
 fn value<'a, R: Reader<'a> + ?Sized>(reader: &mut R, depth: usize) -> Step<Value> {
     let at = reader.position();
     let token = untagged(reader)?;
-    item(reader, token, at, depth, false)
+    let mut values = usize::MAX;
+    item(reader, token, at, depth, &mut values, false)
 }
 
 fn item<'a, R: Reader<'a> + ?Sized>(
@@ -131,8 +139,10 @@ fn item<'a, R: Reader<'a> + ?Sized>(
     token: Token<'a>,
     at: usize,
     depth: usize,
+    values: &mut usize,
     is_strict: bool,
 ) -> Step<Value> {
+    *values = values.checked_sub(1).ok_or_else(|| too_many_values(at))?;
     Ok(match token {
         Token::Null | Token::Undefined => Value::Null,
         Token::Bool(value) => Value::Bool(value),
@@ -152,13 +162,13 @@ fn item<'a, R: Reader<'a> + ?Sized>(
             while reader.more(&mut container)? {
                 let at = reader.position();
                 let token = untagged(reader)?;
-                list.push(item(reader, token, at, depth, is_strict)?);
+                list.push(item(reader, token, at, depth, values, is_strict)?);
             }
             Value::Array(list)
         }
         Token::Map(pairs) => {
             let Some(depth) = depth.checked_sub(1) else { return Err(too_deep(at)) };
-            Value::Object(object(reader, Container::map(pairs), depth, is_strict)?)
+            Value::Object(object(reader, Container::map(pairs), depth, values, is_strict)?)
         }
         Token::Tag(_) | Token::Ext(_) | Token::Simple(_) => {
             return Err(expected("a value that JSON has", at, Found::token(&token)));
@@ -170,6 +180,7 @@ fn object<'a, R: Reader<'a> + ?Sized>(
     reader: &mut R,
     mut pairs: Container,
     depth: usize,
+    values: &mut usize,
     is_strict: bool,
 ) -> Step<Dict> {
     let mut map = Map::new();
@@ -190,7 +201,7 @@ fn object<'a, R: Reader<'a> + ?Sized>(
         if token == Token::Undefined {
             continue;
         }
-        let value = item(reader, token, at, depth, is_strict)?;
+        let value = item(reader, token, at, depth, values, is_strict)?;
         map.insert(key, value);
     }
     Ok(map)

@@ -309,7 +309,8 @@ pub struct Limits {
     /// Bytes of a message. Default 16 MiB; a longer one is a protocol violation.
     pub message_length: usize,
     /// Bytes of a HELLO, or of whatever else comes before a session: its details are kept as long as the session.
-    /// Default 64 KiB; a longer one is a protocol violation.
+    /// Default 64 KiB; a longer one is a protocol violation. Its details, as all dictionaries that are read as they are,
+    /// may hold one value for each 64 of these bytes, and 256 in any case.
     pub hello_length: usize,
     /// Bytes of a URI. Default 1 024; a longer one is an invalid URI.
     pub uri_length: usize,
@@ -411,6 +412,19 @@ impl Default for Limits {
 impl Limits {
     /// The part of the limits that the codecs keep.
     pub fn decode(&self) -> DecodeLimits {
-        DecodeLimits { depth: self.message_depth, only_from_client: true }
+        DecodeLimits {
+            depth: self.message_depth,
+            only_from_client: true,
+            values: (self.hello_length / BYTES_OF_A_VALUE).max(MIN_VALUES),
+            // One more says that there are too many.
+            audience: self.audience.saturating_add(1),
+        }
     }
 }
+
+/// Bytes of [`Limits::hello_length`] for each value of a dictionary: an empty map in a map takes 7 of a frame, and 450 of
+/// memory.
+const BYTES_OF_A_VALUE: usize = 64;
+
+/// Values that a dictionary may hold whatever [`Limits::hello_length`] is: a client that announces all there is has 60.
+const MIN_VALUES: usize = 256;

@@ -306,7 +306,7 @@ fn take(frame: &Bytes, waiting: &Mutex<Waiting>) -> Option<Failure> {
 
 /// What the router has sent; it sends nothing that is no message.
 fn decode(frame: &[u8]) -> Option<(Message<'_, ()>, TailSpan)> {
-    let limits = DecodeLimits { depth: usize::MAX, only_from_client: false };
+    let limits = DecodeLimits { depth: usize::MAX, ..DecodeLimits::default() };
     codec::decode(Serializer::Json, frame, &limits).ok()
 }
 

@@ -25,6 +25,7 @@ use super::vetting::{check_uri, denied, refuse_reserved, request_of};
 use super::{Now, Router};
 use crate::auth::authorizer::{Action, Decision, Verdict};
 use crate::auth::{Ask, Failure};
+use crate::config::Limits;
 use crate::id::{RequestId, SessionKey, Ticket};
 use crate::message::{Dict, Message};
 use crate::payload::{Payload, Values};
@@ -229,7 +230,7 @@ impl<P: Payload> Router<P> {
         let guard = &mut self.guards[joined.guard?];
         let asking = guard.asking.take_if(|asking| asking.ticket == ticket)?;
         let mut waiting = guard.next().expect("an authorizer is asked about a request that waits");
-        let Matter { action, uri, policy, .. } = waiting.matter();
+        let Matter { action, uri, policy, .. } = waiting.matter(&self.limits);
         let realm = &mut self.realms[joined.realm];
         let role = &realm.config.roles[joined.role];
         let verdict = match &answer {
@@ -257,7 +258,7 @@ impl<P: Payload> Router<P> {
                 guard.verdict = Some(Ok(passed));
                 self.allow_testament(key, *decision);
             }
-            (None, Ok(decision)) if testaments::wanted(&waiting.message.read()).is_some() => {
+            (None, Ok(decision)) if testaments::wanted(&waiting.message.read(), &self.limits).is_some() => {
                 waiting.passed = Some(*decision);
                 guard.put_back(waiting);
                 self.questions.go_on(key);
@@ -395,7 +396,7 @@ impl<P: Payload> Router<P> {
             },
         };
         if let Ok(decision) = &verdict
-            && let Some((topic, _)) = testaments::wanted(message)
+            && let Some((topic, _)) = testaments::wanted(message, &self.limits)
             && check_uri(&topic, MatchPolicy::Exact, config.uri_check, self.limits.uri_length).is_ok()
             && refuse_reserved(&topic).is_ok()
         {
@@ -449,7 +450,7 @@ impl<P: Payload> Router<P> {
         let authorizer = realm.config.roles[joined.role].authorizer().cloned();
         let authorizer = authorizer.expect("only who has an authorizer has to wait for it");
         let waiting = self.guards[slot].waiting.front().expect("a request has just been made to wait");
-        let Matter { action, uri, policy, mut options } = waiting.matter();
+        let Matter { action, uri, policy, mut options } = waiting.matter(&self.limits);
         if let Action::Subscribe | Action::Register = action {
             options.insert("match".into(), policy.as_str().into());
         }
@@ -509,10 +510,10 @@ impl<P: Payload> Router<P> {
 
 impl<P: Payload> Waiting<P> {
     /// What the authorizer is asked about.
-    fn matter(&self) -> Matter {
+    fn matter(&self, limits: &Limits) -> Matter {
         let message = self.message.read();
         if self.passed.is_some()
-            && let Some((topic, options)) = testaments::wanted(&message)
+            && let Some((topic, options)) = testaments::wanted(&message, limits)
         {
             return Matter { action: Action::Publish, uri: topic, policy: MatchPolicy::Exact, options };
         }

@@ -367,9 +367,7 @@ impl<P: Payload> Router<P> {
         let handler = handler.ok_or_else(|| {
             refuse(fault::NO_SUCH_PROCEDURE, format!("this router has no procedure '{procedure}'"))
         })?;
-        let values = payload
-            .to_values()
-            .map_err(|error| refuse(fault::INVALID_ARGUMENT, format!("{procedure}: {error}")))?;
+        let values = meta_api::arguments(procedure, payload, cx.limits)?;
         let answer = handler(&mut MetaCall {
             procedure,
             values: &values,

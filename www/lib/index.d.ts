@@ -555,7 +555,7 @@ export interface RouterLimits {
   message_depth?: number;
   /** Bytes of a message. Default 16 777 216. */
   message_length?: number;
-  /** Bytes of a HELLO. Default 65 536. */
+  /** Bytes of a HELLO. Default 65 536. Its details may hold one value for each 64 of them, and 256 in any case. */
   hello_length?: number;
   /** Bytes of a URI. Default 1 024. */
   uri_length?: number;

@@ -112,6 +112,24 @@ impl Answer {
     }
 }
 
+/// The arguments of a call. As values they take many times the memory that they take in a message, so they may have no more
+/// bytes than any that are of use: those of a testament, in the serializer that needs most for them.
+pub(crate) fn arguments<P: Payload>(
+    procedure: &str,
+    payload: &P,
+    limits: &Limits,
+) -> Result<Values, Refusal> {
+    let (length, most) =
+        (payload.memory_len(), limits.testament_length.saturating_mul(4).saturating_add(MAX_ARGUMENTS));
+    if length > most {
+        let text = format!("{procedure}: expected arguments of at most {most} bytes, found {length}");
+        return Err(Refusal::new(fault::LIMIT_EXCEEDED, text));
+    }
+    payload
+        .to_values()
+        .map_err(|error| Refusal::new(fault::INVALID_ARGUMENT, format!("{procedure}: {error}")))
+}
+
 /// The argument at a position, or else of this name; null is as good as none.
 fn argument<'v>(values: &'v Values, position: usize, name: &str) -> Option<&'v Value> {
     let Values { args, kwargs } = values;
@@ -211,6 +229,9 @@ impl<'a, P: Payload> MetaCall<'a, P> {
         Refusal::new(error, text)
     }
 }
+
+/// Bytes of arguments that hold no testament.
+const MAX_ARGUMENTS: usize = 64 << 10;
 
 /// Bytes of a text that the router passes on to a session in its own name.
 const MAX_SENTENCE: usize = 1_024;

@@ -3,9 +3,10 @@
 
 use serde_json::Value;
 
-use super::{Answer, MetaCall, argument};
+use super::{Answer, MetaCall, argument, arguments};
 use crate::auth::authorizer::Action;
 use crate::codec::{self, Serializer, value_as_id};
+use crate::config::Limits;
 use crate::id::PublicationId;
 use crate::message::{Dict, Message, MessageType};
 use crate::payload::{Payload, Values};
@@ -76,12 +77,15 @@ pub(super) fn add<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refu
 }
 
 /// The topic and the `publish_options` of the testament that a message adds, if it does.
-pub(in crate::router) fn wanted<P: Payload>(message: &Message<'_, P>) -> Option<(String, Dict)> {
+pub(in crate::router) fn wanted<P: Payload>(
+    message: &Message<'_, P>,
+    limits: &Limits,
+) -> Option<(String, Dict)> {
     let Message::Call { procedure, payload, .. } = message else { return None };
     if procedure != ADD_TESTAMENT {
         return None;
     }
-    let values = payload.to_values().ok()?;
+    let values = arguments(procedure, payload, limits).ok()?;
     let topic = argument(&values, 0, "topic")?.as_str()?.to_owned();
     let options = argument(&values, 3, "publish_options").and_then(Value::as_object).cloned();
     Some((topic, options.unwrap_or_default()))
