@@ -1,12 +1,15 @@
 //! What a hostile or broken client can do to a router over its sockets, and what it cannot: the router's memory stays
 //! bounded, and other sessions are undisturbed.
 
+#[path = "common/http.rs"]
+mod http;
 #[path = "common/process.rs"]
 mod process;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
+use http::HttpClient;
 use process::{Process, RawClient, connect, loopback, node, node_with};
 use serde_json::{Value, json};
 
@@ -273,6 +276,41 @@ fn what_waits_keeps_no_memory_of_what_it_was_read_with() {
     witnesses.are_undisturbed();
     let grown = router.memory_kib().saturating_sub(before);
     assert!(grown < 64 << 10, "the router grew by {grown} KiB for 1 MB of events");
+}
+
+#[test]
+fn a_request_to_the_http_bridge_takes_no_multiple_of_its_length() {
+    let service = |kind: &str| json!({ "type": kind, "realm": "realm1", "role": "anonymous" });
+    let paths = json!({ "call": service("caller"), "publish": service("publisher") });
+    let web = json!({ "type": "web", "endpoint": loopback(), "paths": paths });
+    let mut router = Process::start("bridge-values", &node(json!([web])));
+    let address = router.tcp_address();
+    router.wait_for("is ready");
+    let before = router.peak_memory_kib();
+    // 2 MB, and 130 MB as values.
+    let maps = format!("[{}{{}}]", "{\"\":0},".repeat(250_000));
+    for (path, body, expected) in [
+        ("call", maps.clone(), "the body: expected an object, found an array"),
+        ("call", format!("{{\"procedure\":{maps}}}"), "procedure: expected a URI, found an array"),
+        (
+            "call",
+            format!("{{\"procedure\":\"a\",\"args\":{{\"a\":{maps}}}}}"),
+            "args: expected a list, found an object",
+        ),
+        (
+            "publish",
+            format!("{{\"topic\":\"a\",\"options\":{{\"eligible\":{maps}}}}}"),
+            "options: expected at most 1025024 bytes, found",
+        ),
+    ] {
+        let length = body.len();
+        let head = format!("POST /{path} HTTP/1.1\nHost: x\nContent-Length: {length}");
+        let answer = HttpClient::connect(address).request(&head, body.as_bytes());
+        assert_eq!(answer.status, 400, "{answer:?}");
+        assert!(answer.text().contains(expected), "{}", answer.text());
+    }
+    let grown = router.peak_memory_kib() - before;
+    assert!(grown < 24 << 10, "2 MB of a request took {grown} KiB");
 }
 
 #[test]

@@ -99,7 +99,8 @@ impl HttpBridge {
             BridgeAction::Publish(terms) => {
                 signature::check(terms, request.uri().query(), &body, hub.now())?;
                 let body = request::object(&body)?;
-                let (topic, payload, options) = (body.uri("topic")?, body.payload()?, body.options()?);
+                let most = hub.decode_limits().audience.saturating_mul(BYTES_OF_A_RECEIVER);
+                let (topic, payload, options) = (body.uri("topic")?, body.payload()?, body.options(most)?);
                 let options = request::publish_options(&options)?;
                 let publication = session()?.publish(hub, options, &topic, payload).await?;
                 Ok(whole(StatusCode::OK, json!({ "id": publication.0 }).to_string()))
@@ -216,5 +217,8 @@ fn preflight(request: &HeaderMap) -> Answer {
 fn whole(status: StatusCode, bytes: impl Into<Bytes>) -> Answer {
     answer::whole(status, "application/json; charset=UTF-8", bytes)
 }
+
+/// Bytes of `options` for each receiver that an event may name.
+const BYTES_OF_A_RECEIVER: usize = 1 << 10;
 
 const METHODS: &str = "POST,PUT,OPTIONS";

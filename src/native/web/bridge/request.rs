@@ -26,8 +26,8 @@ pub(super) fn text(body: &[u8]) -> Result<&str, Denial> {
 /// The object that a body is, with its values as they were written.
 pub(super) fn object(body: &[u8]) -> Result<Body<'_>, Denial> {
     let text = text(body)?;
-    serde_json::from_str(text).map(Body).map_err(|error| match serde_json::from_str::<Value>(text) {
-        Ok(other) => Denial::bad(format!("the body: expected an object, found {}", describe(Some(&other)))),
+    serde_json::from_str(text).map(Body).map_err(|error| match serde_json::from_str::<&RawValue>(text) {
+        Ok(other) => expected("the body", "an object", outline(other).as_ref()),
         Err(_) => Denial::bad(format!("the body is no JSON: {error}")),
     })
 }
@@ -63,9 +63,14 @@ impl Body<'_> {
         Ok(EncodedPayload { bytes: tail.into(), elements, serializer: Serializer::Json })
     }
 
-    /// `options`.
-    pub fn options(&self) -> Result<Dict, Denial> {
-        match self.given("options").map(serde_json::from_str) {
+    /// `options`, which may have `most` bytes.
+    pub fn options(&self, most: usize) -> Result<Dict, Denial> {
+        let given = self.given("options");
+        if let Some(options) = given.filter(|options| options.len() > most) {
+            let length = options.len();
+            return Err(Denial::bad(format!("options: expected at most {most} bytes, found {length}")));
+        }
+        match given.map(serde_json::from_str) {
             None => Ok(Dict::new()),
             Some(Ok(options)) => Ok(options),
             Some(Err(_)) => Err(self.expected("options", "an object")),
@@ -78,7 +83,7 @@ impl Body<'_> {
     }
 
     fn expected(&self, key: &str, what: &str) -> Denial {
-        let found = self.0.get(key).and_then(|value| serde_json::from_str::<Value>(value.get()).ok());
+        let found = self.0.get(key).and_then(|value| outline(value));
         expected(key, what, found.as_ref())
     }
 }
@@ -154,6 +159,15 @@ pub(super) fn parts(payload: &EncodedPayload) -> (String, String) {
     let parts: Vec<&RawValue> = serde_json::from_str(&list).unwrap_or_default();
     let part = |at: usize, nothing: &str| parts.get(at).map_or(nothing, |part| part.get()).to_owned();
     (part(0, "[]"), part(1, "{}"))
+}
+
+/// A value as far as sentences tell of it: as values, lists and objects take many times the memory of their text.
+fn outline(value: &RawValue) -> Option<Value> {
+    match value.get().as_bytes().first()? {
+        b'[' => Some(Value::Array(Vec::new())),
+        b'{' => Some(Value::Object(Dict::new())),
+        _ => serde_json::from_str(value.get()).ok(),
+    }
 }
 
 /// Whether a value in JSON is nothing to speak of.
