@@ -314,6 +314,25 @@ fn a_request_to_the_http_bridge_takes_no_multiple_of_its_length() {
 }
 
 #[test]
+fn a_body_in_tiny_chunks_takes_no_multiple_of_its_length() {
+    let call = json!({ "type": "caller", "realm": "realm1", "role": "anonymous" });
+    let web = json!({ "type": "web", "endpoint": loopback(), "paths": { "call": call } });
+    let mut router = Process::start("tiny-chunks", &node(json!([web])));
+    let address = router.tcp_address();
+    router.wait_for("is ready");
+    let before = router.peak_memory_kib();
+    let mut http = HttpClient::connect(address);
+    http.send("POST /call HTTP/1.1\nHost: x\nTransfer-Encoding: chunked", b"");
+    for _ in 0..100 {
+        http.socket.write_all(&b"1\r\n[\r\n".repeat(10_000)).expect("the router reads");
+    }
+    http.socket.write_all(b"0\r\n\r\n").expect("the router reads");
+    assert_eq!(http.answer(true).status, 400);
+    let grown = router.peak_memory_kib() - before;
+    assert!(grown < 16 << 10, "1 MB of a body took {grown} KiB");
+}
+
+#[test]
 fn pings_without_reading_the_pongs_fill_no_memory() {
     let limits = json!({ "queue_length": 1 << 20 });
     let mut router =
