@@ -138,6 +138,18 @@ fn the_first_subprotocol_of_the_client_that_is_served_is_taken() {
 }
 
 #[test]
+fn a_client_names_no_more_subprotocols_than_can_be_compared_at_once() {
+    let (_router, address) = start("many-subprotocols", json!({}));
+    for (others, status) in [(63, 101), (64, 400), (5_000, 400)] {
+        let others: String = (0..others).map(|number| format!("x{number},")).collect();
+        let offered = format!("{others}wamp.2.json");
+        let answer = shake(address, &[("Sec-WebSocket-Protocol", Some(&offered))]);
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(answer.body.len() < 200, "{}", answer.text());
+    }
+}
+
+#[test]
 fn without_a_subprotocol_it_is_json_where_the_configuration_allows_that() {
     let (_router, address) = start("no-subprotocol", json!({ "require_websocket_subprotocol": false }));
     let mut client = HttpClient::connect(address);

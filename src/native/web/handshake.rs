@@ -209,6 +209,11 @@ fn subprotocol(headers: &HeaderMap, config: &node::WebSocket) -> Result<Option<S
                 "Sec-WebSocket-Protocol: expected different names of subprotocols, found {name:?}."
             )));
         }
+        if seen.len() == MAX_SUBPROTOCOLS {
+            return Err(refuse(format!(
+                "Sec-WebSocket-Protocol: expected at most {MAX_SUBPROTOCOLS} names of subprotocols, found more."
+            )));
+        }
         seen.push(name);
     }
     let is_served = |offered: &Subprotocol| config.serializers.contains(&offered.serializer);
@@ -278,6 +283,9 @@ fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
 
 /// The version of RFC 6455.
 const VERSION: &str = "13";
+
+/// Subprotocols that a client may name: each is compared with those before it.
+const MAX_SUBPROTOCOLS: usize = 64;
 
 #[cfg(test)]
 mod tests {
