@@ -68,6 +68,26 @@ fn other_calls_go_their_way_between_the_pieces() {
 }
 
 #[test]
+fn the_options_of_calls_in_pieces_are_kept_and_count() {
+    let limits = Limits { kept_length: 100, ..Limits::default() };
+    let mut w = Wamp::with_config(Config { limits, ..Config::default() });
+    let [caller, callee] = caller_and_callee(&mut w);
+    let options =
+        |length: usize| json!({ "progress": true, "ppt_scheme": "x_a", "ppt_keyid": "k".repeat(length - 3) });
+    w.say(caller, json!([48, 1, options(60), UPLOAD]));
+    assert_eq!(w.hear(callee)[0], 68);
+    w.say(caller, json!([48, 2, options(41), UPLOAD]));
+    w.expect_error(caller, 48, 2, "wamplet.error.limit_exceeded");
+    w.say(caller, json!([48, 3, options(40), UPLOAD]));
+    assert_eq!(w.hear(callee)[0], 68);
+    // With the call they go.
+    w.say(callee, json!([70, 1, {}]));
+    w.expect(caller, json!([50, 1, {}]));
+    w.say(caller, json!([48, 4, options(60), UPLOAD]));
+    assert_eq!(w.hear(callee)[0], 68);
+}
+
+#[test]
 fn a_gap_in_the_ids_is_a_violation_while_a_call_is_in_pieces() {
     let mut w = Wamp::new();
     let [caller, callee] = caller_and_callee(&mut w);

@@ -324,7 +324,8 @@ pub struct Limits {
     /// Calls of one session that wait for their result. Default 10 000; one more is refused.
     pub calls: usize,
     /// Bytes of the arguments of one session's calls that are kept because they wait for a callee to be free, or because
-    /// another callee may have to answer. Default 16 MiB; one more call does not wait, or is not rerouted.
+    /// another callee may have to answer; and of the texts of their options, which are kept for calls in pieces, too.
+    /// Default 16 MiB; one more call does not wait, is not rerouted, or has no pieces.
     pub kept_length: usize,
     /// Milliseconds in which an authorizer or authenticator must answer. Default 10 000, then it is as good as an error.
     pub answer_timeout_ms: u64,

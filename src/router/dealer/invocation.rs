@@ -376,13 +376,16 @@ fn send<P: Payload>(
     let mut kept = None;
     if options.progress || may_move {
         let spare = may_move.then(|| payload.clone());
-        kept = Some(Kept::of_sent(cx, caller, &options, procedure, *decision, terms, spare));
+        kept = Kept::of_sent(cx, caller, &options, procedure, *decision, terms, spare);
+        if options.progress && kept.is_none() {
+            return Err(kept_too_much(cx.limits));
+        }
     }
     let is_unfinished = options.progress;
     let sent = invoke_inline(cx, caller, to, request, &terms, procedure, &options, is_unfinished, payload);
     if let Err(refusal) = sent {
-        if let Some(kept) = &mut kept {
-            kept.let_pieces_go(cx, caller);
+        if let Some(kept) = &kept {
+            kept.give_up(cx, caller);
         }
         return Err(refusal);
     }
@@ -416,8 +419,11 @@ fn wait<P: Payload>(
         return Err(Refusal::new(fault::MAX_CONCURRENCY_REACHED, text));
     }
     let timeout_ms = options.timeout;
-    let mut kept = Kept::new(procedure, options, *decision);
+    let Some(mut kept) = Kept::new(cx, caller, procedure, options, *decision) else {
+        return Err(kept_too_much(cx.limits));
+    };
     if !kept.keep(cx, caller, payload) {
+        kept.give_up(cx, caller);
         return Err(kept_too_much(cx.limits));
     }
     Ok(Invocation {

@@ -26,7 +26,7 @@ pub(super) struct Kept<P> {
     pub terms: Option<Terms>,
     /// The payloads until now, for the next callee; none where there can be no next one.
     pub pieces: Vec<P>,
-    /// Bytes of these.
+    /// Bytes of these, and of the texts of the options.
     pub length: usize,
     /// Whether the caller has more pieces to send.
     pub is_unfinished: bool,
@@ -35,16 +35,26 @@ pub(super) struct Kept<P> {
 }
 
 impl<P> Kept<P> {
-    pub fn new(procedure: &str, options: CallOptions<'_>, decision: Decision) -> Box<Self> {
-        Box::new(Self {
-            procedure: procedure.into(),
-            is_unfinished: options.progress,
-            options: options.into_owned(),
-            decision,
-            terms: None,
-            pieces: Vec::new(),
-            length: 0,
-            tried: Vec::new(),
+    /// Nothing of the arguments yet; `None` where the options are more than the calls of the session may keep.
+    pub fn new(
+        cx: &mut Context<'_, P>,
+        caller: Caller,
+        procedure: &str,
+        options: CallOptions<'_>,
+        decision: Decision,
+    ) -> Option<Box<Self>> {
+        let length = options.passthru.text_len();
+        has_room(cx, caller, length).then(|| {
+            Box::new(Self {
+                procedure: procedure.into(),
+                is_unfinished: options.progress,
+                options: options.into_owned(),
+                decision,
+                terms: None,
+                pieces: Vec::new(),
+                length,
+                tried: Vec::new(),
+            })
         })
     }
 
@@ -58,16 +68,16 @@ impl<P> Kept<P> {
         decision: Decision,
         terms: Terms,
         spare: Option<P>,
-    ) -> Box<Self>
+    ) -> Option<Box<Self>>
     where
         P: Payload,
     {
-        let mut kept = Self::new(procedure, options.clone(), decision);
+        let mut kept = Self::new(cx, caller, procedure, options.clone(), decision)?;
         kept.terms = Some(terms);
         if let Some(payload) = spare {
             kept.keep(cx, caller, payload);
         }
-        kept
+        Some(kept)
     }
 
     /// Keeps a piece more, unless that is one too many, or more than the calls of the session may keep.
@@ -75,15 +85,9 @@ impl<P> Kept<P> {
     where
         P: Payload,
     {
-        let (length, most) = (payload.encoded_len(), cx.limits.kept_length);
-        if self.pieces.len() == KEPT_PIECES {
+        let length = payload.encoded_len();
+        if self.pieces.len() == KEPT_PIECES || !has_room(cx, caller, length) {
             return false;
-        }
-        if let Some(joined) = caller.session(cx) {
-            if joined.kept_length + length > most {
-                return false;
-            }
-            joined.kept_length += length;
         }
         self.length += length;
         // It may stay for long.
@@ -103,11 +107,30 @@ impl<P> Kept<P> {
     /// There will be no other callee.
     pub fn let_pieces_go(&mut self, cx: &mut Context<'_, P>, caller: Caller) {
         self.pieces.clear();
-        let length = std::mem::take(&mut self.length);
+        let left = self.options.passthru.text_len();
+        let length = std::mem::replace(&mut self.length, left) - left;
         if let Some(joined) = caller.session(cx) {
             joined.kept_length -= length;
         }
     }
+
+    /// Its call comes to nothing: it was not sent, and does not wait.
+    #[inline(never)]
+    pub fn give_up(&self, cx: &mut Context<'_, P>, caller: Caller) {
+        if let Some(joined) = caller.session(cx) {
+            joined.kept_length -= self.length;
+        }
+    }
+}
+
+/// Counts so many bytes more, unless that is more than the calls of the session may keep.
+#[inline(never)] // Half a kilobyte of a browser's download.
+fn has_room<P>(cx: &mut Context<'_, P>, caller: Caller, length: usize) -> bool {
+    let most = cx.limits.kept_length;
+    let Some(joined) = caller.session(cx) else { return true };
+    let has_room = joined.kept_length + length <= most;
+    joined.kept_length += if has_room { length } else { 0 };
+    has_room
 }
 
 pub(super) fn kept_too_much(limits: &Limits) -> Refusal {
