@@ -333,6 +333,30 @@ fn a_body_in_tiny_chunks_takes_no_multiple_of_its_length() {
 }
 
 #[test]
+fn whoever_offers_compression_and_says_nothing_takes_no_memory_for_it() {
+    let options = json!({ "compression": { "deflate": {} } });
+    let paths = json!({ "ws": { "type": "websocket", "options": options } });
+    let web = json!({ "type": "web", "endpoint": loopback(), "paths": paths });
+    let mut router = Process::start("offers-deflate", &node(json!([web])));
+    let address = router.tcp_address();
+    router.wait_for("is ready");
+    let before = router.memory_kib();
+    let clients: Vec<_> = (0..100)
+        .map(|_| {
+            let mut http = HttpClient::connect(address);
+            let head = "GET /ws HTTP/1.1\nHost: x\nUpgrade: websocket\nConnection: Upgrade\n\
+                        Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\
+                        Sec-WebSocket-Protocol: wamp.2.json\nSec-WebSocket-Extensions: permessage-deflate";
+            let answer = http.request(head, b"");
+            assert_eq!(answer.header("sec-websocket-extensions"), "permessage-deflate");
+            http
+        })
+        .collect();
+    let grown = router.memory_kib().saturating_sub(before);
+    assert!(grown < 100 * 64, "{} handshakes took {grown} KiB", clients.len());
+}
+
+#[test]
 fn pings_without_reading_the_pongs_fill_no_memory() {
     let limits = json!({ "queue_length": 1 << 20 });
     let mut router =

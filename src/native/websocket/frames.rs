@@ -36,9 +36,10 @@ pub(super) struct Frames {
     whole: Vec<Whole>,
     /// A message of which the last frame has not come.
     assembling: Option<Assembling>,
+    deflate: Option<Negotiated>,
+    /// Made when they are needed first: they take a third of a mebibyte, which a handshake alone must not.
     deflater: Option<Box<Deflater>>,
     inflater: Option<Box<Inflater>>,
-    threshold: usize,
     /// The code with which the peer closed.
     closed: Option<u16>,
     pings: u32,
@@ -80,9 +81,9 @@ impl Frames {
             max_message_size,
             whole: Vec::new(),
             assembling: None,
-            deflater: deflate.map(|agreed| Box::new(Deflater::new(agreed))),
-            inflater: deflate.map(|agreed| Box::new(Inflater::new(agreed))),
-            threshold: deflate.map_or(usize::MAX, |agreed| agreed.threshold),
+            deflate,
+            deflater: None,
+            inflater: None,
             closed: None,
             pings: 0,
         }
@@ -117,7 +118,7 @@ impl Frames {
     /// Finds the whole frames at the front, unmasks them, and answers where they end.
     fn find_whole(&mut self, bytes: &mut [u8], limit: usize, at_once: usize) -> (usize, Result<(), Failure>) {
         let options = &self.config.options;
-        let at_once = if self.inflater.is_some() { at_once.min(INFLATED_AT_ONCE) } else { at_once };
+        let at_once = if self.deflate.is_some() { at_once.min(INFLATED_AT_ONCE) } else { at_once };
         let mut end = 0;
         while end < at_once && self.whole.len() < FRAMES_AT_ONCE {
             let header = match self.codec.decode_header(&bytes[end..]) {
@@ -132,7 +133,7 @@ impl Frames {
             }
             let mut most = self.max_message_size.min(limit);
             // The limit is that of a message which is decompressed: see `append`. A fragment may be compressed as well.
-            if self.inflater.is_some() && (header.is_rsv1() || header.opcode() == OpCode::Continue) {
+            if self.deflate.is_some() && (header.is_rsv1() || header.opcode() == OpCode::Continue) {
                 most = longest_deflated(most);
             }
             let most_in_frame = if options.max_frame_size == 0 { most } else { options.max_frame_size };
@@ -215,8 +216,9 @@ impl Frames {
             return Err(protocol(1002, "a message began with a continuation"));
         };
         let most = self.max_message_size.min(limit);
-        match &mut self.inflater {
-            Some(inflater) if message.is_compressed => {
+        match self.deflate {
+            Some(agreed) if message.is_compressed => {
+                let inflater = self.inflater.get_or_insert_with(|| Box::new(Inflater::new(agreed)));
                 inflater.append(&data, is_last, most, &mut message.data).map_err(
                     |failure| match failure {
                         Failure::Oversized(length) => self.too_long(length, limit),
@@ -265,8 +267,11 @@ impl Frames {
     /// Appends one message to `bytes`: compressed if it pays, cut into frames if that is wanted.
     pub fn put_message(&mut self, opcode: OpCode, message: &[u8], bytes: &mut Vec<u8>) {
         let opcode = u8::from(opcode);
-        let compressed = match &mut self.deflater {
-            Some(deflater) if message.len() >= self.threshold => Some(deflater.compress(message)),
+        let compressed = match self.deflate {
+            Some(agreed) if message.len() >= agreed.threshold => {
+                let deflater = self.deflater.get_or_insert_with(|| Box::new(Deflater::new(agreed)));
+                Some(deflater.compress(message))
+            }
             _ => None,
         };
         let rsv1 = if compressed.is_some() { 0x40 } else { 0 };
