@@ -81,7 +81,8 @@ fn a_close_is_echoed_after_what_was_asked_before_it() {
     let mut watcher = RawClient::join(address);
     watcher.subscribe("wamp.session.on_leave");
     for (data, expected) in [
-        (&b""[..], &b""[..]),
+        // Autobahn|JS closes without a code in Node, and takes 1000 alone for an orderly end.
+        (&b""[..], &[0x03, 0xe8][..]),
         (&[0x03, 0xe8], &[0x03, 0xe8]),
         (&[0x03, 0xe9, b'b', b'y', b'e'], &[0x03, 0xe9]),
         (&[0x0b, 0xb8], &[0x0b, 0xb8]),
@@ -93,7 +94,7 @@ fn a_close_is_echoed_after_what_was_asked_before_it() {
         client.socket.write_all(&[call, masked(CLOSE, data), after].concat()).expect("the router reads");
         assert_eq!(client.receive()[0], 50);
         let (first, echo) = client.frame();
-        assert_eq!((first, &echo[..expected.len().min(2)]), (CLOSE, expected));
+        assert_eq!((first, &echo[..]), (CLOSE, expected));
         assert!(client.try_frame().is_none(), "nothing comes after a close");
         assert_eq!(watcher.receive()[0], 36, "it has left");
     }

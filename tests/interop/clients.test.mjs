@@ -32,6 +32,18 @@ test('SIGTERM_says_goodbye_to_everybody_and_the_exit_code_is_0', async (t) => {
   }
 });
 
+test('Autobahn_JS_that_closes_hears_that_its_connection_is_closed_and_not_lost', async (t) => {
+  const router = await startRouter(nativeConfig(HOST));
+  t.after(() => router.stop());
+  const [{ realm }] = columnsOf(HOST);
+  const connection = new autobahn.Connection({ url: `ws://127.0.0.1:${router.ports[0]}/static`, realm });
+  const closed = inbox('Autobahn|JS is told');
+  connection.onopen = () => connection.close();
+  connection.onclose = (reason) => void closed.push(reason);
+  connection.open();
+  assert.equal(await closed.next(), 'closed');
+});
+
 const ends = { was_killed: (router) => router.crash(), hung_up: (router) => router.stop() };
 for (const [name, end] of Object.entries(ends)) {
   test(`Autobahn_JS_comes_back_to_a_router_that_${name}_and_begins_anew`, async () => {

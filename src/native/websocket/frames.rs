@@ -297,8 +297,9 @@ impl Frames {
     /// The close, or the answer to the peer's.
     pub fn close_frame(&self, close: CloseWith<'_>) -> Option<Vec<u8>> {
         let (code, reason) = match (self.closed, close) {
-            // [RFC 6455, 5.5.1] the answer to a close is its echo.
-            (Some(NO_CODE), _) => return Some(vec![0x88, 0]),
+            // [RFC 6455, 5.5.1] the answer to a close is its echo. To one without a code it is that of an orderly end, as in
+            // Crossbar.io: in Node, Autobahn|JS sends none, and takes an answer with another code or none for a loss.
+            (Some(NO_CODE), _) => (1000, ""),
             (Some(code), _) => (code, ""),
             (None, CloseWith::Router(close)) => close_code(close)?,
             (None, _) if self.config.options.fail_by_drop => return None,
