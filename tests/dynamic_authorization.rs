@@ -142,7 +142,8 @@ fn what_is_allowed_is_done() {
     g.decided("com.add", "register", json!({ "allow": true }));
     let registration = g.w.expect(bob, json!([65, 2, "*"]))[2].clone();
     g.w.say(alice, json!([16, 1, { "acknowledge": true }, "com.topic", ["hello"]]));
-    g.decided("com.topic", "publish", json!({ "allow": true, "disclose": false, "cache": null }));
+    let answer = json!({ "allow": true, "disclose": false, "cache": null, "validate": null });
+    g.decided("com.topic", "publish", answer);
     g.w.expect(alice, json!([17, 1, "*"]));
     g.w.expect(bob, json!([36, subscription, "*", {}, ["hello"]]));
     g.w.say(alice, json!([48, 2, {}, "com.add", [1, 2]]));

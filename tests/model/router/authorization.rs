@@ -386,9 +386,12 @@ fn read(answer: &Value) -> Option<(bool, bool, bool)> {
                 None | Some(Value::Null) => Some(false),
                 Some(value) => value.as_bool(),
             };
-            let is_known = |key: &String| ["allow", "disclose", "cache"].contains(&key.as_str());
+            let is_known = |(key, value): (&String, &Value)| match key.as_str() {
+                "validate" => value.is_null(),
+                key => ["allow", "disclose", "cache"].contains(&key),
+            };
             let allow = pairs.get("allow")?.as_bool()?;
-            pairs.keys().all(is_known).then_some((allow, flag("disclose")?, flag("cache")?))
+            pairs.iter().all(is_known).then_some((allow, flag("disclose")?, flag("cache")?))
         }
         _ => None,
     }
