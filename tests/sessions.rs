@@ -219,6 +219,22 @@ fn answers_to_invocations_are_discarded_when_their_session_has_left() {
 }
 
 #[test]
+fn a_cancel_is_discarded_when_its_session_has_left() {
+    let mut w = Wamp::new();
+    let [caller, callee] = w.join("realm1");
+    w.register(callee, 1, "com.myapp.procedure1");
+    w.call(caller, 1, "com.myapp.procedure1");
+    w.hear(callee);
+    // Autobahn|Python with asyncio, of which an app cancels a call and leaves in one go.
+    w.say(caller, json!([6, {}, "wamp.close.normal"]));
+    w.say(caller, json!([49, 1, {}]));
+    w.expect(caller, json!([6, {}, "wamp.close.goodbye_and_out"]));
+    w.expect(callee, json!([69, 1, { "mode": "killnowait" }]));
+    w.expect_silence();
+    w.hello(caller, "realm1", all_roles());
+}
+
+#[test]
 fn abort_instead_of_hello_closes_the_transport_unanswered() {
     let mut w = Wamp::new();
     let peer = w.open();

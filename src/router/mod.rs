@@ -241,7 +241,7 @@ impl<P: Payload> Router<P> {
         let (is_closing, is_joined) =
             (matches!(session.state, State::Closing { .. }), matches!(session.state, State::Joined(_)));
         let is_open = matches!(session.state, State::Open { .. });
-        if decoded.as_ref().is_ok_and(|message| session.is_late_answer(message)) {
+        if decoded.as_ref().is_ok_and(|message| session.is_late(message)) {
             return;
         }
         self.meter_received(key, length);

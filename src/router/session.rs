@@ -310,21 +310,22 @@ pub(crate) struct Session {
     pub key: SessionKey,
     pub transport: Transport,
     pub state: State,
-    /// Whether a session on this transport has ended before: its answers may still be on their way.
+    /// Whether a session on this transport has ended before: what it says of its calls may still be on its way.
     pub has_left: bool,
 }
 
 impl Session {
-    /// Whether this answers an invocation of a session that has ended. A callee that leaves does not wait for its own
-    /// procedures: Autobahn|JS sends what they return, whenever that is.
-    pub(super) fn is_late_answer<P>(&self, message: &Message<'_, P>) -> bool {
-        let answers = match message {
-            Message::Yield { .. } => true,
+    /// Whether this is about a call of a session that has ended. A callee that leaves does not wait for its own procedures:
+    /// Autobahn|JS sends what they return, whenever that is. Autobahn|Python with asyncio sends the CANCEL of a caller that
+    /// leaves after its GOODBYE.
+    pub(super) fn is_late<P>(&self, message: &Message<'_, P>) -> bool {
+        let is_about_calls = match message {
+            Message::Yield { .. } | Message::Cancel { .. } => true,
             Message::Error { request_type, .. } => *request_type == MessageType::Invocation,
             _ => false,
         };
-        // Once it has joined again, it answers for the session that it has now.
-        answers && self.has_left && matches!(self.state, State::Open { .. } | State::Authenticating(_))
+        // Once it has joined again, they are those of the session that it has now.
+        is_about_calls && self.has_left && matches!(self.state, State::Open { .. } | State::Authenticating(_))
     }
 
     /// What came before it joins.

@@ -267,9 +267,10 @@ impl Model {
                 }
                 return;
             }
-            // What a callee that has left still says of its invocations.
+            // What a caller or callee that has left still says of its calls.
             State::Open(_) | State::Authenticating(..)
-                if self.transports[at].has_left && (code == 70 || code == 8 && message[1] == 68) =>
+                if self.transports[at].has_left
+                    && (matches!(code, 49 | 70) || code == 8 && message[1] == 68) =>
             {
                 return;
             }
