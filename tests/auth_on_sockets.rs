@@ -166,7 +166,8 @@ fn every_method_lets_in_over_websocket_and_rawsocket_and_keeps_out() {
         liar.send(&json!([5, signature, extra]));
         assert_eq!(liar.receive()[2], "wamp.error.authentication_denied", "{method}");
         assert_eq!(liar.expect_close().0, 1000);
-        router.wait_for("rejected input");
+        let rejected = router.wait_for("rejected input");
+        assert!(rejected.contains(r#"realm="realm1" authid="joe""#), "{rejected}");
     }
     RawClient::connect(by_rawsocket).hello("realm1");
 }

@@ -517,6 +517,7 @@ impl Core {
             let (News::Joined { key, .. }
             | News::Left { key, .. }
             | News::AuthenticatorFailed { key, .. }
+            | News::Denied { key, .. }
             | News::Aborted { key, .. }) = &news;
             let peer = self.peers[key.index as usize].as_ref().map(|(_, peer)| Arc::clone(peer));
             self.happened.push(Happened::News(news, peer));
@@ -552,6 +553,9 @@ fn log(news: &News, peer: Option<&Peer>) {
             info!(session = session.0, realm, peer, "session detached");
         }
         News::AuthenticatorFailed { fault, .. } => warn!(peer, "{fault}"),
+        News::Denied { realm, authid, reason, message, .. } => {
+            warn!(realm, authid, peer, reason, "rejected input: {message}");
+        }
         News::Aborted { reason, message, .. } => warn!(peer, reason, "rejected input: {message}"),
     }
 }

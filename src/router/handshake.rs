@@ -11,6 +11,8 @@ use super::announced_roles::router_roles;
 use super::authorization::Guard;
 use super::fault::{self, Fault, Refusal};
 use super::meta_api::sessions;
+#[cfg(feature = "native")]
+use super::news::{News, claim};
 use super::outbox::{Close, Outbox};
 use super::question::Asked;
 use super::session::{Announced, Authenticating, Joined, PendingHello, State};
@@ -156,6 +158,8 @@ impl<P: Payload> Router<P> {
             announced,
             authextra: authextra(details),
             #[cfg(feature = "native")]
+            authid: details.get("authid").and_then(Value::as_str).map(claim),
+            #[cfg(feature = "native")]
             methods: Some(Arc::clone(methods)),
         };
         self.take_step(key, pending, step, now, outbox);
@@ -251,10 +255,15 @@ impl<P: Payload> Router<P> {
                 fault,
             }) => {
                 #[cfg(feature = "native")]
-                if !fault.is_empty() {
-                    outbox.tell(super::News::AuthenticatorFailed { key, fault });
+                {
+                    if !fault.is_empty() {
+                        outbox.tell(News::AuthenticatorFailed { key, fault });
+                    }
+                    let (reason, message) = (error.to_string(), text.to_string());
+                    let (realm, authid) = (hello.realm.as_deref().map(claim), hello.authid);
+                    outbox.tell(News::Denied { key, realm, authid, reason, message });
                 }
-                self.abort(key, &error, &text, Close::Normal, now, outbox);
+                self.end_with_abort(key, &error, &text, Close::Normal, now, outbox);
             }
         }
     }
@@ -323,6 +332,8 @@ impl<P: Payload> Router<P> {
                     realm: None,
                     announced,
                     authextra,
+                    #[cfg(feature = "native")]
+                    authid: None,
                     #[cfg(feature = "native")]
                     methods: None,
                 };
@@ -528,7 +539,7 @@ impl<P: Payload> Router<P> {
         #[cfg(feature = "native")]
         {
             let text = |name| details.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-            outbox.tell(super::News::Joined {
+            outbox.tell(News::Joined {
                 key,
                 session: id,
                 realm: text("realm"),

@@ -57,11 +57,26 @@ impl<P: Payload> Router<P> {
         now: Now,
         outbox: &mut Outbox<P>,
     ) {
+        #[cfg(feature = "native")]
+        if self.sessions.get(key).is_some() {
+            outbox.tell(News::Aborted { key, reason: reason.to_owned(), message: text.to_owned() });
+        }
+        self.end_with_abort(key, reason, text, close, now, outbox);
+    }
+
+    /// The same where the driver has been told already.
+    pub(super) fn end_with_abort(
+        &mut self,
+        key: SessionKey,
+        reason: &str,
+        text: &str,
+        close: Close,
+        now: Now,
+        outbox: &mut Outbox<P>,
+    ) {
         let Some(session) = self.sessions.get(key) else { return };
         let accepts = session.transport.accepts();
         let abort = |details| Message::Abort { details, reason: reason.into(), payload: P::default() };
-        #[cfg(feature = "native")]
-        outbox.tell(News::Aborted { key, reason: reason.to_owned(), message: text.to_owned() });
         if !outbox.try_send(key, accepts, abort(dict([("message", text.into())]))) {
             // Closed it is in any case.
             outbox.try_send(key, accepts, abort(Dict::new()));

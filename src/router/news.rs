@@ -24,7 +24,19 @@ pub enum News {
         /// A sentence, which is for the operator and not for the client.
         fault: String,
     },
-    /// A transport was sent ABORT.
+    /// A transport was sent ABORT because its client did not authenticate.
+    Denied {
+        key: SessionKey,
+        /// What HELLO names, if it does: nobody has proved it. At most 256 characters of it.
+        realm: Option<String>,
+        /// The same of `HELLO.Details.authid`.
+        authid: Option<String>,
+        /// A URI.
+        reason: String,
+        /// A sentence.
+        message: String,
+    },
+    /// A transport was sent ABORT for anything else.
     Aborted {
         key: SessionKey,
         /// A URI.
@@ -32,4 +44,12 @@ pub enum News {
         /// A sentence.
         message: String,
     },
+}
+
+/// Characters of what a client says of itself that are worth a place in a log.
+const MAX_CLAIM: usize = 256;
+
+/// The beginning of what a client says of itself.
+pub(crate) fn claim(text: &str) -> String {
+    text.chars().take(MAX_CLAIM).collect()
 }

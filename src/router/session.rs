@@ -299,6 +299,9 @@ pub(crate) struct PendingHello {
     pub announced: Announced,
     /// `HELLO.Details.authextra`, or nothing.
     pub authextra: Dict,
+    /// `HELLO.Details.authid`, for the log.
+    #[cfg(feature = "native")]
+    pub authid: Option<String>,
     /// By which the client began to authenticate, if it did.
     #[cfg(feature = "native")]
     pub methods: Option<Arc<Methods>>,
