@@ -10,7 +10,7 @@ pub(super) const LEN: usize = 64;
 pub(super) enum Kind {
     /// This one.
     Byte(u8),
-    /// This one of ASCII's upper half of letters and brackets, and the one that is 0x20 behind it.
+    /// This one, which is of 0x40 to 0x5f, and the one 0x20 behind it: as `[` and `{`, or a letter in both cases.
     Pair(u8),
     /// From the first to the last.
     Range(u8, u8),

@@ -25,6 +25,19 @@ impl<'a> JsonScan<'a> {
         (self.text.as_bytes().get(self.at) == Some(&byte)).then(|| self.at += 1)
     }
 
+    /// Leaves the list or map that begins with this bracket.
+    #[inline]
+    fn container(&mut self, bracket: u8, levels: usize) -> Option<()> {
+        let bytes = self.text.as_bytes();
+        self.at = match bytes.get(self.at..)? {
+            // Where there are keyword arguments only, and the other way round. The brackets of a pair are two apart in ASCII.
+            [first, second, ..] if *first == bracket && *second == bracket + 2 && levels > 0 => self.at + 2,
+            [first, ..] if *first == bracket => walk::container_end(bytes, self.at, levels)?,
+            _ => return None,
+        };
+        Some(())
+    }
+
     #[inline]
     fn white_space(&mut self) {
         self.at = behind_white_space(self.text.as_bytes(), self.at);
@@ -120,33 +133,21 @@ impl<'a> Scan<'a> for JsonScan<'a> {
         Some(value)
     }
 
-    /// Only of lists and maps: others are no longer than it takes to look for their end.
+    /// Of lists and maps only: the careful reader is as quick with what is none.
     #[inline]
     fn item(&mut self, levels: usize) -> Option<()> {
-        let bytes = self.text.as_bytes();
-        self.at = match bytes.get(self.at..)? {
-            // Where there are keyword arguments only, and the other way round.
-            [b'[', b']', ..] | [b'{', b'}', ..] if levels > 0 => self.at + 2,
-            [b'[' | b'{', ..] => walk::container_end(bytes, self.at, levels)?,
-            _ => return None,
-        };
-        Some(())
+        let first = *self.text.as_bytes().get(self.at)?;
+        if matches!(first, b'[' | b'{') { self.container(first, levels) } else { None }
     }
 
     #[inline]
     fn list(&mut self, levels: usize) -> Option<()> {
-        if self.text.as_bytes().get(self.at) != Some(&b'[') {
-            return None;
-        }
-        self.item(levels)
+        self.container(b'[', levels)
     }
 
     #[inline]
     fn map(&mut self, levels: usize) -> Option<()> {
-        if self.text.as_bytes().get(self.at) != Some(&b'{') {
-            return None;
-        }
-        self.item(levels)
+        self.container(b'{', levels)
     }
 
     #[inline]
