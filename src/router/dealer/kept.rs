@@ -44,7 +44,7 @@ impl<P> Kept<P> {
         decision: Decision,
     ) -> Option<Box<Self>> {
         let length = options.passthru.text_len();
-        has_room(cx, caller, length).then(|| {
+        take_room(cx, caller, length).then(|| {
             Box::new(Self {
                 procedure: procedure.into(),
                 is_unfinished: options.progress,
@@ -86,7 +86,7 @@ impl<P> Kept<P> {
         P: Payload,
     {
         let length = payload.encoded_len();
-        if self.pieces.len() == KEPT_PIECES || !has_room(cx, caller, length) {
+        if self.pieces.len() == KEPT_PIECES || !take_room(cx, caller, length) {
             return false;
         }
         self.length += length;
@@ -109,28 +109,30 @@ impl<P> Kept<P> {
         self.pieces.clear();
         let left = self.options.passthru.text_len();
         let length = std::mem::replace(&mut self.length, left) - left;
-        if let Some(joined) = caller.session(cx) {
-            joined.kept_length -= length;
-        }
+        give_room_back(cx, caller, length);
     }
 
     /// Its call comes to nothing: it was not sent, and does not wait.
-    #[inline(never)]
     pub fn give_up(&self, cx: &mut Context<'_, P>, caller: Caller) {
-        if let Some(joined) = caller.session(cx) {
-            joined.kept_length -= self.length;
-        }
+        give_room_back(cx, caller, self.length);
     }
 }
 
 /// Counts so many bytes more, unless that is more than the calls of the session may keep.
 #[inline(never)] // Half a kilobyte of a browser's download.
-fn has_room<P>(cx: &mut Context<'_, P>, caller: Caller, length: usize) -> bool {
+fn take_room<P>(cx: &mut Context<'_, P>, caller: Caller, length: usize) -> bool {
     let most = cx.limits.kept_length;
     let Some(joined) = caller.session(cx) else { return true };
     let has_room = joined.kept_length + length <= most;
     joined.kept_length += if has_room { length } else { 0 };
     has_room
+}
+
+#[inline(never)]
+fn give_room_back<P>(cx: &mut Context<'_, P>, caller: Caller, length: usize) {
+    if let Some(joined) = caller.session(cx) {
+        joined.kept_length -= length;
+    }
 }
 
 pub(super) fn kept_too_much(limits: &Limits) -> Refusal {
