@@ -510,7 +510,7 @@ const FRAMED_AT_ONCE: usize = 64 << 10;
 const TAKEN_AT_ONCE: usize = CHUNK;
 
 /// Messages that are handled without letting others in.
-const HANDLED_AT_ONCE: usize = 1_024;
+const HANDLED_AT_ONCE: usize = 64;
 
 /// Messages for which a thread keeps room.
 const KEPT_MESSAGES: usize = 4_096;

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
 
 use super::clock::Clock;
-use super::flusher;
+use super::flusher::{self, Touched};
 use super::gate::{Gate, Gates};
 use super::lock;
 use super::outgoing::{BURST, Peer, QueueLimits, Queued};
@@ -417,7 +417,7 @@ impl Hub {
     }
 
     /// Locks the router for `act`, and has those written to that it touched.
-    fn with<T>(&self, act: impl FnOnce(&mut Core, Now, &mut Vec<Arc<Peer>>) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut Core, Now, &mut Touched) -> T) -> T {
         let now = self.clock.now();
         let (answer, happened) = flusher::flush_after(|touched| {
             let mut core = self.lock();
@@ -438,7 +438,7 @@ impl Hub {
     }
 
     /// Puts what the router wants sent into the queues of the peers.
-    fn deliver(&self, core: &mut Core, now: Now, touched: &mut Vec<Arc<Peer>>) {
+    fn deliver(&self, core: &mut Core, now: Now, touched: &mut Touched) {
         loop {
             if !core.outbox.has_actions_only() {
                 core.take_asides();
@@ -453,8 +453,9 @@ impl Hub {
                     Action::Close(close) => peer.close(close),
                 };
                 match queued {
-                    Queued::First => touched.push(Arc::clone(peer)),
-                    Queued::Behind | Queued::Closed => {}
+                    Queued::First => touched.put_first(peer),
+                    Queued::Behind => touched.put_behind(),
+                    Queued::Closed => {}
                     Queued::Dropped => {
                         self.counters.dropped.fetch_add(1, Ordering::Relaxed);
                     }
