@@ -197,6 +197,18 @@ fn check_prints_every_problem_with_its_place_and_ends_with_1() {
 }
 
 #[test]
+fn check_prints_the_warnings_of_what_is_not_valid_too() {
+    let mut config = rawsocket();
+    config["workers"][0]["manhole"] = json!({ "port": 1 });
+    config["workers"][0]["transports"][0]["endpoint"]["port"] = json!(-1);
+    let file = File::new("broken-and-more.json", &config.to_string());
+    let output = wamplet(&["check", file.path()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stdout), "warning: workers[0].manhole: there is no manhole\n");
+    assert_eq!(text(&output.stderr).lines().count(), 2, "{}", text(&output.stderr));
+}
+
+#[test]
 fn a_file_without_a_configuration_is_not_valid() {
     for (name, text_of_it) in [("empty.yaml", ""), ("comments.yml", "# realms:\n#   - name: realm1\n")] {
         let file = File::new(name, text_of_it);

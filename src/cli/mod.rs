@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use wamplet::config::node::{LoadedNode, Node};
-use wamplet::config::{self, ConfigError, Problem, Source};
+use wamplet::config::{self, ConfigError, Problem, Source, Warning};
 use wamplet::native;
 
 use self::log::{LogFormat, LogLevel};
@@ -190,12 +190,13 @@ fn named(config: Option<PathBuf>, directory: Option<PathBuf>) -> Result<Option<S
 fn check(file: Option<PathBuf>, directory: Option<PathBuf>) -> Result<(), Failure> {
     let source = named(file, directory)?
         .ok_or_else(|| Failure::Usage("there is no .crossbar/config.json here: name a file".into()))?;
-    let LoadedNode { node, mut warnings } = load(&source)?;
-    warnings.extend(native::missing(&node));
-    let mut text = String::new();
-    for warning in &warnings {
-        text.push_str(&format!("warning: {warning}\n"));
+    let loaded = load(&source);
+    if let Err(Failure::Config { error: ConfigError::Invalid { warnings, .. }, .. }) = &loaded {
+        print(&listed(warnings))?;
     }
+    let LoadedNode { node, mut warnings } = loaded?;
+    warnings.extend(native::missing(&node));
+    let mut text = listed(&warnings);
     let realms = match &node.config.realms {
         config::Realms::Any => "any realm".to_owned(),
         config::Realms::Named(realms) => count(realms.len(), "realm"),
@@ -209,6 +210,10 @@ fn check(file: Option<PathBuf>, directory: Option<PathBuf>) -> Result<(), Failur
         count(warnings.len(), "warning"),
     ));
     print(&text)
+}
+
+fn listed(warnings: &[Warning]) -> String {
+    warnings.iter().map(|warning| format!("warning: {warning}\n")).collect()
 }
 
 fn completions(shell: Shell) -> Result<(), Failure> {
@@ -277,7 +282,7 @@ impl Failure {
         match self {
             Self::Config { file, error } => {
                 match error {
-                    ConfigError::Invalid { problems, more } => {
+                    ConfigError::Invalid { problems, more, .. } => {
                         problems.iter().for_each(|problem| log_problem(file, problem));
                         if *more > 0 {
                             tracing::error!(file, "and {more} more");

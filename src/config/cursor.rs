@@ -345,16 +345,18 @@ impl Report {
         !self.problems.is_empty()
     }
 
-    /// The warnings, unless there was a problem.
-    pub fn finish(mut self) -> Result<Vec<Warning>, ConfigError> {
-        if !self.problems.is_empty() {
-            return Err(ConfigError::Invalid { problems: self.problems, more: self.more_problems });
+    /// The warnings, with the problems if there was one.
+    pub fn finish(self) -> Result<Vec<Warning>, ConfigError> {
+        let Self { problems, more_problems: more, mut warnings, more_warnings, .. } = self;
+        if more_warnings > 0 {
+            let message = format!("{more_warnings} more warnings are not listed");
+            warnings.push(Warning { path: shown_path(""), message });
         }
-        if self.more_warnings > 0 {
-            let message = format!("{} more warnings are not listed", self.more_warnings);
-            self.warnings.push(Warning { path: shown_path(""), message });
+        if problems.is_empty() {
+            Ok(warnings)
+        } else {
+            Err(ConfigError::Invalid { problems, more, warnings })
         }
-        Ok(self.warnings)
     }
 }
 

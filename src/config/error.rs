@@ -22,6 +22,8 @@ pub enum ConfigError {
         problems: Vec<Problem>,
         /// How many further problems there are.
         more: usize,
+        /// What else is to be said of it.
+        warnings: Vec<Warning>,
     },
 }
 

@@ -148,7 +148,11 @@ fn check_functions<'n>(
     let mut problems: Vec<Problem> = functions.filter(|(.., name)| !has(name)).map(problem).collect();
     let more = problems.len().saturating_sub(SHOWN);
     problems.truncate(SHOWN);
-    if problems.is_empty() { Ok(()) } else { Err(ConfigError::Invalid { problems, more }) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(ConfigError::Invalid { problems, more, warnings: Vec::new() })
+    }
 }
 
 /// A valid configuration, and what is to be said about it.
