@@ -301,7 +301,7 @@ fn a_flood_of_problems_and_warnings_is_counted_not_listed() {
         Config::from_value(&json!({ "realms": [{ "name": "realm1", "roles": [role] }] }))
     };
     let error = with(json!({ "uri": 1 })).expect_err("no URI");
-    assert!(matches!(&error, ConfigError::Invalid { problems, more: 7 } if problems.len() == SHOWN));
+    assert!(matches!(&error, ConfigError::Invalid { problems, more: 7, .. } if problems.len() == SHOWN));
     let text = error.to_string();
     assert_eq!((text.lines().count(), text.lines().last()), (SHOWN + 1, Some("and 7 more")));
 
