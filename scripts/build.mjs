@@ -77,6 +77,8 @@ async function bind() {
   const forGzip = ['--one-caller-inline-max-function-size=30', '--always-inline-max-function-size=1'];
   const optimize = [
     '-Oz',
+    // Again, until nothing gets smaller.
+    '--converge',
     ...forGzip,
     '--skip-pass=local-cse',
     '--skip-pass=merge-similar-functions',
