@@ -60,9 +60,18 @@ pub trait Payload: Clone + Default + fmt::Debug {
     }
 
     /// A tail made by the router.
-    fn from_values(values: &Values) -> Self;
+    fn from_values(values: &Values) -> Self {
+        let (text, elements) = codec::encode_values(values, Serializer::Json);
+        Self::from_json(text, elements)
+    }
 
-    /// Reads the tail. Only the router's own procedures, authentication, authorization and event history do.
+    /// A tail of so many elements, as JSON.
+    fn from_json(text: Vec<u8>, elements: u8) -> Self;
+
+    /// The same tail as JSON, and how many bytes of that are Args.
+    fn to_json(&self) -> Result<(Vec<u8>, usize), TranscodeError>;
+
+    /// Reads the tail. Only the router's own procedures, authentication and authorization do.
     fn to_values(&self) -> Result<Values, TranscodeError>;
 }
 
@@ -105,9 +114,12 @@ impl Payload for EncodedPayload {
         Self { bytes: Bytes::copy_from_slice(&self.bytes), ..self }
     }
 
-    fn from_values(values: &Values) -> Self {
-        let (bytes, elements) = codec::encode_values(values, Serializer::Json);
-        Self { bytes: bytes.into(), elements, serializer: Serializer::Json }
+    fn from_json(text: Vec<u8>, elements: u8) -> Self {
+        Self { bytes: text.into(), elements, serializer: Serializer::Json }
+    }
+
+    fn to_json(&self) -> Result<(Vec<u8>, usize), TranscodeError> {
+        codec::tail_to_json(&self.bytes, self.elements, self.serializer)
     }
 
     fn to_values(&self) -> Result<Values, TranscodeError> {

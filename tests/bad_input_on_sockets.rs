@@ -314,6 +314,23 @@ fn a_request_to_the_http_bridge_takes_no_multiple_of_its_length() {
 }
 
 #[test]
+fn a_kept_event_of_small_maps_is_read_without_a_multiple_of_its_length() {
+    let mut config = node(json!([{ "type": "rawsocket", "endpoint": loopback() }]));
+    config["workers"][0]["realms"][0]["store"] =
+        json!({ "event-history": [{ "uri": "com.example.long", "limit": 1 }] });
+    let mut router = Process::start("long-history", &config);
+    let mut client = RawClient::join(router.tcp_address());
+    let id = client.subscribe("com.example.long");
+    // 2 MB, and 130 MB as values.
+    client.publish("com.example.long", Value::from(vec![json!({ "": 0 }); 250_000]));
+    let before = router.peak_memory_kib();
+    let events = client.call("wamp.subscription.get_events", json!([id]));
+    assert_eq!(events[0][0]["args"].as_array().map(Vec::len), Some(250_000));
+    let grown = router.peak_memory_kib() - before;
+    assert!(grown < 24 << 10, "2 MB of an event took {grown} KiB");
+}
+
+#[test]
 fn a_body_in_tiny_chunks_takes_no_multiple_of_its_length() {
     let call = json!({ "type": "caller", "realm": "realm1", "role": "anonymous" });
     let web = json!({ "type": "web", "endpoint": loopback(), "paths": { "call": call } });

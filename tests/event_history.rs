@@ -459,6 +459,22 @@ fn events_are_kept_as_they_came_and_read_in_any_serializer() {
 }
 
 #[test]
+fn an_event_too_deep_for_an_answer_is_left_out_of_it() {
+    let limits = Limits { message_depth: 512, ..Limits::default() };
+    let realm = realm(vec![rule("com.log.auth", MatchPolicy::Exact, 100)]);
+    let mut w = Wamp::with_config(Config { limits, ..named([realm]) });
+    let mut alice = Reader::join(&mut w);
+    // The message is a list, and so are Args; an answer has two more levels around an event.
+    let nested = (0..510).fold(json!(1), |inner, _| json!([inner]));
+    alice.publish(&mut w, json!({}), "com.log.auth", json!([nested]));
+    alice.publish(&mut w, json!({}), "com.log.auth", json!([2]));
+    for serializer in [Serializer::MsgPack, Serializer::Cbor, Serializer::Json] {
+        let mut bob = Reader { peer: w.join_with("realm1", serializer), requests: 0 };
+        assert_eq!(bob.read(&mut w, 1, json!({})), [2], "{serializer:?}");
+    }
+}
+
+#[test]
 fn meta_events_have_a_history_where_the_configuration_says_so() {
     let mut w = with_history(vec![rule("wamp.session.", MatchPolicy::Prefix, 100)]);
     let mut alice = Reader::join(&mut w);

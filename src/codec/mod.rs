@@ -247,7 +247,7 @@ pub fn transcode(
     from: Serializer,
     to: Serializer,
 ) -> Result<Vec<u8>, TranscodeError> {
-    transcode::transcode(tail, elements, from, to)
+    transcode::transcode(tail, elements, from, to).map(|(tail, _)| tail)
 }
 
 /// Encodes values as a tail; the count is 0, 1 or 2 elements, as few as hold the values.
@@ -258,6 +258,15 @@ pub fn encode_values(values: &Values, serializer: Serializer) -> (Vec<u8>, u8) {
 /// Reads a well-formed tail into values; [`value_as_id`] reads ids among them.
 pub fn decode_values(tail: &[u8], elements: u8, serializer: Serializer) -> Result<Values, TranscodeError> {
     values::decode_values(tail, elements, serializer)
+}
+
+/// A well-formed tail as JSON, and how many bytes of that are Args. Of one that is JSON, any number of elements will do.
+pub(crate) fn tail_to_json(
+    tail: &[u8],
+    elements: u8,
+    serializer: Serializer,
+) -> Result<(Vec<u8>, usize), TranscodeError> {
+    transcode::transcode(tail, elements, serializer, Serializer::Json)
 }
 
 /// A reader for the cold paths.

@@ -9,32 +9,36 @@ use super::reader::{Container, Found, MAX_DEPTH, Reader, Step, Token, expected, 
 use super::writer::Writer;
 use super::{Serializer, TranscodeError, tail_reader};
 
-/// Re-encodes a well-formed tail.
+/// Re-encodes a well-formed tail of so many elements (of JSON, which says itself where it ends, any number will do). Answers
+/// how long the first one is then, too.
 pub(super) fn transcode(
     tail: &[u8],
     elements: u8,
     from: Serializer,
     to: Serializer,
-) -> Result<Vec<u8>, TranscodeError> {
+) -> Result<(Vec<u8>, usize), TranscodeError> {
     convert(tail, elements, from, to).map_err(|fault| TranscodeError::new(fault.to_string()))
 }
 
-fn convert(tail: &[u8], elements: u8, from: Serializer, to: Serializer) -> Step<Vec<u8>> {
+fn convert(tail: &[u8], elements: u8, from: Serializer, to: Serializer) -> Step<(Vec<u8>, usize)> {
     // MessagePack and CBOR say in front how many items a container has; JSON, and CBOR if it likes, do not.
     let lengths = match (from, to) {
         (Serializer::MsgPack, _) | (_, Serializer::Json) => Vec::new(),
         _ => lengths(tail, elements, from)?,
     };
     let mut out = Vec::with_capacity(tail.len());
+    let mut first = 0;
     let is_json = from == Serializer::Json;
     let mut source = Source { reader: tail_reader(from, tail)?, is_json, lengths: lengths.into_iter() };
-    let mut writer = Writer::new(to, &mut out);
     let mut items = Container::open(Some(u64::from(elements)));
     while source.reader.more(&mut items)? {
-        source.item(&mut writer, MAX_DEPTH)?;
+        source.item(&mut Writer::new(to, &mut out), MAX_DEPTH)?;
+        if first == 0 {
+            first = out.len();
+        }
     }
     source.reader.finish()?;
-    Ok(out)
+    Ok((out, first))
 }
 
 /// How many items each container of a tail has, outermost and first ones first.
@@ -173,10 +177,13 @@ mod tests {
             // A payload that is no list.
             (Json, b" \"\\u0000AQI=\" ", MsgPack, b"\xc4\x02\x01\x02"),
         ] {
-            let transcoded = transcode(tail, 1, from, to).expect("convertible");
+            let (transcoded, first) = transcode(tail, 1, from, to).expect("convertible");
+            assert_eq!(first, transcoded.len());
             assert_eq!(transcoded, expected, "{tail:02x?} gave {transcoded:02x?}");
         }
-        assert_eq!(transcode(b"[1] , {\"a\" : 2}", 2, Json, MsgPack).expect("two"), b"\x91\x01\x81\xa1a\x02");
-        assert_eq!(transcode(b"\x90\x80", 2, MsgPack, Json).expect("two"), b"[],{}");
+        let (two, first) = transcode(b"[1] , {\"a\" : 2}", 2, Json, MsgPack).expect("two");
+        assert_eq!((&*two, first), (&b"\x91\x01\x81\xa1a\x02"[..], 2));
+        let (two, first) = transcode(b"\x90\x80", 2, MsgPack, Json).expect("two");
+        assert_eq!((&*two, first), (&b"[],{}"[..], 2));
     }
 }

@@ -44,7 +44,8 @@ impl<P: Payload> Context<'_, P> {
     ) {
         let Some(session) = self.sessions.get(key) else { return };
         let accepts = session.transport.accepts();
-        let payload = own_payload(&Values::args([refusal.text.as_str().into()]), accepts.serializer);
+        let payload =
+            own_payload(P::from_values(&Values::args([refusal.text.as_str().into()])), accepts.serializer);
         let error = |payload| {
             let details = Passthru::default();
             Message::Error { request_type, request, details, error: refusal.error.into(), payload }
@@ -56,8 +57,8 @@ impl<P: Payload> Context<'_, P> {
 }
 
 /// A payload of the router's own, for a receiver.
-pub(crate) fn own_payload<P: Payload>(values: &Values, serializer: crate::codec::Serializer) -> P {
-    P::from_values(values).into_serializer(serializer).expect("the router's own values fit every serializer")
+pub(crate) fn own_payload<P: Payload>(payload: P, serializer: crate::codec::Serializer) -> P {
+    payload.into_serializer(serializer).expect("the router's own values fit every serializer")
 }
 
 /// The one source of chance: ids, authids, and the choice of a random callee.

@@ -486,7 +486,7 @@ impl<P: Payload> Router<P> {
             trustlevel: None,
             retain: None,
             passthru: Passthru::default(),
-            payload: own_payload(&values(), codec::Serializer::default()),
+            payload: own_payload(P::from_values(&values()), codec::Serializer::default()),
         };
         broker.publish(publication, now, cx.limits, cx.sessions, cx.outbox);
         self.settle_unmetered(Some(realm), outbox);

@@ -379,7 +379,8 @@ impl<P: Payload> Router<P> {
             now,
         })?;
         let accepts = cx.sessions.get(key).expect("it has joined").transport.accepts();
-        let payload = own_payload(&answer.values, accepts.serializer);
+        let elements = u8::from(!answer.results.is_empty());
+        let payload = own_payload(P::from_json(answer.results, elements), accepts.serializer);
         let result = Message::Result { request, details: ResultDetails::default(), payload };
         if !cx.outbox.try_send(key, accepts, result) {
             return Err(too_long("the caller", "answer").into());

@@ -92,9 +92,12 @@ impl Payload for JsPayload {
         }
     }
 
-    fn from_values(values: &Values) -> Self {
-        let (json, _) = codec::encode_values(values, Serializer::Json);
-        Self::text(super::text(&json))
+    fn from_json(text: Vec<u8>, _elements: u8) -> Self {
+        Self::text(super::text(&text))
+    }
+
+    fn to_json(&self) -> Result<(Vec<u8>, usize), TranscodeError> {
+        codec::tail_to_json(self.to_text().as_bytes(), 1, Serializer::Json)
     }
 
     fn to_values(&self) -> Result<Values, TranscodeError> {

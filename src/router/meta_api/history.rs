@@ -1,11 +1,9 @@
 //! The procedures of kept events. [wamp: advanced/pubsub_event_history]
 
-use serde_json::Value;
-
 use super::{Answer, Effect, MetaCall};
 use crate::auth::authorizer::Action;
-use crate::codec;
-use crate::payload::{Payload, Values};
+use crate::codec::{self, Serializer};
+use crate::payload::Payload;
 use crate::router::fault::{self, Refusal, too_long};
 use crate::router::history::{Invalid, Query};
 use crate::router::vetting::denied;
@@ -38,21 +36,30 @@ pub(super) fn get_events<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answe
     let accepts = transport.accepts();
     let most = query.limit.unwrap_or(usize::MAX).min(call.limits.events_at_once);
     let mut room = call.limits.message_length.min(accepts.length as usize).saturating_sub(HEAD);
-    let mut list = Vec::new();
+    let mut results = NONE.to_vec();
     for event in realm.broker.history(&query, reader).take(most) {
-        let event = Value::Object(event.to_dict(id, subscription.policy));
-        let event = Values::args([event]);
-        let (text, _) = codec::encode_values(&event, accepts.serializer);
-        let Some(left) = room.checked_sub(text.len()) else {
-            if list.is_empty() {
+        let one = event.to_answer(id, subscription.policy);
+        let Ok(encoded) = codec::transcode(&one, 1, Serializer::Json, accepts.serializer) else {
+            // It is as deep as messages may be, and the answer would be deeper.
+            continue;
+        };
+        let Some(left) = room.checked_sub(encoded.len()) else {
+            if results.len() == NONE.len() {
                 return Err(too_long("the caller", "event"));
             }
             break;
         };
         room = left;
-        list.extend(event.args);
+        if results.len() == NONE.len() {
+            results = one;
+        } else {
+            // They become one list.
+            results.truncate(results.len() - 2);
+            results.push(b',');
+            results.extend_from_slice(&one[2..]);
+        }
     }
-    Ok(Answer::one(list))
+    Ok(Answer { results, effect: None })
 }
 
 /// `clear(topic, {match}?)`: how many retained events are forgotten.
@@ -62,6 +69,9 @@ pub(super) fn clear_retained<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<A
     let effect = Effect::ClearRetained { topic: topic.to_owned(), policy };
     Ok(Answer { effect: Some(effect), ..Answer::one(count) })
 }
+
+/// The answer where there is no event.
+const NONE: &[u8] = b"[[]]";
 
 /// Bytes that a RESULT has beside its events, at most.
 const HEAD: usize = 64;

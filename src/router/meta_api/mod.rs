@@ -21,7 +21,7 @@ use super::fault::{self, Refusal};
 use super::realm::Realm;
 use super::session::{Joined, Sessions};
 use super::utc::utc_text;
-use crate::codec::value_as_id;
+use crate::codec::{self, Serializer, value_as_id};
 use crate::config::{Limits, describe};
 use crate::id::{RegistrationId, SessionId, SessionKey, SubscriptionId};
 use crate::message::{Dict, dict};
@@ -46,7 +46,8 @@ pub(crate) type Handler<P> = fn(&mut MetaCall<'_, P>) -> Result<Answer, Refusal>
 /// What a meta procedure answers, and what the router does then.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
-    pub values: Values,
+    /// A list of them as JSON, or nothing.
+    pub results: Vec<u8>,
     pub effect: Option<Effect>,
 }
 
@@ -103,12 +104,17 @@ pub(crate) const CLEAR_RETAINED: &str = "wamplet.retention.clear";
 impl Answer {
     /// One positional result.
     fn one(value: impl Into<Value>) -> Self {
-        Self { values: Values::args([value.into()]), effect: None }
+        Self::of(value.into())
+    }
+
+    fn of(value: Value) -> Self {
+        let (results, _) = codec::encode_values(&Values::args([value]), Serializer::Json);
+        Self { results, effect: None }
     }
 
     /// No result, but an effect.
     fn effect(effect: Effect) -> Self {
-        Self { values: Values::default(), effect: Some(effect) }
+        Self { effect: Some(effect), ..Self::default() }
     }
 }
 

@@ -141,6 +141,6 @@ fn kill_all_of<P: Payload>(
     let message = call.sentence(message, "message")?;
     let sessions = sessions.iter().map(|(key, _)| *key).collect();
     let kill = Effect::Kill(Kill { sessions, reason, message, announce });
-    let values = if answer.is_null() { Values::default() } else { Values::args([answer]) };
-    Ok(Answer { values, effect: Some(kill) })
+    let results = if answer.is_null() { Answer::default() } else { Answer::one(answer) };
+    Ok(Answer { effect: Some(kill), ..results })
 }
