@@ -179,6 +179,27 @@ fn a_result_that_the_caller_cannot_take_ends_the_call_with_an_error() {
 }
 
 #[test]
+fn a_piece_of_a_result_that_the_caller_cannot_take_ends_the_call_with_an_error() {
+    for (serializer, args) in unspeakable() {
+        let mut w = Wamp::new();
+        let callee = w.join_with("realm1", serializer);
+        let [caller] = w.join("realm1");
+        w.register(callee, 1, "com.myapp.procedure1");
+        w.say(caller, json!([48, 1, { "receive_progress": true }, "com.myapp.procedure1"]));
+        w.expect(callee, json!([68, 1, "*", { "receive_progress": true }]));
+        let head: &[u8] = match serializer {
+            Serializer::MsgPack => b"\x94\x46\x01\x81\xa8progress\xc3",
+            _ => b"\x84\x18\x46\x01\xa1\x68progress\xf5",
+        };
+        w.say_bytes(callee, &[head, &args].concat());
+        w.expect(callee, json!([69, 1, { "mode": "killnowait" }]));
+        w.expect_error(caller, 48, 1, "wamp.error.invalid_argument");
+        w.say(callee, json!([70, 1, {}, ["the end"]]));
+        w.expect_silence();
+    }
+}
+
+#[test]
 fn undefined_options_of_javascript_encoders_are_absent() {
     // wampy: MessagePack's fixext 1 of type 0, CBOR's undefined.
     for (serializer, options) in [

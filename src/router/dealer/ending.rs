@@ -9,6 +9,7 @@ use super::super::session::{Joined, Sessions};
 use super::Dealer;
 use super::invocation::Caller;
 use crate::auth::Failure;
+use crate::codec::TranscodeError;
 use crate::id::{RegistrationId, RequestId, SessionKey};
 use crate::message::{CancelMode, Message, MessageType, Passthru, ResultDetails, YieldOptions};
 use crate::payload::{Payload, Values};
@@ -58,15 +59,19 @@ impl<P: Payload> Dealer<P> {
         self.restart_timer(cx, slot);
         let (transport, caller) = cx.sessions.joined(key).expect("a caller that left has no open invocation");
         let accepts = transport.accepts();
-        let refusal = if caller.announced.caller_passthru.covers(&passthru) {
-            let Ok(payload) = payload.into_serializer(accepts.serializer) else { return };
-            let details = ResultDetails { progress: true, passthru };
-            if cx.outbox.try_send(key, accepts, Message::Result { request, details, payload }) {
-                return;
-            }
-            too_long("the caller", "answer")
-        } else {
+        let refusal = if !caller.announced.caller_passthru.covers(&passthru) {
             fault::passthru_not_supported("the caller")
+        } else {
+            match payload.into_serializer(accepts.serializer) {
+                Ok(payload) => {
+                    let details = ResultDetails { progress: true, passthru };
+                    if cx.outbox.try_send(key, accepts, Message::Result { request, details, payload }) {
+                        return;
+                    }
+                    too_long("the caller", "answer")
+                }
+                Err(error) => not_taken(&error),
+            }
         };
         // The pieces make one result, of which this one would be missing.
         self.interrupt(cx, slot, CancelMode::KillNoWait);
@@ -338,12 +343,16 @@ fn reply<P: Payload>(cx: &mut Context<'_, P>, key: SessionKey, request: RequestI
             }
             too_long("the caller", "answer")
         }
-        Err(error) => {
-            let text = format!("the caller cannot take the callee's answer: {error}");
-            Refusal::new(fault::INVALID_ARGUMENT, text)
-        }
+        Err(error) => not_taken(&error),
     };
     cx.send_error(key, MessageType::Call, request, &refusal);
+}
+
+/// What a caller hears whose serializer does not have what the callee has answered.
+#[cold]
+fn not_taken(error: &TranscodeError) -> Refusal {
+    let text = format!("the caller cannot take the callee's answer: {error}");
+    Refusal::new(fault::INVALID_ARGUMENT, text)
 }
 
 /// The slot of an invocation that this callee may answer; `None` if it ended before the answer came.
