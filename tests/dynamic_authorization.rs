@@ -461,6 +461,20 @@ fn goodbye_waits_behind_the_requests_of_its_session() {
 }
 
 #[test]
+fn a_goodbye_that_waits_may_be_as_deep_as_any_message() {
+    let limits = Limits { message_depth: 512, ..Limits::default() };
+    let mut g = Guarded::with_config(Config { limits, ..named([realm()]) });
+    let [alice] = g.w.join("realm1");
+    g.w.publish(alice, 1, "com.topic");
+    let (deep, deep_end) = ("[".repeat(510), "]".repeat(510));
+    let goodbye = format!(r#"[6,{{"deep":{deep}{deep_end}}},"wamp.close.close_realm"]"#);
+    g.w.say_bytes(alice, goodbye.as_bytes());
+    g.decided("com.topic", "publish", json!(true));
+    g.w.expect(alice, json!([6, {}, "wamp.close.goodbye_and_out"]));
+    assert_eq!(g.w.closed(alice), None);
+}
+
+#[test]
 fn who_said_goodbye_and_waits_still_answers_calls() {
     let mut g = Guarded::new();
     let [alice] = g.w.join("realm1");

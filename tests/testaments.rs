@@ -5,7 +5,7 @@ mod common;
 use common::{Peer, Wamp, event_args, named, result_of};
 use serde_json::{Value, json};
 use wamplet::codec::Serializer;
-use wamplet::config::{Config, Limits};
+use wamplet::config::{Config, Limits, RealmConfig};
 
 const ADD: &str = "wamp.session.add_testament";
 const FLUSH: &str = "wamp.session.flush_testaments";
@@ -228,6 +228,22 @@ fn a_testament_needs_the_permission_to_publish_when_it_is_added_and_when_it_is_p
 }
 
 #[test]
+fn a_testament_stays_as_it_was_added_though_less_would_be_taken_now() {
+    let with = |limits| Config { limits, ..named([RealmConfig::open("realm1")]) };
+    let mut w = Wamp::with_config(with(Limits::default()));
+    let [alice, bob, carol] = w.join("realm1");
+    let topic = w.subscribe(bob, 1, "com.myapp.last");
+    w.subscribe(carol, 1, "com.myapp.last");
+    let args = json!([[[["deep"]]]]);
+    let exclude = json!({ "exclude": [1, 2, 3, carol.session] });
+    let publication = add(&mut w, alice, 1, json!(["com.myapp.last", args, {}, exclude]), json!({}));
+    w.reload(with(Limits { audience: 1, message_depth: 4, ..Limits::default() }));
+    w.lose(alice);
+    w.expect(bob, json!([36, topic, publication, {}, args]));
+    w.expect_silence();
+}
+
+#[test]
 fn testaments_are_bounded_by_number_and_by_length() {
     let limits = Limits { testaments: 2, testament_length: 200, ..Limits::default() };
     let mut w = Wamp::with_config(Config { limits, ..Config::default() });
@@ -273,13 +289,13 @@ fn testaments_come_between_the_news_of_what_the_session_held_and_the_news_that_i
 #[test]
 fn where_everybody_is_sent_away_nobody_has_a_testament() {
     for way in ["kill_all", "the realm goes", "the router goes"] {
-        let mut w = Wamp::with_config(named([wamplet::config::RealmConfig::open("realm1")]));
+        let mut w = Wamp::with_config(named([RealmConfig::open("realm1")]));
         let [alice, bob] = w.join("realm1");
         w.subscribe(bob, 1, "com.myapp.gone");
         add(&mut w, alice, 1, json!(["com.myapp.gone", [], {}]), json!({}));
         match way {
             "kill_all" => w.call(bob, 2, "wamp.session.kill_all"),
-            "the realm goes" => w.reload(named([wamplet::config::RealmConfig::open("realm2")])),
+            "the realm goes" => w.reload(named([RealmConfig::open("realm2")])),
             _ => w.shut_down(),
         }
         w.expect(alice, json!([6, "*", "*"]));

@@ -90,8 +90,14 @@ pub struct DecodeLimits {
 
 impl Default for DecodeLimits {
     fn default() -> Self {
-        Self { depth: 128, only_from_client: false, values: usize::MAX, audience: usize::MAX }
+        Self { depth: 128, ..Self::OWN }
     }
+}
+
+impl DecodeLimits {
+    /// For what the router itself has written: it was measured when it came.
+    pub(crate) const OWN: Self =
+        Self { depth: usize::MAX, only_from_client: false, values: usize::MAX, audience: usize::MAX };
 }
 
 /// Where the tail of a decoded frame lies.

@@ -122,14 +122,13 @@ impl Host {
     }
 
     fn hand_out(&mut self, said: &mut VecDeque<(SessionKey, After)>) {
-        let limits = DecodeLimits::default();
         for (key, action) in self.outbox.drain() {
             let Some(client) = self.clients.get_mut(&key) else { continue };
             match action {
                 Action::Send { head, payload, .. } => {
                     let head = head.strip_suffix(b",").unwrap_or(head);
-                    let message =
-                        codec::decode_head(head, &limits).expect("the router sends well-formed messages");
+                    let message = codec::decode_head(head, &DecodeLimits::OWN);
+                    let message = message.expect("the router sends well-formed messages");
                     let after = client.take(message.map_payload(|()| payload), key, &self.this);
                     said.extend(after.map(|after| (key, after)));
                 }

@@ -306,8 +306,7 @@ fn take(frame: &Bytes, waiting: &Mutex<Waiting>) -> Option<Failure> {
 
 /// What the router has sent; it sends nothing that is no message.
 fn decode(frame: &[u8]) -> Option<(Message<'_, ()>, TailSpan)> {
-    let limits = DecodeLimits { depth: usize::MAX, ..DecodeLimits::default() };
-    codec::decode(Serializer::Json, frame, &limits).ok()
+    codec::decode(Serializer::Json, frame, &DecodeLimits::OWN).ok()
 }
 
 fn frame(message: &Message<'_, EncodedPayload>) -> Bytes {

@@ -329,7 +329,7 @@ impl<P: Payload> KeptEvent<P> {
     ) -> Result<(Box<Self>, Held), String> {
         let RecordedEvent { head, payload } = recorded;
         let (publish, rest) = head.split_once('\n').ok_or("its head is one line")?;
-        let publish = codec::decode_head(publish.as_bytes(), &DecodeLimits::default());
+        let publish = codec::decode_head(publish.as_bytes(), &DecodeLimits::OWN);
         let Message::Publish { request, options, topic, .. } = publish.map_err(|error| error.to_string())?
         else {
             return Err("its head is that of another message".to_owned());

@@ -46,7 +46,7 @@ impl<P: Payload> KeptMessage<P> {
 
     /// The message.
     pub(crate) fn read(&self) -> Message<'_, P> {
-        let head = codec::decode_head(&self.head, &DecodeLimits::default());
+        let head = codec::decode_head(&self.head, &DecodeLimits::OWN);
         head.expect("what the codec wrote of a message, it reads").with_payload(self.payload.clone())
     }
 

@@ -11,7 +11,7 @@ use super::outbox::Outbox;
 use super::request::publication;
 use super::session::Joined;
 use crate::auth::authorizer::{Action, Decision};
-use crate::codec::{self, Serializer};
+use crate::codec::{self, DecodeLimits, Serializer};
 use crate::config::Limits;
 use crate::id::PublicationId;
 use crate::message::Message;
@@ -108,7 +108,8 @@ impl<P: Payload> Router<P> {
         now: Now,
         outbox: &mut Outbox<P>,
     ) -> Option<()> {
-        let decoded = codec::decode(Serializer::Json, &testament.publish, &self.limits.decode());
+        // A list of who is excluded must not become shorter than it was.
+        let decoded = codec::decode(Serializer::Json, &testament.publish, &DecodeLimits::OWN);
         let Ok((Message::Publish { options, topic, .. }, tail)) = decoded else { return None };
         let values =
             codec::decode_values(&testament.publish[tail.start..tail.end], tail.elements, Serializer::Json);
