@@ -134,6 +134,22 @@ fn an_event_is_dropped_for_those_who_cannot_take_it_only() {
 }
 
 #[test]
+fn an_event_that_the_first_cannot_take_reaches_the_others_whole() {
+    let mut w = Wamp::new();
+    let short = join(&mut w, LIMIT);
+    let packed = w.join_with("realm1", Serializer::MsgPack);
+    let [bob, alice] = w.join("realm1");
+    for peer in [short, packed, bob] {
+        w.subscribe_with(peer, 1, json!({ "match": "prefix" }), "com.");
+    }
+    w.say(alice, json!([16, 1, {}, "com.myapp.topic1", [text(2 * LIMIT)]]));
+    for peer in [packed, bob] {
+        w.expect(peer, json!([36, 1, "*", { "topic": "com.myapp.topic1" }, [text(2 * LIMIT)]]));
+    }
+    w.expect_silence();
+}
+
+#[test]
 fn an_error_that_would_be_too_long_comes_without_its_sentence() {
     let mut w = Wamp::new();
     let caller = join(&mut w, LIMIT);

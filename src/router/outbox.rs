@@ -18,6 +18,8 @@ use crate::payload::Payload;
 #[derive(Clone, Debug)]
 pub struct Outbox<P> {
     heads: Vec<u8>,
+    /// Nobody will be sent one of `heads` any more.
+    is_done: bool,
     entries: Vec<(SessionKey, Entry<P>)>,
     /// How many of the entries the router has added up.
     settled: usize,
@@ -89,6 +91,7 @@ impl<P> Default for Outbox<P> {
     fn default() -> Self {
         Self {
             heads: Vec::new(),
+            is_done: false,
             entries: Vec::new(),
             settled: 0,
             stranded: Vec::new(),
@@ -120,6 +123,7 @@ impl<P: Payload> Outbox<P> {
     /// Takes all actions out, in order; the buffers stay for the next round.
     pub fn drain(&mut self) -> impl Iterator<Item = (SessionKey, Action<'_, P>)> {
         let heads = &self.heads;
+        self.is_done = true;
         self.settled = 0;
         // Whoever wanted to know has asked before.
         #[cfg(feature = "native")]
@@ -180,7 +184,8 @@ impl<P: Payload> Outbox<P> {
 
     /// Encodes the head of `message`, whose payload only counts elements here.
     pub(crate) fn encode(&mut self, serializer: Serializer, message: &Message<'_, P>) -> Head {
-        if self.entries.is_empty() {
+        // Not where there are no entries: the first receiver of an EVENT may not have taken it.
+        if std::mem::take(&mut self.is_done) {
             self.heads.clear();
         }
         let start = self.heads.len();
@@ -241,6 +246,7 @@ impl<P: Payload> Outbox<P> {
     /// All that was sent until now has been added up.
     pub(crate) fn settle(&mut self) {
         self.settled = self.entries.len();
+        self.is_done |= self.entries.is_empty();
     }
 
     /// A peer that could not be sent what it had to get.
