@@ -433,3 +433,18 @@ fn new_rules_hold_for_what_is_published_from_then_on() {
     retain(&mut w, alice, 2, "com.b", json!([2]));
     assert_eq!(late(&mut w, json!({ "match": "prefix" }), "com."), [json!([1])]);
 }
+
+#[test]
+fn where_fewer_events_for_some_may_stay_than_there_are_the_newest_stays() {
+    let mut w = with_rules(Vec::new());
+    let [alice, bob] = w.join("realm1");
+    let for_bob = json!({ "eligible": [bob.session] });
+    for request in 1..=3 {
+        retain_with(&mut w, alice, request, for_bob.clone(), TOPIC, json!([request]));
+    }
+    let one = RetentionRule { limit: 1, ..rule("", MatchPolicy::Prefix) };
+    let store = Some(Store { retention: vec![one], ..Store::default() });
+    w.reload(named([RealmConfig { store, ..RealmConfig::open("realm1") }]));
+    retain_with(&mut w, alice, 4, for_bob, TOPIC, json!([4]));
+    assert_eq!(retained_for(&mut w, bob, json!({}), TOPIC), [json!([4])]);
+}

@@ -87,12 +87,14 @@ impl Retention {
         let position = self.index.get(topic, MatchPolicy::Exact).map(|position| position as usize);
         let mut replaced = Vec::new();
         if let Some(held) = position.map(|position| &self.topics[position]) {
-            if !is_restricted {
-                replaced.clone_from(held);
-            } else if held.len() >= most {
-                // The one for everybody stays.
-                let oldest = held.iter().find(|slot| events.get(**slot).is_restricted());
-                replaced.extend(oldest.copied());
+            // More than one, where there may be fewer of them now.
+            let mut excess = (held.len() + 1).saturating_sub(most);
+            for slot in held {
+                // The one for everybody stays, unless the new one is for everybody too.
+                if !is_restricted || excess > 0 && events.get(*slot).is_restricted() {
+                    replaced.push(*slot);
+                    excess = excess.saturating_sub(1);
+                }
             }
         }
         let left = position.map_or(0, |position| self.topics[position].len()) - replaced.len();

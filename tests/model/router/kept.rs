@@ -102,11 +102,11 @@ impl Model {
             if !is_restricted {
                 // It is for everybody: nobody wants an older one.
                 retained.for_each(|kept| kept.is_retained = false);
-            } else if retained.by_ref().count() >= most {
+            } else {
                 // The one for everybody stays.
-                let mut retained =
-                    realm.kept.iter_mut().filter(|kept| kept.is_retained && kept.topic == topic);
-                if let Some(oldest) = retained.find(|kept| kept.is_restricted()) {
+                let excess = (retained.by_ref().count() + 1).saturating_sub(most);
+                let retained = realm.kept.iter_mut().filter(|kept| kept.is_retained && kept.topic == topic);
+                for oldest in retained.filter(|kept| kept.is_restricted()).take(excess) {
                     oldest.is_retained = false;
                 }
             }
