@@ -62,6 +62,20 @@ fn the_sessions_of_a_testament_may_be_named_by_integral_floats() {
 }
 
 #[test]
+fn a_testament_may_be_retained_for_an_integral_float_of_milliseconds() {
+    for serializer in [Serializer::MsgPack, Serializer::Cbor] {
+        let mut w = Wamp::new();
+        let alice = w.join_with("realm1", serializer);
+        let [bob] = w.join("realm1");
+        let options = json!({ "retain": true, "x_retain_ms": 6e9 });
+        let id = add(&mut w, alice, 1, json!(["com.myapp.gone", ["alice"], {}, options]), json!({}));
+        w.lose(alice);
+        let topic = w.subscribe_with(bob, 1, json!({ "get_retained": true }), "com.myapp.gone");
+        w.expect(bob, json!([36, topic, id, { "retained": true }, ["alice"]]));
+    }
+}
+
+#[test]
 fn detached_testaments_come_before_destroyed_ones_each_in_the_order_of_adding() {
     let mut w = Wamp::new();
     let [alice, bob] = w.join("realm1");

@@ -1,6 +1,8 @@
 //! The procedures of the testament meta API. What is kept, and what becomes of it, is in
 //! [`testament`](crate::router::testament). [wamp: advanced/pubsub_testament]
 
+use std::slice;
+
 use serde_json::Value;
 
 use super::{Answer, MetaCall, argument, arguments};
@@ -27,12 +29,16 @@ pub(super) fn add<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refu
     let topic = call.text(0, "topic")?;
     let (args, kwargs) = (list(call, 1, "args")?, dictionary(call, 2, "kwargs")?);
     let mut options = dictionary(call, 3, "publish_options")?;
-    // An integral float is an id, but in JSON it would be none.
-    for name in ["exclude", "eligible"] {
-        let Some(Value::Array(sessions)) = options.get_mut(name) else { continue };
-        for session in sessions {
-            if let Some(id) = value_as_id(session) {
-                *session = id.into();
+    // An integral float is an integer, but in JSON it would be none.
+    for name in ["exclude", "eligible", "x_retain_ms"] {
+        let values = match options.get_mut(name) {
+            Some(Value::Array(sessions)) => &mut sessions[..],
+            Some(value) => slice::from_mut(value),
+            None => continue,
+        };
+        for value in values {
+            if let Some(integer) = value_as_id(value) {
+                *value = integer.into();
             }
         }
     }
