@@ -131,6 +131,54 @@ test('a_uri_that_is_no_text_costs_its_request_and_not_the_session', async () => 
   await session.close();
 });
 
+test('what_is_aborted_when_a_session_ends_is_no_error_of_its_own', async () => {
+  const way = breakablePort();
+  const session = await connect({ realm: 'realm1', port: way.port });
+  const other = await connect({ realm: 'realm1', router });
+  const invoked = inbox('an invocation');
+  await other.register('com.example.wait', () => {
+    invoked.push(true);
+    return new Promise(() => {});
+  });
+  // One call by an app that gives up with its session, one for a caller, and one whose pieces come from another call.
+  const app = new AbortController();
+  session.addEventListener('close', () => app.abort());
+  await session.register('com.example.forward', (args, kwargs, { signal }) =>
+    session.call('com.example.wait', args, kwargs, { signal }),
+  );
+  const pieces = async function* () {
+    yield 1;
+    yield await session.call('com.example.wait');
+  };
+  const calls = {
+    byTheApp: session.call('com.example.wait', [], {}, { signal: app.signal }),
+    inPieces: session.call('com.example.wait', pieces()),
+  };
+  const forwarded = other.call('com.example.forward');
+  for (let waiting = 0; waiting < 4; waiting += 1) await invoked.next();
+  const rejected = assert.rejects(forwarded, { uri: 'wamp.error.canceled' });
+  way.cut();
+  // Anything uncaught meanwhile fails this test.
+  await Promise.all([assertAllRejected(calls, LOST), rejected]);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.ok(app.signal.aborted);
+  await other.close();
+});
+
+test('a_signal_has_nothing_to_give_up_once_connecting_has_failed', async () => {
+  const giveUp = new AbortController();
+  const { signal } = giveUp;
+  class WebSocket {
+    constructor() {
+      throw new SyntaxError('no such address');
+    }
+  }
+  await assert.rejects(connect({ realm: 'realm1', url: 'ws:', WebSocket, signal }), { message: 'no such address' });
+  giveUp.abort();
+  // Anything uncaught meanwhile fails this test.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+});
+
 test('one_port_serves_one_session_after_the_other', async () => {
   const { port } = breakablePort();
   for (let round = 0; round < 3; round += 1) {

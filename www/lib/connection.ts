@@ -4,7 +4,7 @@
 // it (subscriptions, registrations, coming back) is in `client.ts`; what carries the messages, in `channel.ts`. A closure
 // and no class: names in it are as short as a minifier likes. [wamp: basic/sessions, advanced/rpc_*]
 
-import { openChannel, type Way } from './channel.ts';
+import { type Channel, openChannel, type Way } from './channel.ts';
 import type { AuthMethod } from './client-auth.ts';
 import { report, sentence } from './environment.ts';
 import { ClosedError, type Kwargs, LOST, WampError } from './errors.ts';
@@ -111,7 +111,8 @@ export async function join(options: JoinOptions, owner: Owner, signal: AbortSign
   const end = (error: unknown) => {
     if (ended !== undefined) return;
     ended = error;
-    for (const { fail } of pending.values()) fail(error);
+    // Gone before handlers and the app are told: what they abort then is not to be canceled any more.
+    for (const request of pending.keys()) take(request)?.fail(error);
     for (const { stop } of running.values()) stop(error);
     if (hasJoined) owner.onEnd(error as ClosedError);
   };
@@ -290,11 +291,9 @@ export async function join(options: JoinOptions, owner: Owner, signal: AbortSign
       answerChallenge(first, second);
     } else if (type === 3 || type === 6) {
       if (type === 6) send([6, {}, 'wamp.close.goodbye_and_out']);
-      const { message = second } = first;
-      abandon(new (hasJoined ? ClosedError : WampError)(second, [message]));
+      abandon(new (hasJoined ? ClosedError : WampError)(second, [first.message ?? second]));
     } else if (type === 8) {
-      const [uri, args, kwargs] = rest;
-      take(second)?.fail(new WampError(uri, args, kwargs));
+      take(second)?.fail(new WampError(...(rest as [string])));
     } else if (type === 36) {
       const [args = [], kwargs = {}] = rest;
       for (const handler of owner.handlersOf(SUBSCRIBE, first)) {
@@ -317,25 +316,29 @@ export async function join(options: JoinOptions, owner: Owner, signal: AbortSign
     }
   };
 
-  const forget = onAbort(signal, abandon);
-  const welcomed = new Promise((answer, fail) => pending.set(0, { answer, fail }));
-  const channel = openChannel(options, {
-    onOpen() {
-      const authmethods = methods.length > 0 ? methods : undefined;
-      send([1, realm, { roles, authmethods, authid, authextra }]);
-    },
-    onMessage: receive,
-    onClose(reason) {
-      end(new ClosedError(LOST, [reason]));
-      onClosed();
-    },
+  let channel: Channel;
+  let forget: (() => void) | undefined;
+  // What throws in here leaves nobody waiting for the signal.
+  const welcomed = new Promise((answer, fail) => {
+    pending.set(0, { answer, fail });
+    forget = onAbort(signal, abandon);
+    channel = openChannel(options, {
+      onOpen() {
+        send([1, realm, { roles, authid, authextra, authmethods: methods.length > 0 ? methods : undefined }]);
+      },
+      onMessage: receive,
+      onClose(reason) {
+        end(new ClosedError(LOST, [reason]));
+        onClosed();
+      },
+    });
   });
   await welcomed.finally(forget);
 }
 
 /** Throws if the signal is aborted, and calls back when it is; answers how to stop listening. */
 export function onAbort(signal: AbortSignal | undefined, aborted: (reason: unknown) => void): () => void {
-  if (signal?.aborted) throw signal.reason;
+  signal?.throwIfAborted();
   const listener = () => aborted(signal?.reason);
   signal?.addEventListener('abort', listener);
   return () => signal?.removeEventListener('abort', listener);
