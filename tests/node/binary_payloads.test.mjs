@@ -73,10 +73,35 @@ test('binary_deep_inside_many_values_is_found', async () => {
 
 test('values_beside_binary_follow_the_rules_of_JSON', async () => {
   const bytes = Uint8Array.of(1);
-  const odd = [undefined, Number.NaN, new Date(0), () => {}, { gone: undefined, proxy: new Proxy({ p: 1 }, {}) }];
-  const { args } = await echo([bytes, ...odd, Object(5), { ['__proto__']: 1 }]);
-  assert.deepEqual(args.slice(1, 7), JSON.parse(JSON.stringify([...odd, 5])));
-  assert.deepEqual(Object.keys(args[7]), Object.keys(JSON.parse(JSON.stringify({ ['__proto__']: 1 }))));
+  const odd = [
+    undefined,
+    Number.NaN,
+    -0,
+    new Date(0),
+    () => {},
+    { gone: undefined, proxy: new Proxy({ p: 1 }, {}) },
+    Object(5),
+    Array.of(1, 2, 3).fill([new Array(2)]),
+    { named: { toJSON: (key) => key } },
+    Object.assign(() => {}, { toJSON: () => 'a function' }),
+  ];
+  const { args } = await echo([bytes, ...odd, { ['__proto__']: 1 }]);
+  assert.deepEqual(args.slice(1, -1), JSON.parse(JSON.stringify(odd)));
+  assert.deepEqual(Object.keys(args.at(-1)), Object.keys(JSON.parse(JSON.stringify({ ['__proto__']: 1 }))));
+});
+
+test('what_JSON_cannot_say_is_an_error_of_its_sender_beside_binary_too', async () => {
+  const circle = {};
+  circle.itself = circle;
+  let deep = [];
+  for (let level = 0; level < 130; level += 1) deep = [deep];
+  for (const beside of [[], [Uint8Array.of(1)]]) {
+    for (const value of [10n, Object(10n), circle]) {
+      assert.throws(() => two.session.publish('com.example.frame', [...beside, value]), TypeError);
+    }
+  }
+  assert.throws(() => two.session.publish('com.example.frame', [Uint8Array.of(1), deep]), /nested deeper than 128/);
+  assert.equal(await two.session.call('wamp.session.count'), 2);
 });
 
 test('an_event_with_binary_reaches_every_subscriber_whole', async () => {

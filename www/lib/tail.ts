@@ -88,7 +88,11 @@ export function tailText(tail: Tail): string {
 /** The binary data in a structured tail, each once. */
 export function binaryOf(tail: StructuredTail): Uint8Array[] {
   const found: Uint8Array[] = [];
-  toCloneable(tail, found);
+  const look = (value: unknown) => {
+    if (isBinary(value)) found.push(bytesOf(value));
+    else if (typeof value === 'object' && value !== null) Object.values(value).forEach(look);
+  };
+  look(tail);
   return found;
 }
 
@@ -156,22 +160,29 @@ function mayHoldBinary(text: string): boolean {
 /**
  * What JSON.stringify would make of a value, as plain data, but with binary data left in place as Uint8Arrays, which
  * are added to `found`. Structured clone by itself would throw on proxies and functions and would not know `toJSON`.
+ * Throws a TypeError for what JSON cannot say, and for what is nested deeper than a router takes.
  */
-function toCloneable(value: unknown, found: Uint8Array[]): unknown {
+function toCloneable(value: unknown, found: Uint8Array[], key: string | number = '', depth = 1): unknown {
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null || value === undefined) return value;
+  // JSON has no -0.
+  if (typeof value === 'number') return Number.isFinite(value) ? value + 0 : null;
   if (isBinary(value)) {
     const bytes = cloneableBytes(value);
     found.push(bytes);
     return bytes;
   }
-  if (typeof value !== 'object' || value === null) return toPlain(value);
-  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') {
-    return toCloneable((value as { toJSON(): unknown }).toJSON(), found);
+  if (depth >= MAX_DEPTH) throw new TypeError(`a payload is a circle, or nested deeper than ${MAX_DEPTH} levels`);
+  const { toJSON } = value as { toJSON?: unknown };
+  if (typeof toJSON === 'function') return toCloneable(toJSON.call(value, `${key}`), found, key, depth + 1);
+  // Holes are null, too.
+  if (Array.isArray(value)) return [...value].map((member, at) => toCloneable(member, found, at, depth + 1) ?? null);
+  if (typeof value !== 'object' || isBoxed(value)) {
+    const text = JSON.stringify(value);
+    return text && JSON.parse(text);
   }
-  if (value instanceof Number || value instanceof String || value instanceof Boolean) return toPlain(value.valueOf());
-  if (Array.isArray(value)) return value.map((element) => toCloneable(element, found) ?? null);
   const plain: Record<string, unknown> = {};
   for (const key of Object.keys(value)) {
-    const member = toCloneable((value as Record<string, unknown>)[key], found);
+    const member = toCloneable((value as Record<string, unknown>)[key], found, key, depth + 1);
     if (member === undefined) continue;
     // Assigning would set the prototype.
     if (key === '__proto__') Object.defineProperty(plain, key, { value: member, enumerable: true });
@@ -180,9 +191,8 @@ function toCloneable(value: unknown, found: Uint8Array[]): unknown {
   return plain;
 }
 
-function toPlain(value: unknown): unknown {
-  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
-  return typeof value === 'function' || typeof value === 'symbol' ? undefined : value;
+function isBoxed(value: unknown): boolean {
+  return value instanceof Number || value instanceof String || value instanceof Boolean || value instanceof BigInt;
 }
 
 type Binary = ArrayBufferLike | ArrayBufferView;
