@@ -1,6 +1,7 @@
 // How connections of the small client begin, end and come back, over ports to routers in this process.
 
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, test } from 'node:test';
 import { createRouter } from 'wamplet';
 import { ClosedError, connect, WampError } from 'wamplet/client';
@@ -187,6 +188,33 @@ test('one_port_serves_one_session_after_the_other', async () => {
     await session.close();
   }
   port.close();
+});
+
+test('a_session_that_is_over_leaves_no_listeners_at_signals_that_live_on', async () => {
+  const { signal } = new AbortController();
+  const way = breakablePort();
+  const other = await connect({ realm: 'realm1', router });
+  for (const [to, end] of [
+    [{ router }, (session) => session.close()],
+    [{ router }, ({ id }) => other.call('wamp.session.kill', [id])],
+    [{ port: way.port }, way.cut],
+  ]) {
+    const session = await connect({ realm: 'realm1', ...to, signal });
+    const told = inbox('the event close');
+    session.addEventListener('close', () => told.push(true));
+    await session.subscribe('com.example.topic', () => {}, { signal });
+    await session.register('com.example.echo', () => {}, { signal });
+    await session.call('com.example.echo', [], {}, { signal });
+    end(session);
+    await told.next();
+    await assert.rejects(
+      session.subscribe('com.example.topic', () => {}, { signal }),
+      ClosedError,
+    );
+    await assert.rejects(session.call('com.example.echo', [], {}, { signal }), ClosedError);
+    assert.deepEqual(getEventListeners(signal, 'abort'), []);
+  }
+  await other.close();
 });
 
 test('a_port_with_an_identity_needs_no_realm', async () => {

@@ -13,7 +13,7 @@ export function writeMessage(message: unknown[], payload: unknown[]): [string, u
   const mark = `\0${Math.random()} `;
   const text = stringify(payload, (bytes) => mark + (found.push(bytes) - 1));
   const reviver = (_key: string, value: unknown) =>
-    typeof value === 'string' && value.startsWith(mark) ? found[Number(value.slice(mark.length))] : value;
+    typeof value === 'string' && value.startsWith(mark) ? found[+value.slice(mark.length)] : value;
   const size = found.reduce((sum, { length }) => sum + length, head.length + text.length);
   const tail = found.length > 0 ? JSON.parse(text, reviver) : text.slice(1, -1);
   return [head, tail, size, found.map(({ buffer }) => buffer)];

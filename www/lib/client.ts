@@ -110,10 +110,12 @@ export async function connect(options: ConnectOptions = {}): Promise<Session> {
     gone = error;
     session.isOpen = false;
     held.clear();
-    const isTransient = [LOST, 'wamp.close.system_shutdown'].includes(error.uri);
-    const willReconnect = options.reconnect === true && isTransient && !life.signal.aborted;
+    const willReconnect =
+      options.reconnect === true && [LOST, 'wamp.close.system_shutdown'].includes(error.uri) && !life.signal.aborted;
     tell('close', { error, willReconnect });
     if (willReconnect) comeBack(FIRST_RETRY);
+    // Signals that live longer must not hold what is over.
+    else for (const { handlers } of entries.values()) for (const { stop } of handlers.keys()) stop();
   };
 
   const owner: Owner = {
@@ -154,7 +156,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Session> {
     });
 
   const ask = (entry: Entry, options: Details, done: () => void, fail: (error: unknown) => void) => {
-    const { kind, key, uri } = entry;
+    const { kind } = entry;
     const settle = () => {
       entry.asked -= 1;
       release(entry).catch(() => {});
@@ -171,9 +173,9 @@ export async function connect(options: ConnectOptions = {}): Promise<Session> {
         fail(error);
       },
     };
-    expectOpen().ask(kind, [options, uri], pending);
+    expectOpen().ask(kind, [options, entry.uri], pending);
     entry.asked += 1;
-    entries.set(key, entry);
+    entries.set(entry.key, entry);
   };
 
   /** Gives back what nobody needs any more. Not while it is asked for: the router counts once what was asked twice. */
@@ -184,7 +186,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Session> {
     // With the session it is gone as well.
     if (held.get(id) !== entry) return;
     held.delete(id);
-    await new Promise((answer, fail) => connection.ask(kind + 2, [Number(id.slice(3))], { answer, fail }));
+    await new Promise((answer, fail) => connection.ask(kind + 2, [+id.slice(3)], { answer, fail }));
   };
 
   const revoke = (entry: Entry, error?: unknown) => {
@@ -198,6 +200,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Session> {
     (kind: number): Session['subscribe'] =>
     (uri, handler, { signal, ...options } = {}) =>
       new Promise((resolve, reject) => {
+        expectOpen();
         if (typeof handler !== 'function') throw new TypeError('expected a function');
         const key = `${kind} ${options.match ?? 'exact'} ${uri}`;
         const entry = entries.get(key) ?? { kind, key, uri, options, id: '', handlers: new Map(), asked: 0 };

@@ -24,12 +24,14 @@ export function createQueue<Value>(): Queue<Value> {
     async *[Symbol.asyncIterator]() {
       for (;;) {
         if (values.length > 0) yield values.shift() as Value;
-        else if (ended === undefined) {
+        else if (ended) {
+          if (ended.length > 0) throw ended[0];
+          return;
+        } else {
           await new Promise<void>((resolve) => {
             wake = resolve;
           });
-        } else if (ended.length > 0) throw ended[0];
-        else return;
+        }
       }
     },
   };
