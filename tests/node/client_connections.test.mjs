@@ -190,6 +190,28 @@ test('one_port_serves_one_session_after_the_other', async () => {
   port.close();
 });
 
+test('a_port_serves_the_next_session_when_nobody_waited_for_the_first', async () => {
+  for (const pause of [() => {}, () => new Promise((resolve) => setTimeout(resolve, 20))]) {
+    const way = breakablePort();
+    const giveUp = new AbortController();
+    const first = connect({ realm: 'realm1', port: way.port, signal: giveUp.signal });
+    const rejected = assert.rejects(first, { name: 'AbortError' });
+    // Turns of promises: the router has had no time to answer.
+    for (let turn = 0; way.posted.length === 0; turn += 1) {
+      assert.ok(turn < 1000, 'it never said hello');
+      await undefined;
+    }
+    giveUp.abort();
+    await rejected;
+    await pause();
+    const session = await connect({ realm: 'realm1', port: way.port });
+    assert.deepEqual(await session.call('wamp.session.list'), [session.id]);
+    assert.equal(router.inspect().transports, 1);
+    await session.close();
+    way.port.close();
+  }
+});
+
 test('a_session_that_is_over_leaves_no_listeners_at_signals_that_live_on', async () => {
   const { signal } = new AbortController();
   const way = breakablePort();

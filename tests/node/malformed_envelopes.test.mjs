@@ -38,7 +38,6 @@ const ENVELOPES = {
   null: null,
   'a text': HELLO,
   'an unknown object': { hullo: 1 },
-  'a second hello': { hello: 1, serializer: 'json', transport: {} },
   'a head without its tail': [HELLO],
   'a head that is a number': [1, ''],
   'a head that is an object': [{}, ''],
@@ -78,6 +77,17 @@ for (const [what, envelope] of Object.entries(ENVELOPES)) {
     assert.equal(router.inspect().transports, 1);
   });
 }
+
+test('a_second_hello_closes_a_port_that_is_in_use', async () => {
+  const { port, received } = await openPort(router.createPort());
+  port.postMessage([HELLO, '']);
+  await received.next();
+  port.postMessage({ hello: 1, serializer: 'json', transport: {} });
+  const { close, reason } = await received.next();
+  assert.equal(close, 1002);
+  assert.match(reason, /second hello/);
+  assert.equal(router.inspect().transports, 1);
+});
 
 const HELLOS = {
   'another wire version': { hello: 99 },

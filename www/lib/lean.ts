@@ -120,6 +120,8 @@ export function overPort(source: RouterSource, { onOpen, onMessage, onClose }: C
       if (wamplet !== WIRE_VERSION) end('the router is of another version');
     } else if (open !== undefined) {
       clearTimeout(timer);
+      // A second one is the answer to us, the first was to whoever gave up connecting over this port.
+      if (!isOpen) tell(onOpen);
       isOpen = true;
       // That of another origin would look free.
       if (lock?.endsWith(origin)) {
@@ -127,7 +129,6 @@ export function overPort(source: RouterSource, { onOpen, onMessage, onClose }: C
           ?.request(lock, { mode: 'shared', signal }, () => end(GONE))
           .catch(() => {});
       }
-      tell(onOpen);
     } else {
       end(reason ?? fatal ?? GONE);
     }

@@ -61,6 +61,8 @@ export class HostPort {
   readonly #outbox: Outbox;
   readonly #stopListening: () => void;
   #state: State = 'new';
+  /** Whether anything came over the transport that is open. */
+  #isUsed = false;
   #key = 0;
   #serializer: Serializer = 'json';
   #waiting: unknown[] | undefined;
@@ -169,7 +171,7 @@ export class HostPort {
   }
 
   #open(hello: Record<string, unknown>): void {
-    if (this.#state === 'open') throw new Refusal(1002, 'a second hello came while a transport was open');
+    if (this.#isUsed) throw new Refusal(1002, 'a second hello came while a transport was open');
     if (hello.hello !== WIRE_VERSION) {
       const versions = `version ${WIRE_VERSION} of the port protocol, the client version ${hello.hello}`;
       throw new Refusal(1002, `the router speaks ${versions}: deploy both from the same release of wamplet`);
@@ -179,6 +181,11 @@ export class HostPort {
     const told = plainRecord(hello.transport);
     if (told === undefined) {
       throw new Refusal(1002, `hello.transport: expected an object of at most ${MAX_INFO} JSON characters`);
+    }
+    if (this.#state === 'open') {
+      // Whoever said hello before gave up waiting for the answer.
+      this.#setIdle();
+      this.#host.closed(this.#key);
     }
     const transport = {
       type: 'messageport',
@@ -222,6 +229,7 @@ export class HostPort {
     // On its way when the transport ended.
     if (this.#state === 'idle') return;
     if (this.#state === 'new') throw new Refusal(1002, 'a batch came before hello');
+    this.#isUsed = true;
     if (this.#serializer === 'json') this.#takeMessages(batch);
     else this.#takeFrames(batch);
   }
@@ -284,6 +292,7 @@ export class HostPort {
 
   #setIdle(): void {
     if (this.#state === 'open') this.#state = 'idle';
+    this.#isUsed = false;
   }
 }
 

@@ -5,7 +5,8 @@
 // (the router's end) and `link.ts` (the client's end).
 //
 //   router -> client   Greeting     when the port reaches a router; a second one means that the first router is gone
-//   client -> router   Hello        opens a transport on the port; before it the client holds its Web Lock
+//   client -> router   Hello        opens a transport on the port; before it the client holds its Web Lock. Another one is
+//                                   of the next client, where nothing came of the one before: that gave up waiting
 //   router -> client   Opened       the transport is open
 //   both ways          a batch      an array: [head, tail, head, tail, ...], or [frame, frame, ...] in binary serializers
 //   both ways          Close        ends the transport; a client's Close is answered with a Close
