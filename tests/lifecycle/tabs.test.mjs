@@ -12,9 +12,9 @@ const MODES = ['shared-worker', 'leader'];
 
 /** What differs between the engines, as docs/lifecycle.md says. */
 const ENGINES = {
-  chromium: { keepsPages: true, crashes: true, freezes: true, extendsLifetimes: true },
+  chromium: { keepsPages: true, crashes: true, freezes: true, extendsLifetimes: true, prerenders: true },
   // Firefox keeps no page that holds a Web Lock.
-  firefox: { keepsPages: false, crashes: false, freezes: false, extendsLifetimes: false },
+  firefox: { keepsPages: false, crashes: false, freezes: false, extendsLifetimes: false, prerenders: false },
 };
 
 const config = {
@@ -29,6 +29,16 @@ const config = {
 function everything() {
   return { call: true, register: true, publish: true, subscribe: true };
 }
+
+/** Joins as soon as it is loaded, with the options that its address has, and says whether that was too soon. */
+const prepared = `<!doctype html><script type="module">
+  import { sharedRouter } from '/pkg/index.js';
+  import { connect } from '/pkg/client.js';
+  const { prerendering } = document;
+  const router = sharedRouter(JSON.parse(decodeURIComponent(location.search.slice(1))));
+  const session = await connect({ realm: 'realm1', router });
+  session.publish('com.example.prepared', [prerendering]);
+</script>`;
 
 const crash = (tab) => tab.goto('chrome://crash').catch(() => {});
 const freeze = (tab, state) => tab.cdp('Page.setWebLifecycleState', { state });
@@ -46,6 +56,7 @@ for (const [engine, able] of Object.entries(ENGINES)) {
         site = await startSite({
           '/other.html': { body: '<title>ready</title>', cache: 'max-age=60' },
           '/pkg/client.js': { file: 'pkg/client.js' },
+          '/prepared.html': { body: prepared },
         });
         browser = await openEngine(engine);
       });
@@ -259,6 +270,32 @@ for (const [engine, able] of Object.entries(ENGINES)) {
           await freeze(two, 'active');
           await until('the session comes back', async () => (await list(one)).length === 2);
           assert.ok(!(await list(one)).includes(before));
+        },
+      );
+
+      scenario(
+        'a_page_that_is_prerendered_reaches_the_router_when_it_is_opened',
+        { skip: !able.prerenders && 'it prerenders no pages' },
+        async () => {
+          const one = await open();
+          await one.evaluate(() => tab.follow('me', 'com.example.prepared'));
+          const two = await browser.open(`${site.url}/tab.html`);
+          const address = `/prepared.html?${encodeURIComponent(JSON.stringify({ name, mode, config, timeout: 1000 }))}`;
+          await two.evaluate(async (url) => {
+            const rules = document.createElement('script');
+            rules.type = 'speculationrules';
+            rules.textContent = JSON.stringify({ prerender: [{ urls: [url], eagerness: 'immediate' }] });
+            document.head.append(rules);
+            // Longer than it waits for the router, and for a lock.
+            await new Promise((resolve) => setTimeout(resolve, 3000));
+            location.href = url;
+          }, address);
+          // WebDriver loses the window then: what becomes of it is seen by the other tab.
+          const heard = await one.until('the page is heard', () =>
+            tab.sessions.me.events.find(({ topic }) => topic === 'com.example.prepared'),
+          );
+          assert.deepEqual(heard.args, [true]);
+          assert.equal((await list(one)).length, 2);
         },
       );
 

@@ -15,8 +15,15 @@ export function newLock(): string {
 
 /** The name of the lock that this page or worker holds until it dies; undefined where there are no locks. */
 export function ownLock(): Promise<string | undefined> {
-  own ??= acquire(newLock());
+  own ??= opened().then(() => acquire(newLock()));
   return own;
+}
+
+/** A page that a browser prepares before anybody has opened it (prerendering) gets no lock and no worker until then. */
+async function opened(): Promise<void> {
+  const page = globalThis.document as (Document & { prerendering?: boolean }) | undefined;
+  if (!page?.prerendering) return;
+  await new Promise((resolve) => page.addEventListener('prerenderingchange', resolve, { once: true }));
 }
 
 /** Whether anybody's end can be noticed here. */
