@@ -338,7 +338,7 @@ export async function join(options: JoinOptions, owner: Owner, signal: AbortSign
 
 /** Throws if the signal is aborted, and calls back when it is; answers how to stop listening. */
 export function onAbort(signal: AbortSignal | undefined, aborted: (reason: unknown) => void): () => void {
-  signal?.throwIfAborted();
+  if (signal?.aborted) throw signal.reason;
   const listener = () => aborted(signal?.reason);
   signal?.addEventListener('abort', listener);
   return () => signal?.removeEventListener('abort', listener);
