@@ -116,7 +116,6 @@ impl NodeReader<'_> {
                 continue;
             };
             self.part_of_type(&object, "websocket");
-            self.note(&object, "id");
             if let (Some(name), Some(websocket)) = (name, self.websocket(&object)) {
                 services.push((name, Service::WebSocket(websocket)));
             }
@@ -124,8 +123,9 @@ impl NodeReader<'_> {
         Some(services)
     }
 
-    /// `type` of a part of a universal transport, which may be left out.
+    /// `type` and `id` of a part of a universal transport, which may be left out.
     fn part_of_type(&mut self, object: &Object<'_>, kind: &str) {
+        self.note(object, "id");
         if let Some(value) = object.get("type") {
             value.choice(&[(kind, ())], &mut self.report);
         }
