@@ -200,17 +200,21 @@ fn closing_ends_the_receive_that_waits() {
 #[test]
 fn batches_hold_many_messages() {
     let (_router, address) = start("batches", json!({}), json!({}));
-    let mut poller = Poller::open(address, "wamp.2.json.batched");
-    let hello = "[1,\"realm1\",{\"roles\":{\"subscriber\":{}}}]\u{1e}[32,1,{},\"com.example.a\"]\u{1e}";
-    assert_eq!(poller.post("send", hello.as_bytes()).status, 204);
-    let batch = poller.post("receive", b"");
-    let codes: Vec<Value> = batch
-        .text()
-        .split_terminator('\u{1e}')
-        .map(|message| serde_json::from_str::<Value>(message).expect("JSON")[0].take())
-        .collect();
-    assert_eq!(codes, [json!(2), json!(33)]);
-    assert_eq!(poller.post("send", b"").status, 400);
+    // The separator of the specification, and that of Autobahn|Python: each client is answered with its own.
+    for separator in ['\u{1e}', '\u{18}'] {
+        let mut poller = Poller::open(address, "wamp.2.json.batched");
+        let hello = ["[1,\"realm1\",{\"roles\":{\"subscriber\":{}}}]", "[32,1,{},\"com.example.a\"]"];
+        let hello = hello.map(|message| format!("{message}{separator}")).concat();
+        assert_eq!(poller.post("send", hello.as_bytes()).status, 204);
+        let batch = poller.post("receive", b"");
+        let codes: Vec<Value> = batch
+            .text()
+            .split_terminator(separator)
+            .map(|message| serde_json::from_str::<Value>(message).expect("JSON")[0].take())
+            .collect();
+        assert_eq!(codes, [json!(2), json!(33)]);
+        assert_eq!(poller.post("send", b"").status, 400);
+    }
 
     let mut poller = Poller::open(address, "wamp.2.msgpack");
     let hello = rmp_serde::to_vec(&json!([1, "realm1", { "roles": { "caller": {} } }])).expect("MessagePack");

@@ -72,6 +72,8 @@ impl Drop for Watch {
 struct Poll {
     mailbox: Mailbox,
     subprotocol: Subprotocol,
+    /// How the client batches, where it does.
+    batching: Mutex<Batching>,
     listening: Mutex<Listening>,
     /// The client has closed the transport.
     closed: Notify,
@@ -175,6 +177,7 @@ impl LongPolls {
         let poll = Arc::new(Poll {
             mailbox,
             subprotocol,
+            batching: Mutex::new(Batching::new(subprotocol.serializer)),
             listening: Mutex::new(Listening::Since(Instant::now())),
             closed: Notify::new(),
         });
@@ -212,12 +215,13 @@ impl LongPolls {
         if !batched {
             return Ok(answer::whole(StatusCode::OK, content_type, first));
         }
+        let batching = *lock(&poll.batching);
         let mut batch = Vec::new();
-        Batching::new(serializer).append(&first, &mut batch);
+        batching.append(&first, &mut batch);
         while batch.len() < MAX_BATCH
             && let Some(message) = poll.mailbox.try_receive()
         {
-            Batching::new(serializer).append(&message, &mut batch);
+            batching.append(&message, &mut batch);
         }
         Ok(answer::whole(StatusCode::OK, content_type, batch))
     }
@@ -240,7 +244,7 @@ impl LongPolls {
         };
         if poll.subprotocol.batched {
             let mut messages = Vec::new();
-            Batching::new(poll.subprotocol.serializer)
+            lock(&poll.batching)
                 .part(body, &mut messages)
                 .map_err(|failure| bad(&format!("expected a batch: {failure}")))?;
             hub.handle(key, messages);
