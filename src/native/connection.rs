@@ -28,7 +28,7 @@ use crate::router::Close;
 /// What a connection's framing makes of bytes, and of the ends of a connection.
 pub(super) trait Incoming: Send {
     /// Takes whole frames off the front of `bytes`; their messages, of at most `limit` bytes each, go to `messages`.
-    /// `reply` sends a frame that is the answer to one of them.
+    /// `reply` sends frames that are the answers to some of them.
     ///
     /// It begins no other frame behind `at_once` bytes, and may leave more whole frames where they are, so that what one
     /// turn makes of a few bytes stays bounded; then it is asked again. Taking nothing says that there is no whole frame.

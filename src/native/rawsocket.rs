@@ -134,6 +134,7 @@ impl Incoming for Frames {
             }
         }
         let mut frames = bytes.split_to(end).freeze();
+        let mut pongs = Vec::new();
         while let Some(octets) = frames.first_chunk() {
             let Ok(FrameHeader { frame_type, length }) = FrameHeader::decode(*octets) else { break };
             frames.advance(FrameHeader::LENGTH);
@@ -142,11 +143,36 @@ impl Incoming for Frames {
                 FrameType::Message => messages.push(body),
                 FrameType::Ping => {
                     let header = FrameHeader { frame_type: FrameType::Pong, length }.encode();
-                    reply(&[&header, &*body].concat());
+                    pongs.extend_from_slice(&header);
+                    pongs.extend_from_slice(&body);
                 }
                 FrameType::Pong => {}
             }
         }
+        if !pongs.is_empty() {
+            // Together: each reply is a write, and pings are small.
+            reply(&pongs);
+        }
         checked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[test]
+    fn the_pings_of_one_read_are_answered_together_and_in_their_order() {
+        let mut bytes = BytesMut::from(&b"\x01\0\0\0\0\0\0\x02[]\x01\0\0\x03abc\x01\0\0\x01"[..]);
+        let replies = RefCell::new(Vec::new());
+        let reply = |frame: &[u8]| replies.borrow_mut().push(frame.to_vec());
+        let mut messages = Vec::new();
+        let mut frames = Frames { max_message_size: 512 };
+        let taken = frames.take(&mut bytes, 512, usize::MAX, &reply, &mut messages);
+        assert!(taken.is_ok());
+        assert_eq!(replies.into_inner(), [b"\x02\0\0\0\x02\0\0\x03abc"]);
+        assert_eq!((messages, &*bytes), (vec![Bytes::from("[]")], &b"\x01\0\0\x01"[..]));
     }
 }
