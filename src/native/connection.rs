@@ -509,7 +509,7 @@ const FRAMED_AT_ONCE: usize = 64 << 10;
 /// Bytes of which the frames are taken before their messages are handled.
 const TAKEN_AT_ONCE: usize = CHUNK;
 
-/// Messages that are handled without letting others in.
+/// Messages that are handled without letting others in, and before what came of them may be written.
 const HANDLED_AT_ONCE: usize = 64;
 
 /// Messages for which a thread keeps room.

@@ -13,7 +13,8 @@ use std::task::{Poll, Waker};
 
 use super::outgoing::Peer;
 
-/// Messages for each peer to write to, on average, that are worth the writes. From 4 to 16 calls cost the same.
+/// Messages for each peer to write to, on average, that are worth the writes. Measured: with any number from 4 to 16, calls
+/// cost the same.
 const WORTH_A_WRITE: usize = 8;
 
 /// The peers to write to.
