@@ -90,6 +90,7 @@ fn a_node_of_version_2_keeps_its_realms_of_all_router_workers() {
     assert_eq!((first.name.as_str(), second.name.as_str()), ("realm1", "com.example.second"));
     assert_eq!(first.roles[0].permissions(), [prefix("", ALL)]);
     assert_eq!((second.uri_check, second.on_leave), (UriCheck::Strict, OnLeave::SessionAuthidAuthrole));
+    assert!(first.checks_request_ids && !second.checks_request_ids);
     assert!(second.roles.is_empty());
 }
 

@@ -3,9 +3,10 @@
 
 mod common;
 
-use common::{Bystanders, Wamp, all_roles};
+use common::{Bystanders, Wamp, all_roles, named};
 use serde_json::{Value, json};
 use wamplet::codec::{self, Serializer};
+use wamplet::config::RealmConfig;
 use wamplet::router::{Close, Transport};
 
 /// An offender that has joined says `message`, and is aborted with `text`; the bystanders do not notice.
@@ -173,6 +174,16 @@ fn a_client_whose_first_request_id_is_not_one_may_count_as_it_likes() {
     let mut w = Wamp::new();
     let [alice] = w.join("realm1");
     for request in [713_845_233, 25_349_185, 1, 9_007_199_254_740_992] {
+        w.subscribe(alice, request, "com.myapp.topic1");
+    }
+}
+
+#[test]
+fn a_realm_may_leave_the_request_ids_of_its_sessions_unchecked() {
+    let realm = RealmConfig { checks_request_ids: false, ..RealmConfig::open("realm1") };
+    let mut w = Wamp::with_config(named([realm]));
+    let [alice] = w.join("realm1");
+    for request in [1, 1, 9, 17, 2] {
         w.subscribe(alice, request, "com.myapp.topic1");
     }
 }

@@ -164,6 +164,7 @@ struct RealmOptions {
     uri_check: UriCheck,
     on_leave: OnLeave,
     has_meta_api: bool,
+    checks_request_ids: bool,
 }
 
 impl Reader<'_> {
@@ -230,7 +231,9 @@ impl Reader<'_> {
         let name = self.name(&object, names, unique, REALM_NAME, |name| uri::is_valid(name, UriCheck::Loose));
         let options = match object.get("options") {
             Some(options) => self.realm_options(&options),
-            None => Some(RealmOptions { has_meta_api: true, ..RealmOptions::default() }),
+            None => {
+                Some(RealmOptions { has_meta_api: true, checks_request_ids: true, ..RealmOptions::default() })
+            }
         };
         let roles = self.roles(&object.required("roles"));
         let stats = object.get("stats").and_then(|stats| self.stats(&stats));
@@ -239,13 +242,14 @@ impl Reader<'_> {
             Some(stored) => (Some(self.store(&stored)), self.call_queues(&stored)),
             None => (None, CallQueues::default()),
         };
-        let RealmOptions { uri_check, on_leave, has_meta_api } = options?;
+        let RealmOptions { uri_check, on_leave, has_meta_api, checks_request_ids } = options?;
         Some(RealmConfig {
             name: name?,
             roles: roles?,
             uri_check,
             on_leave,
             has_meta_api,
+            checks_request_ids,
             stats,
             store,
             call_queues,
@@ -340,10 +344,11 @@ impl Reader<'_> {
             self.report.warn(value.path(), "the meta API is not bridged: there is no management realm");
         }
         let has_meta_api = self.flag_or(&object, "enable_meta_api", true);
+        let checks_request_ids = self.flag_or(&object, "strict_request_ids", true);
         let uri_check = object.get("uri_check").and_then(|value| value.choice(&URI_CHECKS, self.report));
         let on_leave = object.get("session_on_leave").and_then(|value| value.choice(&ON_LEAVE, self.report));
         let (uri_check, on_leave) = (uri_check.unwrap_or_default(), on_leave.unwrap_or_default());
-        Some(RealmOptions { uri_check, on_leave, has_meta_api })
+        Some(RealmOptions { uri_check, on_leave, has_meta_api, checks_request_ids })
     }
 
     /// The name of a realm or role, unless another one has it.

@@ -93,10 +93,11 @@ pub(super) const STATS_KEYS: [(&str, Key); 5] = [
     ("trigger_on_leave", Key::Served),
 ];
 
-pub(super) const REALM_OPTION_KEYS: [(&str, Key); 5] = [
+pub(super) const REALM_OPTION_KEYS: [(&str, Key); 6] = [
     ("uri_check", Key::Served),
     ("session_on_leave", Key::Served),
     ("enable_meta_api", Key::Served),
+    ("strict_request_ids", Key::Served),
     ("bridge_meta_api", Key::Served),
     ("event_dispatching_chunk_size", Key::NotServed("has no effect: events are not dispatched in chunks")),
 ];

@@ -189,6 +189,9 @@ pub struct RealmConfig {
     /// `options.enable_meta_api`: the procedures and events of the meta API, but for statistics, which are wanted where
     /// they are configured. Default true.
     pub has_meta_api: bool,
+    /// `options.strict_request_ids`: a session whose first request has the id 1 is held to count on by one, and aborted
+    /// where it does not. [wamp: basic/building_blocks, IDs] Default true; false for clients that count otherwise.
+    pub checks_request_ids: bool,
     /// `stats`. Default none: nothing is counted, and nothing published.
     pub stats: Option<Stats>,
     /// `store`: which events are kept. Default no history, and every event that is published to be retained, in memory.
@@ -206,6 +209,7 @@ impl RealmConfig {
             uri_check: UriCheck::default(),
             on_leave: OnLeave::default(),
             has_meta_api: true,
+            checks_request_ids: true,
             stats: None,
             store: None,
             call_queues: CallQueues::default(),

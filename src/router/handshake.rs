@@ -512,6 +512,7 @@ impl<P: Payload> Router<P> {
         realm.broker.date(now);
         let stats = realm.config.stats;
         let guard = realm.config.roles[role].authorizer().is_some();
+        let checks_request_ids = realm.config.checks_request_ids && !session.transport.is_unordered;
         let joined = Joined {
             id,
             realm: realm_index,
@@ -520,7 +521,7 @@ impl<P: Payload> Router<P> {
             role,
             details: Arc::clone(&details),
             announced,
-            last_request: (!session.transport.is_unordered).then_some(RequestId(0)),
+            last_request: checks_request_ids.then_some(RequestId(0)),
             last_invocation: RequestId(0),
             subscriptions: SortedMap::default(),
             registrations: SortedMap::default(),

@@ -226,7 +226,7 @@ pub(crate) struct Joined {
     pub details: Arc<Dict>,
     pub announced: Announced,
     /// The last request id of the client, where it counts from 1 as the specification says; `None` where its first
-    /// id was another, and no sequence is checked.
+    /// id was another, or its realm does not care, and no sequence is checked.
     pub last_request: Option<RequestId>,
     /// The last id given to an INVOCATION of this callee.
     pub last_invocation: RequestId,

@@ -429,6 +429,11 @@ export interface RealmConfig {
     session_on_leave?: 'session' | 'session_authid_authrole';
     /** Whether there are the procedures and events of the meta API. Default true. */
     enable_meta_api?: boolean;
+    /**
+     * Whether a session whose first request has the id 1 must go on by 1, and is aborted otherwise.
+     * [WAMP: basic/building_blocks, IDs] Default true; false for clients that count otherwise.
+     */
+    strict_request_ids?: boolean;
     // Of Crossbar.io, without effect here.
     bridge_meta_api?: boolean;
     event_dispatching_chunk_size?: number;

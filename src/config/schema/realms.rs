@@ -110,6 +110,13 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
                             ),
                         ),
                         ("enable_meta_api", flag(true, "Serve the procedures and events of the meta API.")),
+                        (
+                            "strict_request_ids",
+                            flag(
+                                true,
+                                "Abort a session whose request ids begin with 1, and do not go on by 1.",
+                            ),
+                        ),
                         ("bridge_meta_api", flag(false, "Not served.")),
                     ],
                 ),
