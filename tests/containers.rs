@@ -15,7 +15,7 @@ use wamplet::config::node::{Component, ComponentConnection, RestartPolicy};
 
 use certificates::Certificates;
 use process::{Process, loopback, node};
-use world::{ASYNCIO, Directory, GRACE, Log, World, component, restart, start};
+use world::{ASYNCIO, Directory, GRACE, Log, World, component, python, restart, start};
 
 /// Connects by RawSocket.
 fn rawsocket(endpoint: Value) -> ComponentConnection {
@@ -84,6 +84,34 @@ async fn components_of_a_container_speak_websocket_whatever_their_framework() {
         log.line("onLeave wamp.close.goodbye_and_out").await;
         assert_eq!(log.router_says(), Vec::<String>::new());
     }
+}
+
+#[test]
+fn a_node_without_a_router_runs_components_of_another_one() {
+    let files = Directory::new("without-a-router");
+    files.file("watcher.py", ASYNCIO);
+    let mut router =
+        Process::start("its-router", &node(json!([{ "type": "rawsocket", "endpoint": loopback() }])));
+    let port = router.tcp_address().port();
+    let endpoint = json!({ "type": "tcp", "host": "127.0.0.1", "port": port });
+    let mut other = Process::start(
+        "without-a-router",
+        &json!({ "version": 2, "workers": [{
+            "type": "container",
+            "options": { "pythonpath": [files.0], "python": python() },
+            "components": [{
+                "type": "class", "classname": "watcher.Watcher", "realm": "realm1",
+                "transport": { "type": "rawsocket", "serializer": "json", "endpoint": endpoint },
+            }],
+        }] }),
+    );
+    other.wait_for("wamplet is ready");
+    other.wait_for("onJoin json as anonymous");
+    router.wait_for("session attached");
+    other.signal("TERM");
+    other.wait_for("onLeave wamp.close.goodbye_and_out");
+    router.wait_for("session detached");
+    assert_eq!(other.exit_code(), Some(0));
 }
 
 #[tokio::test]

@@ -867,6 +867,14 @@ export const features = {
       'router_workers::the_clients_of_a_proxy_join_as_it_routes_them_and_nobody_comes_in_its_way',
     ],
     [
+      'Nodes without a router: containers and guests for routers elsewhere',
+      '-',
+      'yes',
+      'no',
+      'yes',
+      'containers::a_node_without_a_router_runs_components_of_another_one',
+    ],
+    [
       'Reload without dropping sessions',
       '-',
       'no',

@@ -50,6 +50,10 @@ pub(super) struct Keys {
     pub router: [(&'static str, Key); 8],
     /// Whether clients come by message ports: then transports are read here.
     pub has_ports: bool,
+    /// Whether a worker is of use even where none has realms.
+    pub is_enough: fn(&Cursor<'_>) -> bool,
+    /// What a node has at least.
+    pub least_worker: &'static str,
 }
 
 /// Realms and limits.
@@ -169,12 +173,11 @@ struct RealmOptions {
 
 impl Reader<'_> {
     fn workers(&mut self, workers: &Cursor<'_>) -> Option<Realms> {
-        let mut lists = Vec::new();
-        for worker in workers.elements(MAX_WORKERS, "workers", self.report)? {
-            lists.extend(self.realms_of_worker(&worker));
-        }
-        if lists.is_empty() && !self.report.has_problems() {
-            return workers.problem_found("a worker of type \"router\" with \"realms\"", "none", self.report);
+        let elements = workers.elements(MAX_WORKERS, "workers", self.report)?;
+        let lists: Vec<_> = elements.iter().filter_map(|worker| self.realms_of_worker(worker)).collect();
+        let is_enough = !lists.is_empty() || elements.iter().any(self.keys.is_enough);
+        if !is_enough && !self.report.has_problems() {
+            return workers.problem_found(self.keys.least_worker, "none", self.report);
         }
         Some(self.realms(&lists))
     }
@@ -452,6 +455,8 @@ static IN_PROCESS: Keys = Keys {
         ("connections", NO_CONNECTIONS),
     ],
     has_ports: true,
+    is_enough: |_| false,
+    least_worker: "a worker of type \"router\" with \"realms\"",
 };
 
 const NO_TRANSPORTS: &str =

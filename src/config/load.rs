@@ -197,7 +197,8 @@ impl Node {
         for component in &self.components {
             check_own_realm(component, self, reader);
         }
-        if self.listeners.is_empty() && !reader.report.has_problems() {
+        let has_realms = reader.named_realms().is_none_or(|realms| !realms.is_empty());
+        if has_realms && self.listeners.is_empty() && !reader.report.has_problems() {
             reader.report.warn(root.path(), "there is no transport: no client can connect");
         }
     }
@@ -318,6 +319,9 @@ pub(super) static NODE: Keys = Keys {
         ("connections", keys::NO_CONNECTIONS),
     ],
     has_ports: false,
+    // A worker that only serves files, and a machine that only runs components of another one's router.
+    is_enough: |worker| ["router", "container", "guest"].iter().any(|kind| worker.at("type").is(kind)),
+    least_worker: "a worker of type \"router\", \"container\" or \"guest\"",
 };
 
 pub(super) const CONTAINER_KEYS: [(&str, Key); 6] = [
