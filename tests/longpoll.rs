@@ -22,7 +22,7 @@ fn start(name: &str, options: Value, limits: Value) -> (Process, SocketAddr) {
                 "lp": { "type": "longpoll", "options": options },
                 "metrics": { "type": "metrics" },
             },
-            "options": { "client_timeout": 3 },
+            "options": { "client_timeout": 3, "access_log": true },
         },
     });
     let mut router = Process::start(name, &node_with(json!([transport]), limits));
@@ -102,6 +102,16 @@ fn a_session_goes_from_open_to_close() {
     for action in ["receive", "send", "close"] {
         assert_eq!(poller.post(action, b"[]").status, 404, "{action}");
     }
+}
+
+#[test]
+fn the_log_does_not_tell_how_to_be_another_client() {
+    let (mut router, address) = start("log", json!({}), json!({}));
+    let mut poller = Poller::join(address);
+    assert_eq!(poller.post("close", b"").status, 204);
+    router.wait_for(&format!("path=\"/lp/{}.../close\"", &poller.id[..8]));
+    let telling: Vec<_> = router.seen.iter().filter(|line| line.contains(&poller.id)).collect();
+    assert!(telling.is_empty(), "{telling:?}");
 }
 
 #[test]

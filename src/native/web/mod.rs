@@ -34,6 +34,7 @@ mod preference;
 mod routes;
 mod status;
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -179,11 +180,26 @@ impl Exchange<'_> {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
         if self.web.access_log {
-            let (method, path) = (request.method().as_str(), request.uri().path());
+            let (method, path) = (request.method().as_str(), &*self.loggable(request.uri().path()));
             let (status, microseconds) = (answer.status().as_u16(), begun.elapsed().as_micros() as u64);
             info!(target: "wamplet::access", peer = self.info.peer, method, path, status, microseconds, "request");
         }
         answer
+    }
+
+    /// The path without the id of a long-poll transport, of which the beginning is enough to follow it through the log:
+    /// whoever knows all of it is its client.
+    fn loggable<'a>(&self, path: &'a str) -> Cow<'a, str> {
+        match self.web.routes.find(path) {
+            Some(Found { service: Service::LongPoll(_), rest, .. }) => match rest.first() {
+                Some(id) if id.len() > LOGGED_ID => {
+                    let shown: String = id.chars().take(LOGGED_ID).collect();
+                    path.replace(id, &format!("{shown}...")).into()
+                }
+                _ => path.into(),
+            },
+            _ => path.into(),
+        }
     }
 
     async fn serve(&self, request: &mut Request<Incoming>) -> Result<Answer, Refusal> {
@@ -292,6 +308,9 @@ const WEBSOCKET_PAGE: &str = "<p class=\"state\">Running</p>\n<h1>A WebSocket is
 
 /// What answers say of who made them.
 const SERVER: &str = concat!("wamplet/", env!("CARGO_PKG_VERSION"));
+
+/// Characters of the id of a long-poll transport that are logged.
+const LOGGED_ID: usize = 8;
 
 /// Bytes of a request's head, and of what is read ahead of a body.
 const MAX_HEAD: usize = 32 << 10;
