@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `run` | a node from its start to its end: listeners, children, reloads |
 //! | `signals` | what the world wants of the process, from its first moments on |
+//! | `systemd` | what the system is told of the process |
 //! | `hub` | the router under its lock, the peers, timers |
 //! | `threads` | the threads on which connections run |
 //! | `listener`, `stream`, `tls` | listening sockets and what they accept |
@@ -55,6 +56,7 @@ mod rawsocket;
 mod run;
 mod secret;
 mod signals;
+mod systemd;
 mod threads;
 mod tls;
 mod web;

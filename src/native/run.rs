@@ -24,6 +24,7 @@ use super::rawsocket::{self, Doorway};
 use super::signals::{Signals, Wish, Wishes};
 use super::store::NodeStore;
 use super::stream::{PeerInfo, Stream};
+use super::systemd;
 use super::threads::Threads;
 use super::tls;
 use crate::auth::Decider;
@@ -125,6 +126,7 @@ async fn serve(
     tokio::spawn(Arc::clone(&hub).run_questions());
     let version = env!("CARGO_PKG_VERSION");
     info!(version, pid = std::process::id(), threads = options.threads, "wamplet is ready");
+    systemd::ready();
 
     let mut has_realms = matches!(node.config.realms, Realms::Named(_));
     let name = loop {
@@ -134,6 +136,7 @@ async fn serve(
                     warn!("SIGHUP: there is no file to read again, this is the embedded configuration");
                     continue;
                 };
+                systemd::reloading();
                 let file = source.file.clone();
                 let mut reading = pin!(wishes.unless_end(move || read_again(&source)));
                 let read = match timeout(PATIENCE, &mut reading).await {
@@ -147,13 +150,17 @@ async fn serve(
                     }
                 };
                 match read {
-                    Ok(read) => reload(&hub, options, &file, read, &mut recorded, &mut has_realms),
+                    Ok(read) => {
+                        reload(&hub, options, &file, read, &mut recorded, &mut has_realms);
+                        systemd::ready();
+                    }
                     Err(name) => break name,
                 }
             }
             Wish::End(name) => break name,
         }
     };
+    systemd::stopping();
     let farewell = if options.hang_up { "hanging up on" } else { "saying goodbye to" };
     info!(connections = hub.connections(), "{name}: {farewell} all");
     for listener in serving {

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
+use crate::native::systemd::NOTIFY_SOCKET;
+
 /// The path that is searched where the environment has none.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
@@ -52,6 +54,8 @@ pub(super) fn command(file: &Path, own: &[(String, String)], inherits: bool) -> 
     if !inherits {
         command.env_clear();
     }
+    // Only the router speaks for the service.
+    command.env_remove(NOTIFY_SOCKET);
     command.envs(own.iter().map(|(name, value)| (name, value)));
     command
 }
