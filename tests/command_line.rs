@@ -504,7 +504,7 @@ fn join_elsewhere(address: std::net::SocketAddr) -> Value {
 }
 
 #[test]
-fn sighup_never_opens_a_router_to_everybody() {
+fn sighup_never_opens_a_router_to_everybody_or_empties_it() {
     let config = rawsocket();
     let mut router = Process::start("reload-any-realm", &config);
     let address = router.tcp_address();
@@ -517,7 +517,12 @@ fn sighup_never_opens_a_router_to_everybody() {
         let abort = join_elsewhere(address);
         assert_eq!((&abort[0], &abort[2]), (&json!(3), &json!("wamp.error.no_such_realm")));
     }
-    RawClient::join(address);
+    let mut client = RawClient::join(address);
+    let nothing_to_join =
+        json!({ "version": 2, "workers": [{ "type": "router", "transports": transports }] });
+    router.configure(&nothing_to_join);
+    router.wait_for("\"realms\", which this router has had so far (restart it to serve none), found none");
+    client.subscribe("com.example.topic");
     // Who begins with any realm may get some, and then keeps them.
     let open = json!({ "transports": transports });
     let mut router = Process::start("reload-named", &open);

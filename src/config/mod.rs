@@ -116,23 +116,25 @@ impl Config {
         check_functions(self.functions(), has)
     }
 
-    /// Refuses any realm, for a router that runs and has realms of its own: a file that lost them would let everybody in.
+    /// Refuses what would open or empty a router that runs and has so many realms of its own: a file that lost them would
+    /// let everybody in, or nobody.
     #[cfg(feature = "native")]
-    pub fn check_named(&self) -> Result<(), ConfigError> {
-        match self.realms {
-            Realms::Named(_) => Ok(()),
-            Realms::Any => {
-                let mut report = cursor::Report::default();
-                let root = cursor::Cursor::root(&Value::Null);
-                root.problem_found::<()>(STILL_NAMED, "none, which is any realm", &mut report);
-                report.finish().map(|_| ())
-            }
-        }
+    pub fn check_named(&self, before: usize) -> Result<(), ConfigError> {
+        let (expected, found) = match &self.realms {
+            Realms::Any => (STILL_NAMED, "none, which is any realm"),
+            Realms::Named(realms) if realms.is_empty() && before > 0 => (STILL_SOME, "none"),
+            Realms::Named(_) => return Ok(()),
+        };
+        let mut report = cursor::Report::default();
+        cursor::Cursor::root(&Value::Null).problem_found::<()>(expected, found, &mut report);
+        report.finish().map(|_| ())
     }
 }
 
 #[cfg(feature = "native")]
 const STILL_NAMED: &str = "\"realms\", which this router has had so far (restart it to serve any realm)";
+#[cfg(feature = "native")]
+const STILL_SOME: &str = "\"realms\", which this router has had so far (restart it to serve none)";
 
 /// Refuses functions that the program does not have; each comes with where it is named.
 fn check_functions<'n>(

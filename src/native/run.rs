@@ -128,7 +128,7 @@ async fn serve(
     info!(version, pid = std::process::id(), threads = options.threads, "wamplet is ready");
     systemd::ready();
 
-    let mut has_realms = matches!(node.config.realms, Realms::Named(_));
+    let mut named = count_named(&node.config.realms);
     let name = loop {
         match wishes.next().await {
             Wish::Reload => {
@@ -151,7 +151,7 @@ async fn serve(
                 };
                 match read {
                     Ok(read) => {
-                        reload(&hub, options, &file, read, &mut recorded, &mut has_realms);
+                        reload(&hub, options, &file, read, &mut recorded, &mut named);
                         systemd::ready();
                     }
                     Err(name) => break name,
@@ -211,20 +211,20 @@ fn read_again(source: &Source) -> Result<Read, RunError> {
     Ok((loaded, credentials))
 }
 
-/// `recorded`: the realms whose events are written to a file. `has_realms`: whether the router serves realms of its
-/// configuration and no others. Both before and after.
+/// `recorded`: the realms whose events are written to a file. `named`: how many realms of its configuration the router
+/// serves, if not any. Both before and after.
 fn reload(
     hub: &Arc<Hub>,
     options: &Options,
     source: &Path,
     read: Result<Read, RunError>,
     recorded: &mut Vec<String>,
-    has_realms: &mut bool,
+    named: &mut Option<usize>,
 ) {
     let read = read.and_then(|(loaded, credentials)| {
         check_functions(&loaded.node, options)?;
-        if *has_realms {
-            loaded.node.config.check_named()?;
+        if let Some(before) = *named {
+            loaded.node.config.check_named(before)?;
         }
         Ok((loaded, credentials))
     });
@@ -239,8 +239,8 @@ fn reload(
     for warning in warnings {
         warn!("{warning}");
     }
+    *named = count_named(&node.config.realms);
     if let Realms::Named(realms) = &node.config.realms {
-        *has_realms = true;
         // One that goes and comes back is another realm, for which no file was read.
         recorded.retain(|name| realms.iter().any(|realm| realm.name == *name));
         let wants_file = |store: &Store| store.kind == StoreKind::Database;
@@ -271,6 +271,13 @@ fn warn_of_tls(hub: &Hub, listeners: &[node::Listener]) {
             (true, false) => warn!("{}: it listens already, and has TLS until the next start", listener.path),
             _ => {}
         }
+    }
+}
+
+fn count_named(realms: &Realms) -> Option<usize> {
+    match realms {
+        Realms::Any => None,
+        Realms::Named(realms) => Some(realms.len()),
     }
 }
 
