@@ -284,6 +284,33 @@ fn a_reader_that_reads_is_not_closed_for_a_burst_whatever_it_speaks() {
 }
 
 #[test]
+fn a_burst_for_many_subscribers_keeps_nobody_else_waiting_and_a_close_behind_it_cuts_nothing_off() {
+    const BURST: usize = 5_000;
+    let node = Node::start_on("turns", json!({}), 1);
+    let mut subscribers: Vec<RawClient> = (0..30).map(|_| RawClient::join(node.plain)).collect();
+    for subscriber in &mut subscribers {
+        subscriber.subscribe("a.b");
+    }
+    let mut bytes = Vec::new();
+    for number in 1..=BURST {
+        bytes.extend(masked(TEXT, json!([16, number, {}, "a.b"]).to_string().as_bytes()));
+    }
+    bytes.extend(masked(0x88, &1000_u16.to_be_bytes()));
+    let mut publisher = WebSocketClient::join(node.plain);
+    publisher.socket.write_all(&bytes).expect("the router reads");
+    // Whoever asks when it begins is answered before it is over.
+    let witness = &mut subscribers[0];
+    assert_eq!(witness.receive()[0], 36);
+    witness.post(48, &[json!({}), json!("wamp.session.count")]);
+    let before = (1..).find(|_| witness.receive()[0] == 50).expect("a result");
+    assert!(before < BURST / 2, "answered behind {before} events");
+    for _ in before..BURST {
+        assert_eq!(witness.receive()[0], 36);
+    }
+    assert_eq!(publisher.expect_close(), (1000, String::new()));
+}
+
+#[test]
 fn every_publisher_keeps_its_order_for_every_subscriber_on_four_threads() {
     const EACH: u64 = 1_600;
     let node = Node::start_on("order", json!({ "queue_length": 1 << 28 }), 4);

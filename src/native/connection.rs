@@ -11,6 +11,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use std::vec;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite};
@@ -18,7 +19,7 @@ use tokio::net::{TcpStream, tcp, unix};
 use tokio::time::{Instant, Sleep};
 use tokio_rustls::server::TlsStream;
 
-use super::flusher;
+use super::flusher::{self, Turn};
 use super::hub::{Counted, Hub};
 use super::outgoing::{Peer, Writer};
 use super::stream::{Socket, Stream};
@@ -146,8 +147,10 @@ pub(super) struct Connection<I> {
     peer: Arc<Peer>,
     reader: Reader,
     incoming: I,
-    /// The beginning of a frame that has not come as a whole.
+    /// The beginning of a frame that has not come as a whole; behind what is late whole frames, too.
     partial: BytesMut,
+    /// What the last turn has left. Nothing is read before it is handled.
+    late: Option<Box<Late>>,
     /// Bytes that the next message may have.
     limit: usize,
     state: State,
@@ -160,6 +163,12 @@ pub(super) struct Connection<I> {
     timer: Option<Pin<Box<Sleep>>>,
     is_begun: bool,
     _counted: Option<Counted>,
+}
+
+/// Messages that were taken and are not handled yet, and what came behind them.
+struct Late {
+    messages: vec::IntoIter<Bytes>,
+    taken: Result<(), Failure>,
 }
 
 /// The last ping that was sent.
@@ -191,6 +200,7 @@ impl<I: Incoming> Connection<I> {
             reader,
             incoming,
             partial: BytesMut::from(&*read_ahead),
+            late: None,
             state: State::Open,
             failure: None,
             is_ended: false,
@@ -206,9 +216,7 @@ impl<I: Incoming> Connection<I> {
     fn begin(&mut self) {
         self.is_begun = true;
         if !self.partial.is_empty() {
-            let mut read_ahead = std::mem::take(&mut self.partial);
-            self.handle_bytes(&mut read_ahead);
-            self.partial = read_ahead;
+            self.handle_partial();
         }
         if let Some(silence) = self.incoming.silence() {
             self.timer = Some(Box::pin(tokio::time::sleep(silence)));
@@ -219,11 +227,16 @@ impl<I: Incoming> Connection<I> {
     fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.is_begun {
             self.begin();
+        } else if self.late.is_some() {
+            self.handle_partial();
         }
         if self.poll_timer(cx).is_ready() || self.poll_send(cx).is_ready() {
             return Poll::Ready(());
         }
         for _ in 0..READS {
+            if self.late.is_some() {
+                break;
+            }
             if self.is_ended {
                 return Poll::Pending;
             }
@@ -245,8 +258,7 @@ impl<I: Incoming> Connection<I> {
             }
         }
         // Others want to be read, too.
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        let_others(cx)
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -294,13 +306,12 @@ impl<I: Incoming> Connection<I> {
                 return Poll::Ready(());
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        let_others(cx)
     }
 
     /// Ready with true where there is more to do at once, with false when the connection is over.
     fn poll_send_some(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let has_ended = self.is_ended || self.incoming.is_closed();
+        let has_ended = self.is_ended || self.is_closed();
         if self.state == State::Open && self.failure.is_none() && !has_ended && self.peer.is_quiet() {
             return Poll::Pending;
         }
@@ -421,44 +432,56 @@ impl<I: Incoming> Connection<I> {
         Poll::Ready(Ok(()))
     }
 
+    /// Goes on with what came before.
+    fn handle_partial(&mut self) {
+        let mut bytes = std::mem::take(&mut self.partial);
+        self.handle_bytes(&mut bytes);
+        // A few bytes must not keep the memory of those before them.
+        self.partial = if self.late.is_some() { bytes } else { BytesMut::from(&*bytes) };
+    }
+
+    /// Handles what is whole, until this turn is over.
     fn handle_bytes(&mut self, bytes: &mut BytesMut) {
         if self.state != State::Open || self.failure.is_some() {
             bytes.clear();
+            self.late = None;
             return;
         }
         if self.limit < self.hub.message_length() {
             // Somebody else may have let the session join since: an authenticator's answer comes from another connection.
             self.limit = self.hub.message_limit(self.key);
         }
+        let mut turn = Turn::default();
+        let mut taken = Ok(());
+        if let Some(mut late) = self.late.take() {
+            self.handle_messages(&mut late.messages, &mut turn);
+            if late.messages.len() > 0 {
+                self.late = Some(late);
+                return;
+            }
+            taken = late.taken;
+        }
         let mut messages = SCRATCH.with_borrow_mut(|scratch| std::mem::take(&mut scratch.messages));
-        let reply = |frame: &[u8]| self.hub.send_frame(&self.peer, frame);
         let memory = bytes.len();
-        let taken = loop {
+        let mut has_more = !bytes.is_empty();
+        while has_more && taken.is_ok() && !self.incoming.is_closed() {
             let length = bytes.len();
-            // What follows a HELLO may be longer than one.
-            let at_once = if self.limit < self.hub.message_length() { 1 } else { TAKEN_AT_ONCE };
-            let taken = self.incoming.take(bytes, self.limit, at_once, &reply, &mut messages);
-            if memory > MAX_SHARED {
-                // What waits for a receiver must not keep the memory of all that it was read with.
-                for message in messages.iter_mut().filter(|message| message.len() < memory / 2) {
-                    *message = Bytes::copy_from_slice(message);
-                }
-            }
+            taken = self.take(bytes, memory, &mut messages);
+            has_more = !bytes.is_empty() && bytes.len() < length;
             let mut rest = messages.drain(..);
-            while rest.len() > 0 {
-                // Others want to be handled, too.
-                self.limit = self.hub.handle(self.key, rest.by_ref().take(HANDLED_AT_ONCE));
+            self.handle_messages(&mut rest, &mut turn);
+            if rest.len() > 0 || has_more && taken.is_ok() && turn.is_over() {
+                let messages = rest.collect::<Vec<_>>().into_iter();
+                self.late = Some(Box::new(Late { messages, taken }));
+                taken = Ok(());
+                break;
             }
-            drop(rest);
-            if taken.is_err() || self.incoming.is_closed() || bytes.is_empty() || bytes.len() == length {
-                break taken;
-            }
-        };
+        }
         messages.shrink_to(KEPT_MESSAGES);
         SCRATCH.with_borrow_mut(|scratch| scratch.messages = messages);
         match taken {
             // Whatever is left to write, for the others it is gone.
-            Ok(()) if self.incoming.is_closed() => self.hub.closed(self.key),
+            Ok(()) if self.is_closed() => self.hub.closed(self.key),
             Ok(()) => {}
             Err(Failure::Oversized(length)) => {
                 self.hub.oversized(self.key, length);
@@ -471,6 +494,41 @@ impl<I: Incoming> Connection<I> {
                 bytes.clear();
             }
         }
+    }
+
+    /// Handles messages until none is left or the turn is over.
+    fn handle_messages(&mut self, messages: &mut impl ExactSizeIterator<Item = Bytes>, turn: &mut Turn) {
+        while messages.len() > 0 {
+            self.limit = self.hub.handle(self.key, messages);
+            if messages.len() > 0 && turn.is_over() {
+                return;
+            }
+        }
+    }
+
+    /// Takes frames off the front of `bytes`, of which there were `memory` when they were read.
+    fn take(
+        &mut self,
+        bytes: &mut BytesMut,
+        memory: usize,
+        messages: &mut Vec<Bytes>,
+    ) -> Result<(), Failure> {
+        let reply = |frame: &[u8]| self.hub.send_frame(&self.peer, frame);
+        // What follows a HELLO may be longer than one.
+        let at_once = if self.limit < self.hub.message_length() { 1 } else { TAKEN_AT_ONCE };
+        let taken = self.incoming.take(bytes, self.limit, at_once, &reply, messages);
+        if memory > MAX_SHARED {
+            // What waits for a receiver must not keep the memory of all that it was read with.
+            for message in messages.iter_mut().filter(|message| message.len() < memory / 2) {
+                *message = Bytes::copy_from_slice(message);
+            }
+        }
+        taken
+    }
+
+    /// Whether the peer has closed, and what it said before is handled.
+    fn is_closed(&self) -> bool {
+        self.incoming.is_closed() && self.late.is_none()
     }
 }
 
@@ -486,6 +544,11 @@ impl<I> Drop for Connection<I> {
     fn drop(&mut self) {
         self.hub.closed(self.key);
     }
+}
+
+/// Goes on when all sockets have been looked at, and whoever is ready has had a turn.
+fn let_others(cx: &mut Context<'_>) -> Poll<()> {
+    pin!(tokio::task::yield_now()).poll(cx)
 }
 
 /// A timer that wakes the task; one of no time is over at the next turn.
@@ -508,9 +571,6 @@ const FRAMED_AT_ONCE: usize = 64 << 10;
 
 /// Bytes of which the frames are taken before their messages are handled.
 const TAKEN_AT_ONCE: usize = CHUNK;
-
-/// Messages that are handled without letting others in, and before what came of them may be written.
-const HANDLED_AT_ONCE: usize = 64;
 
 /// Messages for which a thread keeps room.
 const KEPT_MESSAGES: usize = 4_096;

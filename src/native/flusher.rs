@@ -10,12 +10,18 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::outgoing::Peer;
 
 /// Messages for each peer to write to, on average, that are worth the writes. Measured: with any number from 4 to 16, calls
 /// cost the same.
 const WORTH_A_WRITE: usize = 8;
+
+/// Time after which the messages of one connection wait for its next turn: a few may be for thousands of subscribers each.
+const TURN: Duration = Duration::from_millis(2);
 
 /// The peers to write to.
 pub(super) struct Touched {
@@ -40,6 +46,11 @@ impl Touched {
         self.messages += 1;
     }
 
+    /// How many were put in since the last writes.
+    pub fn messages(&self) -> usize {
+        self.messages
+    }
+
     fn is_worth_writing(&self) -> bool {
         self.messages >= WORTH_A_WRITE * self.peers.len()
     }
@@ -47,6 +58,25 @@ impl Touched {
     fn flush(&mut self) {
         self.messages = 0;
         self.peers.drain(..).for_each(|peer| peer.flush());
+    }
+}
+
+/// How long the messages of one connection have been handled: others want to be handled, too.
+#[derive(Default)]
+pub(super) struct Turn {
+    begun: Option<Instant>,
+}
+
+impl Turn {
+    /// Whether it is over; asked for the first time, it begins.
+    pub fn is_over(&mut self) -> bool {
+        match self.begun {
+            Some(begun) => begun.elapsed() >= TURN,
+            None => {
+                self.begun = Some(Instant::now());
+                false
+            }
+        }
     }
 }
 

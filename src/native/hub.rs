@@ -177,12 +177,17 @@ impl Hub {
         Ok(key)
     }
 
-    /// Handles messages of one transport; answers how long its next one may be.
-    pub(super) fn handle(&self, key: SessionKey, messages: impl IntoIterator<Item = Bytes>) -> usize {
+    /// Handles messages of one transport, so many that others need not wait for long; answers how long its next one may
+    /// be.
+    pub(super) fn handle(&self, key: SessionKey, messages: &mut impl Iterator<Item = Bytes>) -> usize {
         self.with(|core, now, touched| {
-            for message in messages {
+            let sent = touched.messages();
+            for message in messages.take(HANDLED_AT_ONCE) {
                 core.router.handle(key, message, now, &mut core.outbox);
                 self.deliver(core, now, touched);
+                if touched.messages() - sent >= SENT_AT_ONCE {
+                    break;
+                }
             }
             core.router.message_limit(key)
         })
@@ -570,6 +575,12 @@ pub(super) fn close_code(close: Close) -> Option<(u16, &'static str)> {
         Close::Lost => None,
     }
 }
+
+/// Messages that are handled without letting others in, and before what came of them may be written.
+const HANDLED_AT_ONCE: usize = 64;
+
+/// The same for what comes of them: each may be for thousands of subscribers.
+const SENT_AT_ONCE: usize = 4_096;
 
 /// Longest sleep: timers of the system need not know longer ones.
 const A_DAY_MS: u64 = 86_400_000;

@@ -10,6 +10,7 @@
 //! failure, also the 202 of the specification.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use super::body;
 use super::handshake::{confidential, recognize};
 use crate::codec::Serializer;
 use crate::config::node;
+use crate::native::flusher::Turn;
 use crate::native::gate::Gate;
 use crate::native::hub::Hub;
 use crate::native::lock;
@@ -247,11 +249,19 @@ impl LongPolls {
             lock(&poll.batching)
                 .part(body, &mut messages)
                 .map_err(|failure| bad(&format!("expected a batch: {failure}")))?;
-            hub.handle(key, messages);
+            let mut rest = messages.into_iter();
+            let mut turn = Turn::default();
+            while rest.len() > 0 {
+                hub.handle(key, &mut rest);
+                if rest.len() > 0 && turn.is_over() {
+                    tokio::task::yield_now().await;
+                    turn = Turn::default();
+                }
+            }
         } else if body.is_empty() {
             return Err(bad("expected a message, found nothing"));
         } else {
-            hub.handle(key, [body]);
+            hub.handle(key, &mut iter::once(body));
         }
         Ok(nothing())
     }
