@@ -1,4 +1,4 @@
-//! The warm paths allocate nothing: a counting global allocator proves it.
+//! The warm paths allocate nothing, and what stays takes little: a counting global allocator proves it.
 //!
 //! Alone in its process and in one test, because the counter counts every thread.
 
@@ -12,7 +12,9 @@ use wamplet::codec::{self, Serializer};
 use wamplet::config::Config;
 use wamplet::id::SessionKey;
 use wamplet::payload::EncodedPayload;
+use wamplet::router::pattern_index::PatternIndex;
 use wamplet::router::{Action, Now, Outbox, Router, Transport};
+use wamplet::uri::MatchPolicy;
 
 struct Counting;
 
@@ -167,4 +169,16 @@ fn the_warm_paths_allocate_nothing() {
     // 2000 calls and results, each transcoded.
     let count = call_and_yield(Json, MsgPack, "{}");
     assert!(count <= 2_000 * 2 * 5, "mixed serializers: {count} allocations");
+
+    // A pattern takes memory for its text, whatever it is made of: a session may have thousands.
+    let patterns: Vec<String> = (0..1_000).map(|number| format!("x{number}{}.", ".a".repeat(62))).collect();
+    for policy in [MatchPolicy::Prefix, MatchPolicy::Wildcard] {
+        let mut index = PatternIndex::new(7);
+        let count = allocations(|| {
+            for pattern in &patterns {
+                index.insert(pattern, policy, 1);
+            }
+        });
+        assert!(count <= 6 * patterns.len(), "1000 patterns ({}): {count} allocations", policy.as_str());
+    }
 }

@@ -24,9 +24,8 @@ pub(crate) fn sorted(ids: impl Iterator<Item = u64>) -> Vec<u64> {
 #[derive(Clone, Debug)]
 pub struct PatternIndex {
     exact: SeededMap<Box<str>, u64>,
-    prefix: PrefixNode,
-    wildcard: WildcardNode,
-    seed: u64,
+    prefix: Node,
+    wildcard: Node,
 }
 
 impl PatternIndex {
@@ -35,9 +34,8 @@ impl PatternIndex {
     pub fn new(seed: u64) -> Self {
         Self {
             exact: SeededMap::with_hasher(FixedState::with_seed(seed)),
-            prefix: PrefixNode::new(b"", None),
-            wildcard: WildcardNode::new(seed),
-            seed,
+            prefix: Node::new(b"", None),
+            wildcard: Node::new(b"", None),
         }
     }
 
@@ -46,7 +44,7 @@ impl PatternIndex {
         match policy {
             MatchPolicy::Exact => self.exact.insert(uri.into(), value),
             MatchPolicy::Prefix => self.prefix.insert(uri.as_bytes(), value),
-            MatchPolicy::Wildcard => self.wildcard.insert(uri, value, self.seed),
+            MatchPolicy::Wildcard => self.wildcard.insert(uri.as_bytes(), value),
         }
     }
 
@@ -55,7 +53,7 @@ impl PatternIndex {
         match policy {
             MatchPolicy::Exact => self.exact.remove(uri),
             MatchPolicy::Prefix => self.prefix.remove(uri.as_bytes()),
-            MatchPolicy::Wildcard => self.wildcard.remove(uri),
+            MatchPolicy::Wildcard => self.wildcard.remove(uri.as_bytes()),
         }
     }
 
@@ -64,7 +62,7 @@ impl PatternIndex {
         match policy {
             MatchPolicy::Exact => self.exact.get(uri).copied(),
             MatchPolicy::Prefix => self.prefix.get(uri.as_bytes()),
-            MatchPolicy::Wildcard => self.wildcard.get(uri),
+            MatchPolicy::Wildcard => self.wildcard.get(uri.as_bytes()),
         }
     }
 
@@ -81,10 +79,10 @@ impl PatternIndex {
             visit(MatchPolicy::Exact, *value);
         }
         self.prefix.for_each_match(uri.as_bytes(), |value| visit(MatchPolicy::Prefix, value));
-        if self.wildcard.is_leaf() {
-            return;
-        }
-        self.wildcard.for_each_match(Some(uri), &mut |value| visit(MatchPolicy::Wildcard, value));
+        self.wildcard.any_wildcard(uri.as_bytes(), true, &mut |value| {
+            visit(MatchPolicy::Wildcard, value);
+            false
+        });
     }
 
     /// The one pattern that answers for `uri`: the exact one; else the longest prefix; else the wildcard whose literal
@@ -96,20 +94,29 @@ impl PatternIndex {
         }
         let mut longest = None;
         self.prefix.for_each_match(uri.as_bytes(), |value| longest = Some((MatchPolicy::Prefix, value)));
-        longest.or_else(|| self.wildcard.first_match(Some(uri)).map(|value| (MatchPolicy::Wildcard, value)))
+        longest.or_else(|| self.first_wildcard(uri))
+    }
+
+    fn first_wildcard(&self, uri: &str) -> Option<(MatchPolicy, u64)> {
+        let mut first = None;
+        self.wildcard.any_wildcard(uri.as_bytes(), true, &mut |value| {
+            first = Some((MatchPolicy::Wildcard, value));
+            true
+        });
+        first
     }
 }
 
-/// A radix tree over bytes: an edge label, and below it the longer prefixes.
+/// A radix tree over the bytes of patterns: an edge label, and below it the patterns that go on with it.
 #[derive(Clone, Debug)]
-struct PrefixNode {
+struct Node {
     label: Box<[u8]>,
     value: Option<u64>,
     /// Sorted by the first byte of their labels, which are all different.
-    children: Vec<PrefixNode>,
+    children: Vec<Node>,
 }
 
-impl PrefixNode {
+impl Node {
     fn new(label: &[u8], value: Option<u64>) -> Self {
         Self { label: label.into(), value, children: Vec::new() }
     }
@@ -170,10 +177,16 @@ impl PrefixNode {
 
     fn get(&self, prefix: &[u8]) -> Option<u64> {
         let Some(first) = prefix.first() else { return self.value };
-        let child = &self.children[self.child(*first).ok()?];
+        let child = self.below(*first)?;
         child.get(prefix.strip_prefix(&*child.label)?)
     }
 
+    /// The child whose label begins so.
+    fn below(&self, first: u8) -> Option<&Self> {
+        Some(&self.children[self.child(first).ok()?])
+    }
+
+    /// Visits the prefixes of `uri`, from short to long.
     fn for_each_match(&self, mut uri: &[u8], mut visit: impl FnMut(u64)) {
         let mut node = self;
         loop {
@@ -181,107 +194,43 @@ impl PrefixNode {
                 visit(value);
             }
             let Some(first) = uri.first() else { return };
-            let Ok(at) = node.child(*first) else { return };
-            node = &node.children[at];
+            let Some(child) = node.below(*first) else { return };
+            node = child;
             let Some(rest) = uri.strip_prefix(&*node.label) else { return };
             uri = rest;
         }
     }
-}
-
-/// A tree over components; an empty component of a pattern is the branch `any`.
-#[derive(Clone, Debug)]
-struct WildcardNode {
-    value: Option<u64>,
-    literal: SeededMap<Box<str>, Box<WildcardNode>>,
-    any: Option<Box<WildcardNode>>,
-}
-
-impl WildcardNode {
-    fn new(seed: u64) -> Self {
-        Self { value: None, literal: SeededMap::with_hasher(FixedState::with_seed(seed)), any: None }
-    }
-
-    #[cfg(debug_assertions)]
-    fn len(&self) -> usize {
-        let below = self.literal.values().map(|child| child.len()).sum::<usize>();
-        usize::from(self.value.is_some()) + below + self.any.as_ref().map_or(0, |child| child.len())
-    }
-
-    fn is_leaf(&self) -> bool {
-        self.literal.is_empty() && self.any.is_none()
-    }
-
-    fn insert(&mut self, pattern: &str, value: u64, seed: u64) -> Option<u64> {
+    /// Visits the wildcards below this node that match the rest of a URI, literal components before empty ones, until one
+    /// visit answers true. `is_start`: a component begins here.
+    fn any_wildcard(&self, mut uri: &[u8], mut is_start: bool, visit: &mut dyn FnMut(u64) -> bool) -> bool {
         let mut node = self;
-        let fresh = || Box::new(Self::new(seed));
-        for part in pattern.split('.') {
-            node = if part.is_empty() {
-                node.any.get_or_insert_with(fresh)
-            } else {
-                node.literal.entry(part.into()).or_insert_with(fresh)
+        loop {
+            // At its start a dot is what follows an empty component.
+            let first = uri.first().filter(|first| !is_start || **first != b'.');
+            let literal = first.and_then(|first| node.below(*first)?.pass(uri, is_start));
+            let is_last = if is_start { !uri.contains(&b'.') } else { uri.is_empty() };
+            let next = match literal {
+                Some(_) if !is_start => literal,
+                Some((child, rest, starts)) if child.any_wildcard(rest, starts, visit) => return true,
+                _ if is_last => return node.value.is_some_and(visit),
+                _ if is_start => node.below(b'.').and_then(|child| child.pass(uri, true)),
+                _ => None,
             };
+            let Some(next) = next else { return false };
+            (node, uri, is_start) = next;
         }
-        node.value.replace(value)
     }
 
-    fn get(&self, pattern: &str) -> Option<u64> {
-        let mut node = self;
-        for part in pattern.split('.') {
-            node = if part.is_empty() { node.any.as_deref()? } else { node.literal.get(part)? };
-        }
-        node.value
-    }
-
-    fn remove(&mut self, pattern: &str) -> Option<u64> {
-        self.remove_below(Some(pattern))
-    }
-
-    fn remove_below(&mut self, pattern: Option<&str>) -> Option<u64> {
-        let Some(pattern) = pattern else { return self.value.take() };
-        let (part, rest) = split_component(pattern);
-        if part.is_empty() {
-            let child = self.any.as_mut()?;
-            let removed = child.remove_below(rest);
-            if child.value.is_none() && child.is_leaf() {
-                self.any = None;
+    /// This node, the rest of a URI behind its label, which may have empty components, and whether a component begins
+    /// there; nothing where they do not match.
+    fn pass<'u>(&self, mut uri: &'u [u8], mut is_start: bool) -> Option<(&Self, &'u [u8], bool)> {
+        for byte in &self.label {
+            if is_start && *byte == b'.' {
+                uri = &uri[uri.iter().position(|byte| *byte == b'.')?..];
             }
-            removed
-        } else {
-            let child = self.literal.get_mut(part)?;
-            let removed = child.remove_below(rest);
-            if child.value.is_none() && child.is_leaf() {
-                self.literal.remove(part);
-            }
-            removed
+            uri = uri.strip_prefix(&[*byte])?;
+            is_start = *byte == b'.';
         }
-    }
-
-    fn for_each_match(&self, uri: Option<&str>, visit: &mut impl FnMut(u64)) {
-        let Some(uri) = uri else {
-            self.value.into_iter().for_each(visit);
-            return;
-        };
-        let (part, rest) = split_component(uri);
-        if let Some(child) = self.literal.get(part) {
-            child.for_each_match(rest, visit);
-        }
-        if let Some(child) = &self.any {
-            child.for_each_match(rest, visit);
-        }
-    }
-
-    fn first_match(&self, uri: Option<&str>) -> Option<u64> {
-        let Some(uri) = uri else { return self.value };
-        let (part, rest) = split_component(uri);
-        let literal = self.literal.get(part).and_then(|child| child.first_match(rest));
-        literal.or_else(|| self.any.as_ref()?.first_match(rest))
-    }
-}
-
-fn split_component(uri: &str) -> (&str, Option<&str>) {
-    match uri.split_once('.') {
-        Some((part, rest)) => (part, Some(rest)),
-        None => (uri, None),
+        Some((self, uri, is_start))
     }
 }

@@ -158,7 +158,7 @@ pub(super) fn denied(role: &Role, uri: &str, action: Action) -> Refusal {
     Refusal::new(fault::NOT_AUTHORIZED, text)
 }
 
-/// Components of a wildcard: each is a node of the index, which is searched by recursion.
+/// Components of a wildcard: the index is searched by recursion over them.
 const MAX_COMPONENTS: usize = 64;
 
 /// Whether a request may have this URI.
