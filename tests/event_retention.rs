@@ -202,6 +202,25 @@ fn a_pattern_brings_the_last_event_of_each_of_its_topics_in_the_order_of_publica
 }
 
 #[test]
+fn a_pattern_brings_the_events_of_exactly_the_topics_that_it_matches() {
+    let mut w = Wamp::new();
+    let [alice] = w.join("realm1");
+    let topics = ["a", "ab", "a.b", "a.bc", "a.b.c", "a.bc.c", "b.b.c", "a.b.c.d", "a.ü.c", "a.û.c"];
+    for (n, topic) in (1..).zip(topics) {
+        retain(&mut w, alice, n, topic, json!([topic]));
+    }
+    let prefixes = ["", "a", "a.", "a.b", "a.b.", "a.bcd", "b", "c", "a.ü"];
+    let wildcards = ["a..c", "..c", "a.b.", "a..", ".", "..", "a.b..d", "...", "a.bc.", "a.b.c.d.", ".b"];
+    for (policy, patterns) in [(MatchPolicy::Prefix, &prefixes[..]), (MatchPolicy::Wildcard, &wildcards)] {
+        for pattern in patterns {
+            let matching = topics.iter().filter(|topic| policy.matches(pattern, topic));
+            let expected: Vec<Value> = matching.map(|topic| json!([topic])).collect();
+            assert_eq!(late(&mut w, json!({ "match": policy.as_str() }), pattern), expected, "{pattern}");
+        }
+    }
+}
+
+#[test]
 fn a_pattern_brings_no_more_events_than_one_request_may() {
     let limits = Limits { events_at_once: 3, ..Limits::default() };
     let mut w = Wamp::with_config(Config { limits, ..Config::default() });

@@ -72,6 +72,11 @@ impl PatternIndex {
         self.exact.len() + self.prefix.len() + self.wildcard.len()
     }
 
+    /// Visits every prefix that begins with `start`.
+    pub(super) fn for_each_prefix_below(&self, start: &str, visit: &mut dyn FnMut(u64)) {
+        self.prefix.for_each_below(start.as_bytes(), visit);
+    }
+
     /// Visits every pattern that matches `uri`: the exact one, the prefixes from short to long, the wildcards with
     /// literal components before empty ones.
     pub fn for_each_match(&self, uri: &str, mut visit: impl FnMut(MatchPolicy, u64)) {
@@ -200,6 +205,21 @@ impl Node {
             uri = rest;
         }
     }
+    /// Visits what is below this node and begins with `start`.
+    fn for_each_below(&self, start: &[u8], visit: &mut dyn FnMut(u64)) {
+        let Some(first) = start.first() else {
+            if let Some(value) = self.value {
+                visit(value);
+            }
+            return self.children.iter().for_each(|child| child.for_each_below(b"", visit));
+        };
+        let Some(child) = self.below(*first) else { return };
+        let common = child.label.len().min(start.len());
+        if child.label[..common] == start[..common] {
+            child.for_each_below(&start[common..], visit);
+        }
+    }
+
     /// Visits the wildcards below this node that match the rest of a URI, literal components before empty ones, until one
     /// visit answers true. `is_start`: a component begins here.
     fn any_wildcard(&self, mut uri: &[u8], mut is_start: bool, visit: &mut dyn FnMut(u64) -> bool) -> bool {

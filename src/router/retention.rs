@@ -21,7 +21,7 @@ use crate::uri::MatchPolicy;
 pub(crate) struct Retention {
     rules: PatternIndex,
     rule_list: Vec<RetentionRule>,
-    /// Topic -> position in `topics`.
+    /// Topic, as a prefix, -> position in `topics`.
     index: PatternIndex,
     /// For each topic the slots of its events, oldest first: at most one that is for everybody, and no older ones.
     topics: Slab<Vec<usize>>,
@@ -84,7 +84,7 @@ impl Retention {
         let is_restricted = event.is_restricted();
         let topic = &*event.topic;
         let most = self.rule(topic).map_or(RetentionRule::LIMIT, |rule| rule.limit);
-        let position = self.index.get(topic, MatchPolicy::Exact).map(|position| position as usize);
+        let position = self.index.get(topic, MatchPolicy::Prefix).map(|position| position as usize);
         let mut replaced = Vec::new();
         if let Some(held) = position.map(|position| &self.topics[position]) {
             // More than one, where there may be fewer of them now.
@@ -102,7 +102,7 @@ impl Retention {
             self.remove(old, events, outbox);
         }
         let topic = &*events.get(slot).topic;
-        let position = self.index.get(topic, MatchPolicy::Exact);
+        let position = self.index.get(topic, MatchPolicy::Prefix);
         let has_room = left < most
             && (position.is_some() || self.topics.len() < limits.retained_topics)
             && self.length + length <= limits.retained_length
@@ -114,7 +114,7 @@ impl Retention {
             Some(position) => self.topics[position as usize].push(slot),
             None => {
                 let position = self.topics.insert(vec![slot]);
-                self.index.insert(topic, MatchPolicy::Exact, position as u64);
+                self.index.insert(topic, MatchPolicy::Prefix, position as u64);
             }
         }
         self.length += length;
@@ -152,12 +152,12 @@ impl Retention {
         self.length -= event.length;
         self.expiring -= usize::from(event.expires_ms != u64::MAX);
         let position =
-            self.index.get(&event.topic, MatchPolicy::Exact).expect("the topic of a retained event");
+            self.index.get(&event.topic, MatchPolicy::Prefix).expect("the topic of a retained event");
         let topic = &mut self.topics[position as usize];
         topic.retain(|held| *held != slot);
         if topic.is_empty() {
             self.topics.remove(position as usize);
-            self.index.remove(&event.topic, MatchPolicy::Exact);
+            self.index.remove(&event.topic, MatchPolicy::Prefix);
         }
         events.release_retained(slot, outbox);
     }
@@ -225,17 +225,26 @@ impl Retention {
         events: &KeptEvents<P>,
         visit: &mut dyn FnMut(&[usize]),
     ) {
-        if policy == MatchPolicy::Exact {
-            if let Some(position) = self.index.get(uri, MatchPolicy::Exact) {
-                visit(&self.topics[position as usize]);
+        let start = match policy {
+            MatchPolicy::Exact => {
+                if let Some(position) = self.index.get(uri, MatchPolicy::Prefix) {
+                    visit(&self.topics[position as usize]);
+                }
+                return;
             }
-            return;
-        }
-        for (_, slots) in &self.topics {
+            MatchPolicy::Prefix => uri,
+            MatchPolicy::Wildcard => {
+                // What comes before the first empty component.
+                let literal = uri.split('.').take_while(|part| !part.is_empty());
+                uri.get(..literal.map(|part| part.len() + 1).sum()).unwrap_or(uri)
+            }
+        };
+        self.index.for_each_prefix_below(start, &mut |position| {
+            let slots = &*self.topics[position as usize];
             if slots.first().is_some_and(|slot| policy.matches(uri, &events.get(*slot).topic)) {
                 visit(slots);
             }
-        }
+        });
     }
 
     /// Whether the tables agree.
@@ -245,7 +254,7 @@ impl Retention {
         for (position, slots) in &self.topics {
             assert!(!slots.is_empty(), "a topic with retained events has one");
             let topic = &events.get(slots[0]).topic;
-            let indexed = self.index.get(topic, MatchPolicy::Exact);
+            let indexed = self.index.get(topic, MatchPolicy::Prefix);
             assert_eq!(indexed, Some(position as u64), "a topic with retained events is indexed");
             let mut last = 0;
             for (place, slot) in slots.iter().enumerate() {
