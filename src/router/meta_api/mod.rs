@@ -195,11 +195,11 @@ impl<'a, P: Payload> MetaCall<'a, P> {
     }
 
     /// The session whose registrations or subscriptions are wanted, if not those of all.
-    fn wanted_session(&self) -> Result<Option<SessionKey>, Refusal> {
+    fn wanted_session(&self) -> Result<Option<&Joined>, Refusal> {
         if self.argument(0, "session_id").is_none() {
             return Ok(None);
         }
-        self.session(0, "session_id").map(|(key, _)| Some(key))
+        self.session(0, "session_id").map(|(_, joined)| Some(joined))
     }
 
     /// The `match` of the options that a lookup may have.

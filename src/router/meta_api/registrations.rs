@@ -15,12 +15,12 @@ use crate::router::vetting::is_of_router;
 
 /// `list(session_id?)`: of the realm, or of one session.
 pub(super) fn list<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
-    let session = call.wanted_session()?;
-    let wanted = |registration: &Registration| {
-        session.is_none_or(|key| registration.callees.iter().any(|callee| callee.key == key))
-    };
-    let registrations = call.realm.dealer.registrations().filter(|(_, registration)| wanted(registration));
-    Ok(by_policy(&mut registrations.map(|(id, registration)| (id.0, registration.policy))))
+    let dealer = &call.realm.dealer;
+    let held = |id: RegistrationId| Some((id.0, dealer.get(id)?.policy));
+    Ok(match call.wanted_session()? {
+        None => by_policy(&mut dealer.registrations().map(|(id, held)| (id.0, held.policy))),
+        Some(joined) => by_policy(&mut joined.registrations.iter().filter_map(|(id, ())| held(*id))),
+    })
 }
 
 /// `lookup(procedure, {match}?)`: the one of exactly this URI and policy.

@@ -12,6 +12,9 @@ use crate::payload::{Payload, Values};
 use crate::router::fault::{self, Refusal};
 use crate::router::session::Joined;
 
+/// The argument of `count` and `list`.
+const FILTER: &str = "filter_authroles";
+
 pub(crate) const ON_JOIN: &str = "wamp.session.on_join";
 pub(crate) const ON_LEAVE: &str = "wamp.session.on_leave";
 /// The names of Crossbar.io before 0.11; both carry the details of the session.
@@ -30,7 +33,10 @@ pub(crate) struct Kill {
 
 /// `count(filter_authroles?)`.
 pub(super) fn count<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
-    Ok(Answer::one(filtered(call)?.len()))
+    Ok(Answer::one(match call.argument(0, FILTER) {
+        None => call.realm.sessions.len(),
+        Some(_) => filtered(call)?.len(),
+    }))
 }
 
 /// `list(filter_authroles?)`.
@@ -92,13 +98,13 @@ pub(crate) fn details(details: &Arc<Dict>) -> Values {
 
 /// The sessions of the realm, or those with one of the authroles of the optional filter.
 fn filtered<P: Payload>(call: &MetaCall<'_, P>) -> Result<Vec<(SessionKey, SessionId)>, Refusal> {
-    let roles = match call.argument(0, "filter_authroles") {
+    let roles = match call.argument(0, FILTER) {
         None => None,
         Some(Value::Array(roles)) if roles.iter().all(Value::is_string) => Some(roles),
         found => {
             let other =
                 found.and_then(Value::as_array).and_then(|roles| roles.iter().find(|role| !role.is_string()));
-            return Err(call.invalid("filter_authroles", "a list of authroles", other.or(found)));
+            return Err(call.invalid(FILTER, "a list of authroles", other.or(found)));
         }
     };
     Ok(all(call, |_, joined| {

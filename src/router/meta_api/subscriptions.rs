@@ -11,11 +11,12 @@ use crate::router::fault::{self, Refusal};
 
 /// `list(session_id?)`: of the realm, or of one session.
 pub(super) fn list<P: Payload>(call: &mut MetaCall<'_, P>) -> Result<Answer, Refusal> {
-    let session = call.wanted_session()?;
-    let wanted =
-        |subscription: &Subscription| session.is_none_or(|key| subscription.subscribers.get(key).is_some());
-    let subscriptions = call.realm.broker.subscriptions().filter(|(_, subscription)| wanted(subscription));
-    Ok(by_policy(&mut subscriptions.map(|(id, subscription)| (id.0, subscription.policy))))
+    let broker = &call.realm.broker;
+    let held = |id: SubscriptionId| Some((id.0, broker.get(id)?.policy));
+    Ok(match call.wanted_session()? {
+        None => by_policy(&mut broker.subscriptions().map(|(id, held)| (id.0, held.policy))),
+        Some(joined) => by_policy(&mut joined.subscriptions.iter().filter_map(|(id, ())| held(*id))),
+    })
 }
 
 /// `lookup(topic, {match}?)`: the one of exactly this URI and policy.
