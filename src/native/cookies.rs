@@ -19,12 +19,14 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{self, Path, PathBuf};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use hyper::header::{self, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::clock::Clock;
@@ -362,16 +364,30 @@ fn keep(path: PathBuf, jar: Arc<Mutex<Jar>>) -> Result<Keeper, String> {
     // One wish waits for all: what has changed until it is heard is written at once.
     let (wake, woken) = sync_channel(1);
     let write = move || {
-        while woken.recv().is_ok() {
+        let mut is_wanted = woken.recv().is_ok();
+        while is_wanted {
             let logins = lock(&jar).logins.clone();
             if let Err(error) = write(&path, &entries(&logins)) {
                 warn!("cannot write the cookies to {}: {error}", path.display());
             }
+            is_wanted = gather(&woken) || woken.recv().is_ok();
         }
     };
     let thread = thread::Builder::new().name("cookies".into()).spawn(write);
     let thread = thread.map_err(|error| format!("the system gives no thread: {error}"))?;
     Ok(Keeper { wake, thread })
+}
+
+/// Whether anybody wants the file written again: hears of it for as long as it stays as it is, or until the end.
+fn gather(woken: &Receiver<()>) -> bool {
+    let until = Instant::now() + PAUSE;
+    let mut is_wanted = false;
+    while let Some(left) = until.checked_duration_since(Instant::now())
+        && woken.recv_timeout(left).is_ok()
+    {
+        is_wanted = true;
+    }
+    is_wanted
 }
 
 fn entries(logins: &Known) -> Value {
@@ -401,6 +417,9 @@ fn write(path: &Path, entries: &Value) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(name, path)
 }
+
+/// Time between two writes of the file, which has all logins in it. What came in it is lost where the process is killed.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Values that nobody has logged in with; the oldest makes room for one more.
 const MAX_ISSUED: usize = 10_000;
@@ -432,5 +451,24 @@ mod tests {
         remember(MAX_LOGINS, 20_001);
         assert!(!has("0") && has("1"), "the oldest one has made room for another");
         assert_eq!(cookies.store.lock().logins.len(), MAX_LOGINS);
+    }
+
+    #[test]
+    fn many_logins_are_written_together_and_the_last_of_them_at_the_end() {
+        let path = std::env::temp_dir().join(format!("wamplet-cookies-{}", std::process::id()));
+        let store = CookieStore::File { path: path.clone(), purge_on_startup: true };
+        let config = Cookie { store, ..Cookie::default() };
+        let cookies = Cookies::open(&config, Clock::start(), std::iter::empty()).expect("a file");
+        let mut written = BTreeSet::new();
+        for value in 0..100 {
+            cookies.remember(&value.to_string(), &Identity::anonymous(), Now { mono_ms: 0, unix_ns: 0 });
+            thread::sleep(Duration::from_millis(2));
+            written.extend(fs::metadata(&path).and_then(|metadata| metadata.modified()).ok());
+        }
+        cookies.close();
+        let kept = read(&path);
+        fs::remove_file(&path).expect("it is there");
+        assert!(written.len() <= 3, "written {} times", written.len());
+        assert_eq!(kept.map(|logins| logins.len()), Ok(100));
     }
 }
