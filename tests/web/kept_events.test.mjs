@@ -231,6 +231,17 @@ for (const [what, [breakIt, reason]] of Object.entries(FAILURES)) {
   });
 }
 
+test('without_room_on_the_disk_the_router_goes_on_in_memory_and_names_the_reason', async () => {
+  const { page, said } = await plainTab();
+  const cdp = await profile.context.newCDPSession(page);
+  const origin = await page.evaluate(() => location.origin);
+  await cdp.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 20_000 });
+  await join(page);
+  await publish(page, 'com.example.state', 'x'.repeat(100_000), KEPT);
+  await until('the write has failed', () => inMemory(said).length > 0);
+  await expectMemoryAlone(page, said, /from now on: \w*QuotaExceeded/);
+});
+
 test('a_database_that_is_deleted_under_a_router_is_given_up_at_once', async () => {
   const { page, said } = await tabWith();
   await publish(page, 'com.example.state', 'first', KEPT);

@@ -131,7 +131,8 @@ export class Store {
         this.#dropped = 0;
       }
     } catch (error) {
-      this.#fail(sentence(error));
+      // With its name: an engine that has no room says nothing else.
+      this.#fail(String(error));
     }
     this.#waiting.clear();
     this.#writing = undefined;
