@@ -191,6 +191,21 @@ testShared('what_one_tab_publishes_shows_in_all', async () => {
   assert.equal(await ada.getByLabel('Message to publish').inputValue(), '');
 });
 
+test('a_line_that_is_written_from_the_right_ends_at_the_left', async () => {
+  const ada = await joined('Ada');
+  await ada.getByLabel('Message to publish').fill('\u05e9\u05dc\u05d5\u05dd!');
+  await ada.getByRole('button', { name: 'Publish' }).click();
+  const [first, last] = await ada.locator('.post-text').evaluate(({ firstChild }) =>
+    [0, firstChild.length - 1].map((at) => {
+      const range = document.createRange();
+      range.setStart(firstChild, at);
+      range.setEnd(firstChild, at + 1);
+      return range.getBoundingClientRect().x;
+    }),
+  );
+  assert.ok(last < first, `${last} is left of ${first}`);
+});
+
 testShared('details_of_a_session_are_those_of_wamp_session_get', async () => {
   const ada = await joined('Ada');
   const grace = await joined('Grace');
