@@ -350,16 +350,17 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
 
 /** Args and Kwargs as they end a message. Throws a TypeError where they are none: a router would end the session. */
 export function payload(args: readonly unknown[] = [], kwargs: Kwargs = {}): unknown[] {
-  if (!Array.isArray(args)) throw new TypeError('expected an array of arguments');
+  if (!Array.isArray(args) || Array.isArray(kwargs) || typeof kwargs !== 'object')
+    throw new TypeError('expected an array and an object');
   if (Object.keys(kwargs).length > 0) return [args, kwargs];
   return args.length > 0 ? [args] : [];
 }
 
+// In the order in which gzip makes the least of them.
 const names =
-  'caller_identification call_canceling progressive_call_results progressive_call_invocations ' +
-  'pattern_based_registration shared_registration registration_revocation ' +
-  'publisher_identification publisher_exclusion subscriber_blackwhite_listing ' +
-  'pattern_based_subscription subscription_revocation';
+  'caller_identification subscription_revocation subscriber_blackwhite_listing progressive_call_invocations ' +
+  'call_canceling progressive_call_results shared_registration publisher_identification registration_revocation ' +
+  'pattern_based_registration publisher_exclusion pattern_based_subscription';
 
 /** All roles announce the same: what does not concern one is not looked at. */
 const role = { features: Object.fromEntries(names.split(' ').map((name) => [name, true])) };
