@@ -125,7 +125,10 @@ test('what_is_no_router_is_an_unreachable_one_with_a_sentence_on_the_console', a
 });
 
 test('what_is_no_endpoint_is_refused_at_once', () => {
-  for (const endpoint of [{}, { postMessage() {} }]) assert.throws(() => router.attach(endpoint), TypeError);
+  const message = /^expected a MessagePort, a Worker or another endpoint/;
+  for (const endpoint of [null, undefined, {}, { postMessage() {} }]) {
+    assert.throws(() => router.attach(endpoint), { name: 'TypeError', message });
+  }
 });
 
 test('a_port_that_leads_nowhere_is_given_up_with_a_sentence', async (t) => {

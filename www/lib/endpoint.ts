@@ -27,7 +27,7 @@ export interface EndpointHandlers {
 export function listen(endpoint: Endpoint, { onMessage, onGone }: EndpointHandlers): () => void {
   // A message that could not be read: nothing that we accept looks like this.
   const onUnreadable = () => onMessage(undefined);
-  if (typeof endpoint.on === 'function') {
+  if (typeof endpoint?.on === 'function') {
     const on: [string, (data: unknown) => void][] = [
       ['message', onMessage],
       ['messageerror', onUnreadable],
@@ -39,7 +39,7 @@ export function listen(endpoint: Endpoint, { onMessage, onGone }: EndpointHandle
       for (const [type, listener] of on) endpoint.off?.(type, listener);
     };
   }
-  if (typeof endpoint.addEventListener !== 'function') {
+  if (typeof endpoint?.addEventListener !== 'function') {
     throw new TypeError('expected a MessagePort, a Worker or another endpoint with postMessage and addEventListener');
   }
   const on: [string, (event: Event) => void][] = [
