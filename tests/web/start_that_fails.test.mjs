@@ -32,6 +32,8 @@ before(async () => {
     '/mislaid/wamplet.wasm': { status: 404 },
     ...library('garbled'),
     '/garbled/wamplet.wasm': { body: 'not what you think' },
+    ...library('mixed'),
+    '/mixed/wamplet.wasm': { body: otherImports(readFileSync(join(root, 'pkg/wamplet.wasm'))) },
     ...library('mistyped', { headers: { 'Content-Type': 'text/html' } }),
     ...library('wasm-as-text'),
     '/wasm-as-text/wamplet.wasm': { file: 'pkg/wamplet.wasm', headers: { 'Content-Type': 'text/plain' } },
@@ -77,6 +79,12 @@ afterEach(async () => {
   for (const page of profile.context.pages()) if (page !== standing) await page.close();
 });
 
+/** Names of imports change with what the module does and with the tools that it is made by. */
+function otherImports(wasm) {
+  wasm.write('__wbx_', wasm.indexOf('__wbg_'), 'latin1');
+  return wasm;
+}
+
 async function readyTab(path = '/tab.html') {
   const page = await profile.tab(path);
   await page.waitForFunction(() => document.title === 'ready');
@@ -105,6 +113,10 @@ const FAILURES = {
   'a wasm file that is something else': [
     { workerUrl: '/garbled/worker.js' },
     /garbled\/wamplet\.wasm could not be compiled/,
+  ],
+  'a wasm file of another release': [
+    { workerUrl: '/mixed/worker.js' },
+    /wamplet\.wasm could not be started \(.+\): is it of the release of worker\.js\?$/,
   ],
   'a worker script of the wrong type': [
     { workerUrl: '/mistyped/worker.js' },

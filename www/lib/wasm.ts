@@ -48,7 +48,12 @@ export function preload(): void {
 }
 
 async function load(given?: WasmSource): Promise<void> {
-  await initialize({ module_or_path: await compile(given ?? (await ownModule())) });
+  const module = await compile(given ?? (await ownModule()));
+  try {
+    await initialize({ module_or_path: module });
+  } catch (error) {
+    throw new Error(`wamplet.wasm could not be started (${sentence(error)}): is it of the release of worker.js?`);
+  }
 }
 
 async function compile(source: WasmSource): Promise<WebAssembly.Module> {
