@@ -31,18 +31,31 @@ test('asking_for_a_shared_router_on_a_server_rejects_with_a_sentence', async () 
   assert.match(output, /^sharedRouter\(\) is for browsers, .*in the browser only.*createRouter\(\)$/);
 });
 
-test('where_tests_make_a_page_of_Node_the_router_finds_its_files', async () => {
-  // As jsdom does: a document, but neither SharedWorker nor a server.
-  const program = `
-    globalThis.document = { baseURI: 'http://localhost:3000/' };
-    const { sharedRouter } = await import('wamplet');
-    const router = await sharedRouter();
-    console.log(router.mode, (await router.inspect()).transports);
-    await router.close();`;
-  const { ok, output } = await run(process.execPath, ['--input-type=module', '--eval', program], { limitSeconds: 20 });
-  assert.ok(ok, output);
-  assert.equal(output, 'page 0');
-});
+// As jsdom does, and happy-dom: a document, but neither SharedWorker nor a server.
+const PAGES = {
+  a_page_of_Node: '',
+  a_page_of_Node_whose_locks_are_null: "Object.defineProperty(globalThis, 'navigator', { value: { locks: null } });",
+};
+
+for (const [what, setUp] of Object.entries(PAGES)) {
+  test(`where_tests_make_${what}_the_router_finds_its_files_and_clients_join`, async () => {
+    const program = `
+      globalThis.document = { baseURI: 'http://localhost:3000/' };
+      ${setUp}
+      const { sharedRouter } = await import('wamplet');
+      const { connect } = await import('wamplet/client');
+      const router = await sharedRouter();
+      const session = await connect({ realm: 'realm1', router });
+      console.log(router.mode, (await router.inspect()).transports);
+      await session.close();
+      await router.close();`;
+    const { ok, output } = await run(process.execPath, ['--input-type=module', '--eval', program], {
+      limitSeconds: 20,
+    });
+    assert.ok(ok, output);
+    assert.equal(output, 'page 1');
+  });
+}
 
 test('bundlers_see_where_the_worker_and_the_wasm_file_are', () => {
   const library = readFileSync(join(root, 'pkg/index.js'), 'utf8');
