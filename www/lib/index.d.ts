@@ -707,6 +707,10 @@ export interface AutobahnTransport {
  * Of the subprotocols that a client offers, the first of `wamp.2.json`, `wamp.2.msgpack` and `wamp.2.cbor` is taken;
  * offering none of them fails the connection with an `error` event and close code 1006.
  *
+ * Inside of the router payloads are JSON. What that cannot say ends the session that sends it with
+ * `wamp.error.protocol_violation`: an extension type of MessagePack, as wampy makes one of a `Date`, or an integer of CBOR
+ * of more than 64 bits. A date of CBOR arrives as its number.
+ *
  * @param router Default: `sharedRouter()`, opened with the first connection.
  */
 export function webSocketClass(router?: RouterSource): typeof WebSocket;
