@@ -303,7 +303,7 @@ export interface CallOptions extends OwnOptions {
    * for what it answers. The call rejects at once in any case. Default `'killnowait'`.
    */
   cancelMode?: 'skip' | 'kill' | 'killnowait';
-  /** Milliseconds for an answer; 0: no limit. Default 0. */
+  /** Milliseconds for an answer, a whole number: any other ends the session. 0: no limit. Default 0. */
   timeout?: number;
   /** Whether the callee is told who calls. */
   disclose_me?: boolean;

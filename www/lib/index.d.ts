@@ -733,6 +733,8 @@ export declare const WampletWebSocket: typeof WebSocket;
  * <script src="wamplet.global.js" data-websocket="ws://127.0.0.1:8080/ws"></script>
  * ```
  *
+ * Classes of the app that extend `WebSocket` lose what they add for these URLs: let them extend {@link webSocketClass}.
+ *
  * @returns A function that puts things back exactly as they were. Sockets that are open stay open.
  * @throws TypeError for a `match` of another kind, and other options; `SyntaxError` (a DOMException) for a string that is no URL.
  */
