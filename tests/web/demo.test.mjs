@@ -467,6 +467,35 @@ for (const [width, colorScheme] of [
   });
 }
 
+test('long_terms_and_values_leave_each_other_room_in_a_narrow_window', async () => {
+  await begin({ viewport: { width: 320, height: 640 }, reducedMotion: 'reduce' });
+  const ada = await joined('Ada');
+  const grace = await joined('Grace');
+  await press(ada, 'Grace', 'Details of Grace');
+  const dialog = ada.getByRole('dialog', { name: 'Grace' });
+  await dialog.locator('dt', { hasText: 'transport.channel_serializer' }).waitFor();
+  const wide = await dialog
+    .locator('dt')
+    .evaluateAll((terms) =>
+      terms.filter((term) => term.scrollWidth > term.clientWidth).map((term) => term.textContent),
+    );
+  assert.deepEqual(wide, [], 'terms that reach into their values');
+  await ada.keyboard.press('Escape');
+
+  await press(ada, 'Grace', /^Kill/);
+  await ada.getByLabel('Reason, a URI').fill(`com.example.${'r'.repeat(100)}`);
+  await ada.getByRole('dialog').getByRole('button', { name: 'Kill the session' }).click();
+  const term = grace.locator('#notice dt', { hasText: 'Reason' });
+  await term.waitFor();
+  const lines = await term.evaluate((node) => {
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    return range.getClientRects().length;
+  });
+  assert.equal(lines, 1, 'a term is not torn apart');
+  assert.ok(await hasNoSidewaysScroll(grace), 'notice');
+});
+
 for (const colorScheme of ['light', 'dark']) {
   test(`text_has_enough_contrast_in_${colorScheme}_mode`, async () => {
     await begin({ colorScheme, reducedMotion: 'reduce' });
