@@ -467,6 +467,16 @@ for (const [width, colorScheme] of [
   });
 }
 
+test('each_panel_shows_some_of_its_list_in_a_low_window', async () => {
+  // 400 % of 1280 by 1024. [WCAG 2.2, 1.4.10]
+  await begin({ viewport: { width: 320, height: 256 }, reducedMotion: 'reduce' });
+  const page = await joined('Ada');
+  for (const list of ['#people-scroll', '#feed-scroll', '#log-scroll']) {
+    const { height } = await page.locator(list).boundingBox();
+    assert.ok(height >= 160, `${list} has ${height} pixels`);
+  }
+});
+
 test('long_terms_and_values_leave_each_other_room_in_a_narrow_window', async () => {
   await begin({ viewport: { width: 320, height: 640 }, reducedMotion: 'reduce' });
   const ada = await joined('Ada');
