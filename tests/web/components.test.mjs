@@ -24,6 +24,14 @@ const test = inEachMode({
       console.info(circle, new Error('of nothing'));
     };`,
   },
+  '/failing-later.js': {
+    body: `export default () => {
+      setTimeout(() => {
+        throw new TypeError('in a handler');
+      });
+      Promise.reject(new RangeError('in a promise'));
+    };`,
+  },
 });
 
 /** A tab whose session `me` has joined the shared router, which has the monitor for a component. */
@@ -115,6 +123,20 @@ test('what_a_component_in_a_worker_logs_is_told_to_the_tabs_with_the_objects_in_
     });
   }, config);
   assert.deepEqual(texts, ['in {"realm":"realm1"} [1,null] undefined', '[object Object] Error: of nothing']);
+});
+
+test('what_nobody_catches_in_a_component_is_told_to_a_tab', async () => {
+  const page = await profile.tab();
+  const told = [];
+  page.on('pageerror', ({ message }) => told.push(message));
+  page.on('console', (message) => message.type() === 'error' && told.push(message.text()));
+  await page.evaluate(async (node) => {
+    const components = { 'monitor.MySessionMonitor': 'failing-later.js' };
+    await tab.wamplet.sharedRouter({ config: node, components });
+  }, config);
+  for (const what of [/in a handler/, /in a promise/]) {
+    await until(`the tab says ${what}`, () => told.some((text) => what.test(text)));
+  }
 });
 
 test('a_function_cannot_be_a_component_in_a_worker_and_its_tab_is_told_so', async () => {

@@ -318,7 +318,7 @@ export interface SharedRouter extends EventTarget {
    *   one, and clients reconnect as after a broken connection.
    * * `split`: there are two routers of this name in this browser, of two builds or releases, and the tabs of one do not
    *   reach those of the other. The tabs of both are told, also those that come later; `reason` says what to do.
-   * * `log`: the router has something to say, or a component in a worker printed it on the console.
+   * * `log`: the router has something to say, or a component in a worker printed it on the console, or did not catch it.
    *
    * `split` and `log` are printed on the console unless a listener calls `preventDefault()`.
    */

@@ -32,8 +32,19 @@ if (routerName !== undefined) {
   if (leading !== undefined) station.lead().then(postMessage).catch(reportError);
 }
 
-/** A SharedWorker's console shows in no page: its lines go to the tabs too. That of a tab's own worker goes there alone. */
+/**
+ * A SharedWorker's console shows in no page: its lines go to the tabs too, and what nobody catches. That of a tab's own
+ * worker goes there alone.
+ */
 function forwardConsole(station: Station): void {
+  if (leading === undefined) {
+    for (const type of ['error', 'unhandledrejection']) {
+      addEventListener(type, (event) => {
+        const { message, reason } = event as ErrorEvent & PromiseRejectionEvent;
+        station.tell({ log: 'error', text: `${message ?? reason}` });
+      });
+    }
+  }
   for (const method of ['debug', 'log', 'info', 'warn', 'error'] as const) {
     const level = method === 'log' ? 'info' : method;
     const show = console[method].bind(console);
