@@ -34,6 +34,18 @@ pub struct Component {
     pub restart: Restart,
 }
 
+impl Component {
+    /// Whether it is a part of the router that starts it.
+    pub fn is_inside(&self) -> bool {
+        matches!(self.connection, ComponentConnection::Inside { .. })
+    }
+
+    /// Where its worker stands in the configuration.
+    pub fn worker(&self) -> &str {
+        self.path.split('.').next().unwrap_or_default()
+    }
+}
+
 /// How a component reaches its realm.
 #[derive(Clone, Debug)]
 pub enum ComponentConnection {

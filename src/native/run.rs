@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UnixStream;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{debug, error, info, warn};
 
@@ -112,21 +113,31 @@ async fn serve(
         None => Hub::new(config, seed, decider),
     };
     log_realms(node);
-    let mut serving = Vec::new();
     let listeners: Result<Vec<_>, _> =
         node.listeners.iter().map(|config| Listener::bind(&hub, config)).collect();
-    for listener in listeners? {
-        serving.push(tokio::spawn(listener.run(threads.clone())));
-    }
+    let listeners = listeners?;
     bridge::join_all(&hub);
     // Their sockets are there by now, so that a component can connect as soon as it runs.
-    let children = Children::start(node, Arc::new(InsideHub(Arc::clone(&hub))));
+    let mut children = Children::start(node, Arc::new(InsideHub(Arc::clone(&hub))));
+    let ready = children.ready();
     let timers = Arc::clone(&hub);
     tokio::spawn(async move { timers.run_timers().await });
     tokio::spawn(Arc::clone(&hub).run_questions());
-    let version = env!("CARGO_PKG_VERSION");
-    info!(version, pid = std::process::id(), threads = options.threads, "wamplet is ready");
-    systemd::ready();
+    let thread_count = options.threads;
+    let serving = tokio::spawn(async move {
+        // Whom a client needs to log in, or calls first, is there before the client; it waits in the backlog.
+        if !ready.await {
+            warn!(
+                "a component is not ready after 10 s, its onJoin is not over: clients are served nonetheless"
+            );
+        }
+        let mut listening: JoinSet<()> =
+            listeners.into_iter().map(|listener| listener.run(threads.clone())).collect();
+        let version = env!("CARGO_PKG_VERSION");
+        info!(version, pid = std::process::id(), threads = thread_count, "wamplet is ready");
+        systemd::ready();
+        while listening.join_next().await.is_some() {}
+    });
 
     let mut named = count_named(&node.config.realms);
     let name = loop {
@@ -163,9 +174,7 @@ async fn serve(
     systemd::stopping();
     let farewell = if options.hang_up { "hanging up on" } else { "saying goodbye to" };
     info!(connections = hub.connections(), "{name}: {farewell} all");
-    for listener in serving {
-        listener.abort();
-    }
+    serving.abort();
     let grace = hub.goodbye_timeout();
     let ended = async {
         // Components may say goodbye themselves while the router is there to answer.

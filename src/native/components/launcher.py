@@ -3,6 +3,7 @@
 The router pipes this file into an interpreter. The rest of standard input is one line of settings and then nothing:
 its end means that the router is gone, and ends this process. What can be said in one line is reported through
 standard error behind a marker that only the router knows; it becomes the line of this component in the router's log.
+The marker alone says that the component is ready: onJoin has come to an end.
 
 Needs nothing but the standard library until the class of the component has been imported.
 """
@@ -392,7 +393,7 @@ class Component:
             raise Failure(f"the constructor raised {describe(error)}") from None
         self.before("onConnect", self.on_connect)
         self.watch("onConnect")
-        self.watch("onJoin")
+        self.watch("onJoin", lambda: print(settings["marker"], file=sys.stderr))
         self.before("onLeave", self.on_leave)
         self.before("leave", self.on_ask)
         self.before("disconnect", self.on_ask)
@@ -407,7 +408,7 @@ class Component:
 
         setattr(self.session, name, wrapped)
 
-    def watch(self, name):
+    def watch(self, name, on_success=lambda: None):
         """What the method `name` of the session raises ends the component: half of it is not left running."""
         import txaio
 
@@ -423,12 +424,16 @@ class Component:
                 else:
                     self.session.disconnect()
 
+        def on_result(result):
+            on_success()
+            return result
+
         def wrapped(*args, **kwargs):
             # One that never fails, so that Autobahn does not log the same traceback again.
             handled = txaio.create_future()
             txaio.add_callbacks(
                 txaio.as_future(method, *args, **kwargs),
-                lambda result: txaio.resolve(handled, result),
+                lambda result: txaio.resolve(handled, on_result(result)),
                 lambda failure: txaio.resolve(handled, on_error(failure)),
             )
             return handled

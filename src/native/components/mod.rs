@@ -9,6 +9,7 @@
 //! | `process` | one process: spawned, ended with everything that it started |
 //! | `output` | what it prints, on its way to the log |
 //! | `restarts` | when a process that ended is started again |
+//! | `turn` | which component begins after which |
 //! | `door` | the socket through which a component comes in, once |
 //! | `python`, `launcher.py` | a class of Autobahn\|Python as a process |
 //! | `executable` | which file a name stands for |
@@ -31,6 +32,7 @@ mod process;
 mod python;
 mod restarts;
 mod supervisor;
+mod turn;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,9 +40,11 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time;
 
 use self::process::Program;
-use crate::config::node::Node;
+use self::turn::{Turn, Wait};
+use crate::config::node::{Component, Node};
 use crate::router::Identity;
 
 /// The router, as a component that runs inside it sees it.
@@ -56,20 +60,50 @@ pub struct Children {
     tasks: JoinSet<()>,
     /// The grace, once the end has come.
     stop: watch::Sender<Option<Duration>>,
+    /// For the last component of each router worker.
+    inside: Vec<Wait>,
 }
 
 impl Children {
     /// Starts the components and guests of a node, and starts them again as their policies say. What goes wrong is
     /// logged. Must be called within a tokio runtime.
+    ///
+    /// As in Crossbar.io, the components of one worker begin in their order, each when the one before is ready: when its
+    /// `onJoin` has come to an end, its first start has failed, or 10 s are over.
     pub fn start(node: &Node, inside: Arc<dyn Inside>) -> Self {
         let (stop, stopped) = watch::channel(None);
         let mut tasks = JoinSet::new();
-        let components = node.components.iter().cloned().map(Program::Component);
-        let guests = node.guests.iter().cloned().map(Program::Guest);
-        for program in components.chain(guests) {
-            tasks.spawn(supervisor::supervise(program, Arc::clone(&inside), stopped.clone()));
+        let mut supervise = |program, turn| {
+            tasks.spawn(supervisor::supervise(program, turn, Arc::clone(&inside), stopped.clone()));
+        };
+        let mut last_inside = Vec::new();
+        for worker in node.components.chunk_by(|one, next| one.worker() == next.worker()) {
+            let mut before = None;
+            for component in worker {
+                let (turn, wait) = Turn::behind(before);
+                supervise(Program::Component(component.clone()), turn);
+                before = Some(wait);
+            }
+            if worker.iter().any(Component::is_inside) {
+                last_inside.extend(before);
+            }
         }
-        Self { tasks, stop }
+        for guest in &node.guests {
+            supervise(Program::Guest(guest.clone()), Turn::default());
+        }
+        Self { tasks, stop, inside: last_inside }
+    }
+
+    /// Waits until the components of this router have begun, so that clients find what they register. Answers whether
+    /// all are ready or have failed: those that are not within 10 s are not waited for. May be awaited once.
+    pub fn ready(&mut self) -> impl Future<Output = bool> + Send + use<> {
+        let inside = std::mem::take(&mut self.inside);
+        let all = async {
+            for mut wait in inside {
+                wait.end().await;
+            }
+        };
+        async { time::timeout(turn::PATIENCE, all).await.is_ok() }
     }
 
     /// Ends all child processes, and whatever they started in their process groups: SIGTERM, and SIGKILL for those who

@@ -9,6 +9,8 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::time::{self, Instant};
 
+use super::turn::Held;
+
 /// Bytes of a line of output; longer lines are logged in pieces.
 const LINE_LENGTH: usize = 8 << 10;
 /// Lines of one stream that are logged in each [`WINDOW`]; the others are counted and dropped.
@@ -24,6 +26,14 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// The last word of a process, as soon as it has been said.
 pub(super) type Report = Arc<Mutex<Option<String>>>;
 
+/// Where the launcher tells the router what is not for the log.
+pub(super) struct ToRouter {
+    /// A line begins with it. Where nothing follows, the component is ready; otherwise the process ends, and why.
+    pub marker: String,
+    pub held: Option<Held>,
+    pub report: Report,
+}
+
 /// One stream of output of a process.
 pub(super) struct Output {
     pub component: String,
@@ -32,9 +42,8 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Logs every line, as far as there are not too many. One that begins with the marker is the process's last word,
-    /// and is kept.
-    pub(super) async fn log<R: AsyncRead + Unpin>(self, stream: R, report: Option<(String, Report)>) {
+    /// Logs every line, as far as there are not too many. One that begins with the marker is for the router.
+    pub(super) async fn log<R: AsyncRead + Unpin>(self, stream: R, mut to_router: Option<ToRouter>) {
         let mut lines = Lines { stream: BufReader::new(stream), line: Vec::new() };
         let mut quota = Quota::new();
         let mut turn = 0;
@@ -58,10 +67,12 @@ impl Output {
             };
             let Ok(Some(line)) = next else { break };
             let line = line.trim_ascii_end();
-            if let Some((marker, report)) = &report
+            if let Some(ToRouter { marker, held, report }) = &mut to_router
                 && let Some(text) = line.strip_prefix(marker.as_bytes())
             {
-                if let Ok(mut report) = report.lock() {
+                if text.is_empty() {
+                    *held = None;
+                } else if let Ok(mut report) = report.lock() {
                     *report = Some(String::from_utf8_lossy(text).trim_start().to_owned());
                 }
             } else if !line.is_empty() {

@@ -15,7 +15,8 @@ use tokio::task::JoinSet;
 use tokio::time::{self, Instant};
 
 use super::door::Door;
-use super::output::{Output, Report};
+use super::output::{Output, Report, ToRouter};
+use super::turn::{Held, Turn};
 use super::{Inside, executable, python};
 use crate::config::node::{Component, Guest, Restart};
 use crate::native::open_files;
@@ -85,6 +86,11 @@ impl Program {
         }
     }
 
+    /// Whether it comes in through a door.
+    pub(super) fn is_inside(&self) -> bool {
+        matches!(self, Self::Component(component) if component.is_inside())
+    }
+
     fn prepare(&self) -> Result<Start, Failure> {
         match self {
             Self::Component(component) => python::prepare(component),
@@ -92,19 +98,21 @@ impl Program {
         }
     }
 
-    /// Runs it once, until it ends or `stop` has a grace.
+    /// Runs it once, until it ends or `stop` has a grace. A component inside is let in when its turn has come.
     pub(super) async fn run(
         &self,
         inside: &dyn Inside,
+        turn: &mut Turn,
         stop: &mut watch::Receiver<Option<Duration>>,
     ) -> Ended {
-        match self.spawn() {
-            Ok(process) => process.run(self, inside, stop).await,
+        match self.spawn(turn.held.take()) {
+            Ok(process) => process.run(self, inside, turn, stop).await,
             Err(failure) => Ended::Failed(failure),
         }
     }
 
-    fn spawn(&self) -> Result<Process, Failure> {
+    /// Drops `held` when it is ready, or has not started.
+    fn spawn(&self, held: Option<Held>) -> Result<Process, Failure> {
         let Start { mut command, input, entrance, marker } = self.prepare()?;
         command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -131,7 +139,8 @@ impl Program {
         let stderr = child.stderr.take().expect("it was asked to be a pipe");
         let mut readers = JoinSet::new();
         readers.spawn(output("stdout").log(stdout, None));
-        readers.spawn(output("stderr").log(stderr, marker.map(|marker| (marker, Arc::clone(&report)))));
+        let to_router = marker.map(|marker| ToRouter { marker, held, report: Arc::clone(&report) });
+        readers.spawn(output("stderr").log(stderr, to_router));
         let stdin = child.stdin.take().zip(input);
         Ok(Process { child, group: Group(pid), stdin, entrance, readers, report })
     }
@@ -171,6 +180,7 @@ impl Process {
         self,
         program: &Program,
         inside: &dyn Inside,
+        turn: &mut Turn,
         stop: &mut watch::Receiver<Option<Duration>>,
     ) -> Ended {
         let (name, path) = (program.name(), program.path());
@@ -182,7 +192,9 @@ impl Process {
                 let _ = stdin.write_all(input).await;
             }
             if let Some((door, identity)) = entrance {
-                inside.connected(door.admit().await, identity);
+                let stream = door.admit().await;
+                turn.come().await;
+                inside.connected(stream, identity);
             }
             // Standard input stays open as long as the router lives.
             std::future::pending::<()>().await;

@@ -9,18 +9,27 @@ use tokio::time::{self, Instant};
 use super::Inside;
 use super::process::{Ended, Failure, Program, stopped};
 use super::restarts::{End, Next, Restarts};
+use super::turn::Turn;
 
-/// Runs the program again and again, as its policy says, until `stop` has a grace.
+/// Runs the program again and again, as its policy says, until `stop` has a grace; for the first time when its turn has come.
 pub(super) async fn supervise(
     program: Program,
+    mut turn: Turn,
     inside: Arc<dyn Inside>,
     mut stop: watch::Receiver<Option<Duration>>,
 ) {
     let mut restarts = Restarts::new(program.restart());
     let (path, component) = (program.path(), program.name());
+    // One that is inside may start meanwhile: it is not let in before its turn.
+    if !program.is_inside() {
+        tokio::select! {
+            () = turn.come() => {}
+            _ = stopped(&mut stop) => return,
+        }
+    }
     loop {
         let begun = Instant::now();
-        let ended = program.run(&*inside, &mut stop).await;
+        let ended = program.run(&*inside, &mut turn, &mut stop).await;
         let (end, text) = match ended {
             Ended::Stopped => return,
             Ended::Finished => (End::Finished, "ended".to_owned()),

@@ -1,0 +1,49 @@
+//! Whose turn it is: the components of a worker begin one after the other, and clients come after those of the router.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time;
+
+/// How long others wait for a component that does not become ready: its `onJoin` may be meant to run for ever.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Held until a component is ready, or its first start has failed; dropped then.
+pub(super) type Held = oneshot::Sender<()>;
+
+/// The wait for one component that goes before others.
+#[derive(Debug)]
+pub(super) struct Wait(oneshot::Receiver<()>);
+
+/// A component's place among those of its worker. Default: it waits for nobody, and nobody for it.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    /// For the component before it, if there is one that has not been waited for.
+    pub before: Option<Wait>,
+    /// Those behind it wait as long as it is there.
+    pub held: Option<Held>,
+}
+
+impl Turn {
+    /// The place behind the component that `before` waits for, and the wait for this one.
+    pub(super) fn behind(before: Option<Wait>) -> (Self, Wait) {
+        let (held, wait) = oneshot::channel();
+        (Self { before, held: Some(held) }, Wait(wait))
+    }
+
+    /// Waits until it has come, but not for ever.
+    pub(super) async fn come(&mut self) {
+        if let Some(before) = &mut self.before {
+            let _ = time::timeout(PATIENCE, before.end()).await;
+            self.before = None;
+        }
+    }
+}
+
+impl Wait {
+    /// Waits until the component is ready, or has failed.
+    pub(super) async fn end(&mut self) {
+        // Nothing is ever sent: it is the end of the other side that is waited for.
+        let _ = (&mut self.0).await;
+    }
+}
