@@ -208,8 +208,21 @@ fn only_pages_of_the_allowed_origins_connect() {
     ] {
         assert_eq!(shake(address, &[("Origin", origin)]).status, status, "{origin:?}");
     }
-    let (_router, address) = start("null-origin", json!({}));
-    assert_eq!(shake(address, &[("Origin", Some("null"))]).status, 101);
+}
+
+#[test]
+fn pages_without_an_origin_connect_where_they_may() {
+    for (name, options, of_nobody, of_files) in [
+        ("null-origin", json!({}), 101, 101),
+        ("null-origin-beside-others", json!({ "allowed_origins": ["https://example.com"] }), 101, 101),
+        ("no-null-origin", json!({ "allow_null_origin": false }), 403, 403),
+        ("named-files", json!({ "allow_null_origin": false, "allowed_origins": ["file://*"] }), 403, 101),
+    ] {
+        let (_router, address) = start(name, options);
+        for (origin, status) in [("null", of_nobody), ("file://", of_files)] {
+            assert_eq!(shake(address, &[("Origin", Some(origin))]).status, status, "{name}: {origin}");
+        }
+    }
 }
 
 #[test]

@@ -189,6 +189,10 @@ fn check_origin(headers: &HeaderMap, options: &node::WebSocketOptions) -> Result
     let origin = single(headers, header::ORIGIN)?;
     let is_allowed = match origin {
         "null" => options.allow_null_origin,
+        // What web views say of the pages of an app, where browsers say null.
+        origin if origin.starts_with("file:") => {
+            options.allow_null_origin || origin::is_named(&options.allowed_origins, origin)
+        }
         origin => origin::is_allowed(&options.allowed_origins, origin),
     };
     if is_allowed {
