@@ -1,4 +1,5 @@
-//! Components of a container: ordinary clients, which connect as their transport says.
+//! Components of a container: ordinary clients, which connect as their transport says. And guests of a router that is a
+//! process of its own.
 #![cfg(feature = "native")]
 
 #[path = "common/certificates.rs"]
@@ -7,6 +8,8 @@ mod certificates;
 mod process;
 #[path = "components/world.rs"]
 mod world;
+
+use std::process::Command;
 
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
@@ -224,4 +227,21 @@ async fn what_is_wrong_with_the_transport_of_a_component_is_one_line() {
             children.stop(GRACE).await;
         }
     }
+}
+
+#[test]
+fn a_guest_that_inherits_nothing_is_found_where_the_router_finds_programs() {
+    let files = Directory::new("inherits-nothing");
+    files.script("tool-of-mine", "#!/bin/sh\necho here is ${NUMBER-nothing} and ${WAMPLET_SECRET-nothing}\n");
+    let mut config = node(json!([{ "type": "rawsocket", "endpoint": loopback() }]));
+    config["workers"].as_array_mut().expect("workers").push(json!({
+        "type": "guest",
+        "executable": "tool-of-mine",
+        "options": { "workdir": "/", "env": { "inherit": false, "vars": { "NUMBER": "7" } } },
+    }));
+    let file = files.file("config.json", &config.to_string());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wamplet"));
+    command.args(["start", "--config"]).arg(file).env("PATH", &files.0).env("WAMPLET_SECRET", "secret");
+    let mut router = Process::run(files.0.clone(), command);
+    router.wait_for("here is 7 and nothing");
 }

@@ -42,10 +42,10 @@ fn is_executable(file: &Path) -> bool {
     file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// A variable as the process will see it, whose own environment goes before the router's.
-pub(super) fn variable(name: &str, own: &[(String, String)], inherits: bool) -> Option<OsString> {
+/// A variable that says how a process is found: its own environment goes before the router's, which it need not inherit.
+pub(super) fn variable(name: &str, own: &[(String, String)]) -> Option<OsString> {
     let own = own.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.into());
-    own.or_else(|| std::env::var_os(name).filter(|_| inherits))
+    own.or_else(|| std::env::var_os(name))
 }
 
 /// Runs a file in its own environment, and in the router's where it inherits that.

@@ -154,7 +154,7 @@ fn prepare_guest(guest: &Guest) -> Result<Start, String> {
         Some(directory) => directory.clone(),
         None => std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
     };
-    let path = executable::variable("PATH", &guest.env, guest.inherit_env);
+    let path = executable::variable("PATH", &guest.env);
     let file = executable::find_beside(&guest.executable, &directory, path.as_deref())
         .map_err(|reason| format!("found no executable: {reason}"))?;
     let mut command = executable::command(&file, &guest.env, guest.inherit_env);

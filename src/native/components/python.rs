@@ -78,14 +78,14 @@ fn identity(component: &Component, role: &str) -> Identity {
 
 /// The interpreter of the component: what its configuration says, what the environment says, or what there is.
 fn interpreter(component: &Component) -> Result<PathBuf, String> {
-    let (env, inherit_env) = (&component.env, component.inherit_env);
-    let named = executable::variable(INTERPRETER, env, true).filter(|named| !named.is_empty());
+    let env = &component.env;
+    let named = executable::variable(INTERPRETER, env).filter(|named| !named.is_empty());
     let (name, advice) = match (&component.python, named) {
         (Some(python), _) => (python.clone(), "it is what the option \"python\" names".to_owned()),
         (None, Some(named)) => (named.into(), format!("it is what {INTERPRETER} names")),
         (None, None) => ("python3".into(), format!("install Python 3 or name one in {INTERPRETER}")),
     };
-    let path = executable::variable("PATH", env, inherit_env);
+    let path = executable::variable("PATH", env);
     let directory = std::env::current_dir().unwrap_or_default();
     executable::find(&name, &directory, path.as_deref())
         .map_err(|reason| format!("found no Python interpreter: {reason}; {advice}"))
