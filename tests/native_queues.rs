@@ -66,7 +66,8 @@ impl Node {
                 "rawsocket": {},
                 "websocket": { "ws": {
                     "type": "websocket",
-                    "options": { "compression": { "deflate": {} } },
+                    // A reader that takes its time is not to find pings among its messages.
+                    "options": { "compression": { "deflate": {} }, "auto_ping_interval": 0 },
                 } },
                 "web": {
                     "paths": { "/": { "type": "json", "value": 1 } },
