@@ -148,6 +148,15 @@ test('a_function_cannot_be_a_component_in_a_worker_and_its_tab_is_told_so', asyn
   assert.match(message, /^options\.components\["a\.B"\]: expected the address of a module, found a function/);
 });
 
+test('a_registry_that_is_null_is_as_good_as_none', async () => {
+  const page = await profile.tab();
+  const said = await page.evaluate(async () => {
+    const router = await tab.wamplet.sharedRouter({ components: null, deciders: null });
+    return Object.keys(await router.inspect());
+  });
+  assert.deepEqual(said, ['transports', 'realms']);
+});
+
 test('a_component_that_is_wrong_is_an_error_for_every_tab', async () => {
   const page = await profile.tab();
   const message = await page.evaluate((node) => {

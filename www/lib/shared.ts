@@ -174,7 +174,7 @@ async function openElsewhere(mode: SharedRouterOptions['mode'], settings: HostSe
 
 /** Code as a worker can load it: what is relative is so to this page. */
 function addresses<Code>(option: string, registry: CodeRegistry<Code> | undefined): Record<string, string> | undefined {
-  if (registry === undefined) return undefined;
+  if (!registry) return undefined;
   const found: Record<string, string> = {};
   for (const [name, code] of Object.entries(registry)) {
     if (typeof code === 'function') {
