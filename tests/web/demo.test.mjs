@@ -1,93 +1,30 @@
 // The demo as its visitors use it: several tabs of a real browser against what webpack built into www/demo/dist.
 
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { launchChromium } from '../../scripts/chromium.mjs';
+import { test } from 'node:test';
 import { serve } from '../../scripts/serve.mjs';
+import {
+  browser,
+  context,
+  dist,
+  isJoined,
+  joined,
+  message,
+  names,
+  open,
+  ownId,
+  press,
+  server,
+  session,
+  testIn,
+  testShared,
+  visitDemo,
+} from '../fixtures/demo.mjs';
 
-/** Milliseconds to wait for anything: long, because a wait that succeeds ends at once. */
-const patience = 15_000;
-
-const dist = fileURLToPath(new URL('../../www/demo/dist/', import.meta.url));
-let server;
-let browser;
-/** The browser profile of one test: its tabs share a SharedWorker, which those of other tests never meet. */
-let context;
-/** What the tabs of one test printed as errors. */
-let complaints;
-/** Where the router of one test runs, as the address of the demo says; by itself it chooses a SharedWorker. */
-let mode;
-
-before(async () => {
-  assert.ok(existsSync(`${dist}/index.html`), 'the demo is not built: run `node scripts/build.mjs demo`');
-  server = await serve(dist);
-  browser = await launchChromium();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
-beforeEach(() => {
-  mode = 'auto';
-  return begin({});
-});
-afterEach(async () => {
-  await context.close();
-  assert.deepEqual(complaints, [], 'no tab may print an error');
-});
-
-/** A test in a mode. */
-function testIn(given, name, body) {
-  test(`${name}_by_${given.replace('-', '_')}`, () => {
-    mode = given;
-    return body();
-  });
-}
-
-/** A test in each mode in which tabs share the router. */
-function testShared(name, body) {
-  for (const given of ['auto', 'leader']) testIn(given, name, body);
-}
-
-/** Every tab of the test from here on has these settings. */
-async function begin(settings) {
-  await context?.close();
-  context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...settings });
-  context.setDefaultTimeout(patience);
-  complaints = [];
-  context.on('weberror', (error) => complaints.push(String(error.error().stack)));
-  context.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(`${message.text()} (${message.location().url})`);
-  });
-}
-
-async function open(query = '') {
-  const page = await context.newPage();
-  await page.goto(server.url + query);
-  return page;
-}
-
-/** A tab that has joined and listed who is there, as "Open another tab" makes it. */
-async function joined(name, realm = 'demo') {
-  const page = await open(`?${new URLSearchParams({ name, realm, mode, join: '' })}`);
-  await isJoined(page);
-  await session(page, name).waitFor();
-  return page;
-}
-
-const isJoined = (page) => page.locator('#self-state', { hasText: /^joined$/ }).waitFor();
-const session = (page, name) => page.getByRole('listitem').filter({ has: page.locator(`.name-text[title="${name}"]`) });
-const names = (page) => page.locator('.sessions .name-text').allTextContents();
-const press = (page, name, button) => session(page, name).getByRole('button', { name: button }).click();
-const ownId = (page) => page.locator('#self-session').textContent();
-const message = (page, direction, type, text) =>
-  page.locator(`.message[data-direction="${direction}"][data-type="${type}"]`, { hasText: text });
-const hasNoSidewaysScroll = (page) =>
-  page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth);
+visitDemo();
 
 test('a_visitor_joins_with_a_name_and_a_realm_that_the_tab_remembers', async () => {
   const page = await open();
@@ -189,21 +126,6 @@ testShared('what_one_tab_publishes_shows_in_all', async () => {
     assert.match(await post.locator('time').textContent(), /^\d\d:\d\d:\d\d$/);
   }
   assert.equal(await ada.getByLabel('Message to publish').inputValue(), '');
-});
-
-test('a_line_that_is_written_from_the_right_ends_at_the_left', async () => {
-  const ada = await joined('Ada');
-  await ada.getByLabel('Message to publish').fill('\u05e9\u05dc\u05d5\u05dd!');
-  await ada.getByRole('button', { name: 'Publish' }).click();
-  const [first, last] = await ada.locator('.post-text').evaluate(({ firstChild }) =>
-    [0, firstChild.length - 1].map((at) => {
-      const range = document.createRange();
-      range.setStart(firstChild, at);
-      range.setEnd(firstChild, at + 1);
-      return range.getBoundingClientRect().x;
-    }),
-  );
-  assert.ok(last < first, `${last} is left of ${first}`);
 });
 
 testShared('details_of_a_session_are_those_of_wamp_session_get', async () => {
@@ -428,142 +350,6 @@ test('lists_of_definitions_hold_terms_and_definitions_in_the_eyes_of_assistive_t
   assert.equal(await page.locator('#self-state').getAttribute('role'), 'status');
 });
 
-for (const [width, colorScheme] of [
-  // 400 % of 1280. [WCAG 2.2, 1.4.10]
-  [320, 'light'],
-  [360, 'light'],
-  [360, 'dark'],
-]) {
-  test(`a_window_of_${width}_pixels_holds_everything_in_${colorScheme}_mode`, async () => {
-    await begin({ viewport: { width, height: 740 }, colorScheme, reducedMotion: 'reduce' });
-    const start = await open();
-    assert.ok(await hasNoSidewaysScroll(start), 'the form');
-    const longest = 'W'.repeat(24);
-    const page = await joined(longest, `realm.${'w'.repeat(50)}`);
-    await joined('Grace', `realm.${'w'.repeat(50)}`);
-    await session(page, 'Grace').waitFor();
-    assert.ok(await hasNoSidewaysScroll(page), 'joined');
-    const [name, actions] = await Promise.all(['h1', '#actions'].map((part) => page.locator(part).boundingBox()));
-    assert.ok(name.x + name.width <= actions.x, 'no button lies on the name');
-    await joined('Hedy', `realm.${'w'.repeat(50)}`);
-    await session(page, 'Hedy').waitFor();
-    const [list, third] = await Promise.all(
-      [page.locator('#people-scroll'), session(page, 'Hedy')].map((node) => node.boundingBox()),
-    );
-    assert.ok(third.y + third.height <= list.y + list.height, 'three rows show');
-    for (const button of await page.getByRole('button').all()) {
-      const box = await button.boundingBox();
-      if (box)
-        assert.ok(box.x >= 0 && box.x + box.width <= width, `${await button.textContent()} is within the window`);
-    }
-
-    await press(page, 'Grace', 'Details of Grace');
-    await page.locator('#details dt', { hasText: 'authrole' }).waitFor();
-    assert.ok(await hasNoSidewaysScroll(page), 'details');
-    await page.keyboard.press('Escape');
-    await page.getByRole('button', { name: 'Leave' }).click();
-    await page.locator('#notice', { hasText: 'You left' }).waitFor();
-    assert.ok(await hasNoSidewaysScroll(page), 'notice');
-  });
-}
-
-test('each_panel_shows_some_of_its_list_in_a_low_window', async () => {
-  // 400 % of 1280 by 1024. [WCAG 2.2, 1.4.10]
-  await begin({ viewport: { width: 320, height: 256 }, reducedMotion: 'reduce' });
-  const page = await joined('Ada');
-  for (const list of ['#people-scroll', '#feed-scroll', '#log-scroll']) {
-    const { height } = await page.locator(list).boundingBox();
-    assert.ok(height >= 160, `${list} has ${height} pixels`);
-  }
-});
-
-test('long_terms_and_values_leave_each_other_room_in_a_narrow_window', async () => {
-  await begin({ viewport: { width: 320, height: 640 }, reducedMotion: 'reduce' });
-  const ada = await joined('Ada');
-  const grace = await joined('Grace');
-  await press(ada, 'Grace', 'Details of Grace');
-  const dialog = ada.getByRole('dialog', { name: 'Grace' });
-  await dialog.locator('dt', { hasText: 'transport.channel_serializer' }).waitFor();
-  const wide = await dialog
-    .locator('dt')
-    .evaluateAll((terms) =>
-      terms.filter((term) => term.scrollWidth > term.clientWidth).map((term) => term.textContent),
-    );
-  assert.deepEqual(wide, [], 'terms that reach into their values');
-  await ada.keyboard.press('Escape');
-
-  await press(ada, 'Grace', /^Kill/);
-  await ada.getByLabel('Reason, a URI').fill(`com.example.${'r'.repeat(100)}`);
-  await ada.getByRole('dialog').getByRole('button', { name: 'Kill the session' }).click();
-  const term = grace.locator('#notice dt', { hasText: 'Reason' });
-  await term.waitFor();
-  const lines = await term.evaluate((node) => {
-    const range = document.createRange();
-    range.selectNodeContents(node);
-    return range.getClientRects().length;
-  });
-  assert.equal(lines, 1, 'a term is not torn apart');
-  assert.ok(await hasNoSidewaysScroll(grace), 'notice');
-});
-
-for (const colorScheme of ['light', 'dark']) {
-  test(`text_has_enough_contrast_in_${colorScheme}_mode`, async () => {
-    await begin({ colorScheme, reducedMotion: 'reduce' });
-    const ada = await joined('Ada');
-    const grace = await joined('Grace');
-    await grace.getByRole('button', { name: 'Start a worker' }).click();
-    await session(ada, 'Grace’s worker').waitFor();
-    await press(ada, 'Grace', 'Say hello to Grace');
-    await ada.getByLabel('Message to publish').fill('contrast');
-    await ada.keyboard.press('Enter');
-    await ada.locator('.post').waitFor();
-    await ada.mouse.move(0, 0);
-    assert.deepEqual(await ada.evaluate(pallidTexts), []);
-
-    await press(grace, 'Ada', /^Kill/);
-    await grace.getByRole('dialog').getByRole('button', { name: 'Kill the session' }).click();
-    await ada.locator('#notice', { hasText: 'killed' }).waitFor();
-    assert.deepEqual(await ada.evaluate(pallidTexts), []);
-    await ada.getByRole('button', { name: 'Change name or realm' }).click();
-    assert.deepEqual(await ada.evaluate(pallidTexts), []);
-  });
-}
-
-/** In the page: the visible texts whose contrast is under the 4.5 of WCAG AA. Disabled controls need none. */
-function pallidTexts() {
-  const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-  const paint = (colours) => {
-    canvas.clearRect(0, 0, 1, 1);
-    for (const colour of colours) {
-      canvas.fillStyle = colour;
-      canvas.fillRect(0, 0, 1, 1);
-    }
-    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
-  };
-  const luminance = (rgb) => {
-    const [r, g, b] = rgb.map((part) => {
-      const value = part / 255;
-      return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-    });
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const found = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  for (let text = walker.nextNode(); text; text = walker.nextNode()) {
-    const element = text.parentElement;
-    if (text.data.trim() === '' || !element.checkVisibility() || element.closest('script, noscript, :disabled'))
-      continue;
-    const grounds = [];
-    for (let node = element; node; node = node.parentElement) grounds.unshift(getComputedStyle(node).backgroundColor);
-    const ground = paint(grounds);
-    const ink = paint([...grounds, getComputedStyle(element).color]);
-    const [low, high] = [luminance(ground), luminance(ink)].sort((a, b) => a - b);
-    const contrast = (high + 0.05) / (low + 0.05);
-    if (contrast < 4.5) found.push(`${text.data.trim()}: ${contrast.toFixed(2)}`);
-  }
-  return found;
-}
-
 test('a_router_that_cannot_start_is_explained_with_a_hint_and_can_be_tried_again', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'wamplet-demo-'));
   const [wasm] = readdirSync(dist).filter((file) => file.endsWith('.wasm'));
@@ -610,8 +396,7 @@ test('tabs_come_back_by_themselves_when_the_shared_worker_dies', async () => {
   await session(ada, 'Grace').locator('.answer', { hasText: 'Hello Ada, Grace here.' }).waitFor();
 });
 
-test('tabs_come_back_by_themselves_when_the_leading_tab_is_closed', async () => {
-  mode = 'leader';
+testIn('leader', 'tabs_come_back_by_themselves_when_the_leading_tab_is_closed', async () => {
   const [first, ada, grace] = [await joined('Alan'), await joined('Ada'), await joined('Grace')];
   await session(ada, 'Grace').waitFor();
   const before = await ownId(ada);
