@@ -23,6 +23,7 @@ import {
   testShared,
   visitDemo,
 } from '../fixtures/demo.mjs';
+import { until } from '../fixtures/wait.mjs';
 
 visitDemo();
 
@@ -325,6 +326,23 @@ test('the_keyboard_alone_joins_calls_publishes_kills_and_reads_the_log', async (
   await page.getByRole('dialog', { name: /^Kill/ }).waitFor();
   await page.keyboard.press('Enter');
   await grace.locator('#notice', { hasText: 'Your session was killed.' }).waitFor();
+});
+
+test('the_focus_is_somewhere_when_what_had_it_is_gone', async () => {
+  const ada = await joined('Ada');
+  const grace = await joined('Grace');
+  const hasFocus = (target) =>
+    until(`${target} has the focus`, () => target.evaluate((n) => n === document.activeElement));
+  await press(ada, 'Grace', 'Details of Grace');
+  await ada.getByRole('dialog', { name: 'Grace' }).waitFor();
+  await grace.close();
+  await ada.locator('#details-error', { hasText: 'Grace has left' }).waitFor();
+  await ada.keyboard.press('Escape');
+  await hasFocus(ada.getByRole('button', { name: 'Details of Ada' }));
+
+  await ada.getByRole('button', { name: 'Leave' }).click();
+  await ada.locator('#notice', { hasText: 'You left' }).waitFor();
+  await hasFocus(ada.locator('#notice'));
 });
 
 /** Presses Tab until `target` has the focus; fails when it is not reached within the stops that a page may have. */

@@ -180,6 +180,8 @@ function closed(reason, details) {
   if (leaving) {
     setState(byId('self-state'), 'idle', 'left');
     showNotice(`You left the realm ${settings.realm}.`, 'The other sessions were told.', []);
+    // The button that had the focus is disabled.
+    byId('notice').focus();
   } else if (details.reason && !wasJoined) {
     setState(byId('self-state'), 'off', 'refused');
     showNotice('The router did not let you in.', 'It refused with this reason and message.', facts);

@@ -21,6 +21,13 @@ export class People {
   constructor(actions) {
     this.#actions = actions;
     this.#kill = new KillDialog(actions.kill);
+    for (const dialog of [byId('details'), byId('kill')]) {
+      dialog.addEventListener('close', () => {
+        // The button that opened it may have left with its row: then the focus is nowhere, or still inside.
+        const { activeElement, body } = document;
+        if (activeElement === body || dialog.contains(activeElement)) this.#list.querySelector('button')?.focus();
+      });
+    }
     this.#draw();
   }
 
