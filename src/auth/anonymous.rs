@@ -24,11 +24,11 @@ impl Anonymous {
     pub(super) fn begin(&self, hello: &Hello<'_>) -> Step {
         match self {
             Self::Static(grant) => {
-                Client::new(hello, ANONYMOUS, &hello.serial, None).accept(grant.clone(), Dict::new())
+                Client::new(hello, ANONYMOUS, Some(&hello.serial), None).accept(grant.clone(), Dict::new())
             }
             Self::Dynamic(authenticator) => {
                 let values = question(hello, ANONYMOUS, Some(&hello.serial), None);
-                let client = Client::new(hello, ANONYMOUS, &hello.serial, Some(authenticator));
+                let client = Client::new(hello, ANONYMOUS, Some(&hello.serial), Some(authenticator));
                 client.ask(authenticator, values, Wait::Admission)
             }
             #[cfg(feature = "native")]

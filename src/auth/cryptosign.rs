@@ -50,12 +50,12 @@ impl Provider<AuthorizedKeys> {
                 };
                 let authid = known.map_or("", |known| &known.authid);
                 let grant = known.map(|known| known.grant.clone());
-                offer.challenge_with(Client::new(hello, CRYPTOSIGN, authid, None), key, grant)
+                offer.challenge_with(Client::new(hello, CRYPTOSIGN, Some(authid), None), key, grant)
             }
             Self::Dynamic(authenticator) => {
                 let values = question(hello, CRYPTOSIGN, hello.authid(), None);
                 let authid = hello.authid().or(pubkey).unwrap_or(&hello.serial);
-                let client = Client::new(hello, CRYPTOSIGN, authid, Some(authenticator));
+                let client = Client::new(hello, CRYPTOSIGN, Some(authid), Some(authenticator));
                 client.ask(authenticator, values, Wait::SignatureKey(offer))
             }
         }

@@ -41,7 +41,8 @@ pub(super) struct Client {
     method: &'static str,
     provider: &'static str,
     realm: Option<String>,
-    authid: String,
+    /// `None`: the authenticator says it.
+    authid: Option<String>,
     /// The role of those for whom an authenticator names none.
     default_role: Option<String>,
     /// The name of the authenticator, for the log.
@@ -53,14 +54,14 @@ impl Client {
     pub(super) fn new(
         hello: &Hello<'_>,
         method: &'static str,
-        authid: &str,
+        authid: Option<&str>,
         authenticator: Option<&Authenticator>,
     ) -> Self {
         Self {
             method,
             provider: authenticator.map_or("static", |authenticator| authenticator.ask.provider()),
             realm: hello.realm.map(str::to_owned),
-            authid: authid.to_owned(),
+            authid: authid.map(str::to_owned),
             default_role: authenticator.and_then(|authenticator| authenticator.default_role.clone()),
             #[cfg(feature = "native")]
             asked: authenticator
@@ -73,7 +74,7 @@ impl Client {
     }
 
     pub(super) fn authid(&self) -> &str {
-        &self.authid
+        self.authid.as_deref().unwrap_or_default()
     }
 
     /// Asks an authenticator.
@@ -103,9 +104,12 @@ impl Client {
         // As in Crossbar.io: where the configuration says all, the client may tell others about itself.
         let tells = self.provider == "static" && matches!(self.method, "anonymous" | "ticket");
         let authextra = grant.extra.or_else(|| (!tells).then(Dict::new));
+        let Some(authid) = grant.authid.or(self.authid) else {
+            return Step::Deny(Failure::no_answer(|| "expected an \"authid\", as HELLO has none".to_owned()));
+        };
         let identity = Identity {
             realm: grant.realm.or(self.realm),
-            authid: Some(grant.authid.unwrap_or(self.authid)),
+            authid: Some(authid),
             authrole: grant.role,
             authmethod: self.method.into(),
             authprovider: self.provider.into(),

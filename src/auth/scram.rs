@@ -108,11 +108,11 @@ impl Provider<ScramKeys> {
                 if let Some(decoy) = found.decoy_salt(keys.salt.len()) {
                     keys.salt = decoy;
                 }
-                offer.challenge_with(Client::new(hello, method, authid, None), keys, found.grant)
+                offer.challenge_with(Client::new(hello, method, Some(authid), None), keys, found.grant)
             }
             Self::Dynamic(authenticator) => {
                 let values = question(hello, method, Some(authid), None);
-                let client = Client::new(hello, method, authid, Some(authenticator));
+                let client = Client::new(hello, method, Some(authid), Some(authenticator));
                 client.ask(authenticator, values, Wait::ScramKeys(offer))
             }
         }
@@ -286,7 +286,7 @@ mod tests {
             keys,
             grant: Some(Grant::default()),
         };
-        let client = Client::new(&hello, "wamp-scram", "user", None);
+        let client = Client::new(&hello, "wamp-scram", Some("user"), None);
         let proof = "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
         let Step::Accept { welcome_extra, .. } = challenged.judge(client, proof, &Dict::new()) else {
             panic!("the proof is right");

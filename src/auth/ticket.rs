@@ -31,9 +31,10 @@ pub(super) struct Question {
 
 impl Provider<Ticket> {
     pub(super) fn begin(&self, hello: &Hello<'_>) -> Step {
-        let Some(authid) = hello.authid() else { return Step::refuse_hello(NO_AUTHID) };
+        let authid = hello.authid();
         let (authenticator, wait) = match self {
             Self::Static(principals) => {
+                let Some(authid) = authid else { return Step::refuse_hello(NO_AUTHID) };
                 let known = principals.find(authid);
                 let expected = Expected {
                     ticket: known.map(|principal| principal.credential.0.clone()).unwrap_or_default(),
@@ -42,8 +43,9 @@ impl Provider<Ticket> {
                 };
                 (None, Wait::Ticket(expected))
             }
+            // A ticket may say by itself whose it is.
             Self::Dynamic(authenticator) => {
-                let values = question(hello, TICKET, Some(authid), None);
+                let values = question(hello, TICKET, authid, None);
                 let question = Question { authenticator: authenticator.clone(), values };
                 (Some(authenticator), Wait::TicketToAsk(question))
             }

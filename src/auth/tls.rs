@@ -13,7 +13,7 @@ impl Provider<Fingerprints> {
                 let has = |shown: &Fingerprints| shown.0.iter().any(|one| one.is_of(certificate));
                 let known = principals.list().iter().find(|one| has(&one.credential));
                 let Some(known) = known else { return Step::refuse() };
-                Client::new(hello, TLS, &known.authid, None).accept(known.grant.clone(), Dict::new())
+                Client::new(hello, TLS, Some(&known.authid), None).accept(known.grant.clone(), Dict::new())
             }
             Self::Dynamic(authenticator) => {
                 let fingerprints = dict([
@@ -26,7 +26,8 @@ impl Provider<Fingerprints> {
                     transport.insert("peer_cert".to_owned(), fingerprints.into());
                 }
                 let own = hex::encode(&certificate.sha256);
-                let client = Client::new(hello, TLS, hello.authid().unwrap_or(&own), Some(authenticator));
+                let client =
+                    Client::new(hello, TLS, Some(hello.authid().unwrap_or(&own)), Some(authenticator));
                 client.ask(authenticator, values, Wait::Admission)
             }
         }

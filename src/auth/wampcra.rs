@@ -76,13 +76,13 @@ impl Provider<CraSecret> {
                     let salt = decoy.map_or(salting.salt.clone(), |noise| similar(&salting.salt, &noise));
                     Salting { salt, ..salting }
                 });
-                let client = Client::new(hello, WAMPCRA, authid, None);
+                let client = Client::new(hello, WAMPCRA, Some(authid), None);
                 let role = &found.principal.grant.role;
                 offer.sign(client, role, secret, salting, found.grant)
             }
             Self::Dynamic(authenticator) => {
                 let values = question(hello, WAMPCRA, Some(authid), None);
-                let client = Client::new(hello, WAMPCRA, authid, Some(authenticator));
+                let client = Client::new(hello, WAMPCRA, Some(authid), Some(authenticator));
                 client.ask(authenticator, values, Wait::CraSecret(offer))
             }
         }

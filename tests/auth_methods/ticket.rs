@@ -1,6 +1,6 @@
 //! `ticket`.
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use wamplet::auth::*;
 use wamplet::payload::Values;
 
@@ -64,4 +64,22 @@ fn an_authenticator_of_tickets_sees_the_ticket_that_was_sent() {
         (Some("realm2"), Some("joseph"), "user")
     );
     assert_eq!(identity.authextra, dict(json!({ "a": 1 })));
+}
+
+#[test]
+fn an_authenticator_says_whose_ticket_it_is_where_the_client_does_not() {
+    let methods = Methods { ticket: Some(Provider::Dynamic(authenticator())), ..Methods::default() };
+    let answered = |answer: Value| {
+        let (_, exchange) = challenged(begin(&methods, json!({ "authmethods": ["ticket"] })), "ticket");
+        let (values, exchange) = asked(exchange.authenticate("token", &Map::new()));
+        assert_eq!((&values.args[1], &values.args[2]["authid"]), (&Value::Null, &Value::Null));
+        exchange.answered(Ok(Values::args([answer])))
+    };
+    let identity = accepted(answered(json!({ "role": "user", "authid": "joe" })));
+    assert_eq!(identity.authid.as_deref(), Some("joe"));
+    for answer in [json!("user"), json!({ "role": "user" })] {
+        let denial = denied(answered(answer));
+        assert_eq!(denial.error, "wamp.error.authentication_failed");
+        assert!(denial.fault.contains("expected an \"authid\""), "{denial:?}");
+    }
 }
