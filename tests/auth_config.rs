@@ -175,6 +175,7 @@ fn cookies_have_their_names_ages_and_stores() {
     assert_eq!(long_poll.cookie, Some(Cookie { store, ..Cookie::default() }));
     assert!(long_poll.auth.as_ref().is_some_and(|auth| auth.by_cookie));
     assert_eq!((&websocket.cookie, &websocket.auth), (&Some(Cookie::default()), &None));
+    assert_eq!(Cookie::default().max_age, Duration::from_secs(604_800), "as in Crossbar.io");
 }
 
 #[test]

@@ -353,7 +353,7 @@ pub struct Cookie {
     pub name: String,
     /// Characters of its value, 6 bits of chance each: 6 to 64. Default 24.
     pub length: usize,
-    /// How long a browser keeps it, and the router what it stands for, after it was last shown. Default 365 days.
+    /// How long a browser keeps it, and the router what it stands for, after it was last shown. Default 7 days, as in Crossbar.io.
     pub max_age: Duration,
     pub store: CookieStore,
     /// Only over TLS. Default false.
@@ -369,7 +369,7 @@ impl Default for Cookie {
         Self {
             name: "cbtid".into(),
             length: 24,
-            max_age: Duration::from_secs(365 * 86_400),
+            max_age: Duration::from_secs(7 * 86_400),
             store: CookieStore::Memory,
             secure: false,
             http_strict: false,
