@@ -315,14 +315,14 @@ fn processes_of_a_big_node_have_their_environment_and_their_paths() {
     let node = good("big-node.json");
     let [backend, public, worker, local] = &node.components[..] else { panic!("four components") };
     assert_eq!((backend.name.as_str(), backend.classname.as_str()), ("backend1", "backend.main.Backend"));
-    assert_eq!(backend.extra, json!({ "database": "main", "retries": 3 }));
+    assert_eq!(backend.extra, json!({ "database": "main", "retries": 3, "cbdir": "/node/.crossbar" }));
     assert_eq!(backend.pythonpath, [PathBuf::from("/node/.crossbar/.."), PathBuf::from("/opt/components")]);
     let env = [("WORD".to_owned(), "many".to_owned()), ("MODE".to_owned(), "production".to_owned())];
     assert_eq!((&backend.env[..], backend.inherit_env), (&env[..], false));
     assert!(matches!(&public.connection, ComponentConnection::Inside { role } if role == "anonymous"));
 
     assert_eq!(worker.python.as_deref(), Some(Path::new("/opt/venv/bin/python")));
-    assert_eq!((worker.inherit_env, &worker.extra), (false, &Value::Null));
+    assert_eq!((worker.inherit_env, &worker.extra), (false, &json!({ "cbdir": "/node/.crossbar" })));
     assert_eq!(worker.restart, Restart { policy: RestartPolicy::OnFailure, ..Restart::default() });
     let ComponentConnection::Transport { kind, url, endpoint, serializer } = &worker.connection else {
         panic!("a WebSocket of its own")

@@ -19,7 +19,7 @@ pub struct Component {
     /// `package.module.Class`.
     pub classname: String,
     pub realm: String,
-    /// `extra`, handed to the component as it is.
+    /// `extra`, with the directory of the configuration as `cbdir`.
     pub extra: Value,
     /// Directories that the interpreter searches first; relative ones were resolved.
     pub pythonpath: Vec<PathBuf>,

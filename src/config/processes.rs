@@ -123,7 +123,7 @@ impl NodeReader<'_> {
             name,
             classname,
             realm: realm?,
-            extra: object.required("extra").value().cloned().unwrap_or_default(),
+            extra: self.extra(object.required("extra").value()),
             pythonpath: worker.pythonpath.clone(),
             python: worker.python.clone(),
             env: worker.env.clone(),
@@ -131,6 +131,17 @@ impl NodeReader<'_> {
             connection: connection?,
             restart: restart?.unwrap_or(worker.restart),
         })
+    }
+
+    /// What a component gets as `extra`. As from Crossbar.io it is an object, whatever was left out, and knows the directory.
+    fn extra(&self, given: Option<&Value>) -> Value {
+        let mut extra = match given {
+            Some(Value::Object(extra)) => extra.clone(),
+            None | Some(Value::Null) => Map::new(),
+            Some(other) => return other.clone(),
+        };
+        extra.insert("cbdir".to_owned(), self.base.to_string_lossy().into());
+        Value::Object(extra)
     }
 
     fn classname(&mut self, value: &Cursor<'_>) -> Option<String> {

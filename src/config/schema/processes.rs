@@ -20,7 +20,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
         ("classname", described(json!({ "type": "string", "pattern": r"^[^.\s]+(\.[^.\s]+)+$" }), words))
     };
     let realm = || ("realm", text("The realm that it joins."));
-    let extra = || ("extra", any("Handed to the component as it is."));
+    let extra = || ("extra", any("Handed to the component, with the directory of this file as \"cbdir\"."));
     let restart = || ("restart", reference("restart"));
 
     let component = one_of(vec![
