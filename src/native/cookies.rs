@@ -71,6 +71,9 @@ struct Jar {
     order: VecDeque<Arc<str>>,
     /// value -> who has logged in with it
     logins: Known,
+    /// Logins that were not shown for longest when all were looked at, with that time, the oldest last: the next ones to go,
+    /// unless they have gone or were shown since.
+    oldest: Vec<(u64, Arc<str>)>,
     /// Seconds after which a login is of use at no path.
     max_age: u64,
 }
@@ -235,12 +238,8 @@ impl Logins for Cookies {
     fn remember(&self, value: &str, identity: &Identity, now: Now) {
         let login = Login { seen: seconds(now), identity: identity.clone().into() };
         let mut jar = self.store.lock();
-        if jar.logins.len() >= MAX_LOGINS
-            && !jar.logins.contains_key(value)
-            && let Some((oldest, _)) = jar.logins.iter().min_by_key(|(_, login)| login.seen)
-        {
-            let oldest = Arc::clone(oldest);
-            jar.logins.remove(&oldest);
+        if jar.logins.len() >= MAX_LOGINS && !jar.logins.contains_key(value) {
+            jar.drop_oldest();
         }
         jar.logins.insert(value.into(), login);
         self.store.save();
@@ -268,6 +267,24 @@ impl Jar {
             self.logins.remove(&known);
         }
         self.issued.get(value).cloned()
+    }
+
+    /// Forgets the login that was not shown for longest. Not each one that has to go is worth a look at all.
+    fn drop_oldest(&mut self) {
+        while !self.logins.is_empty() {
+            if let Some((seen, value)) = self.oldest.pop() {
+                if self.logins.get(&value).is_some_and(|login| login.seen == seen) {
+                    self.logins.remove(&value);
+                    return;
+                }
+                continue;
+            }
+            self.oldest = self.logins.iter().map(|(value, login)| (login.seen, Arc::clone(value))).collect();
+            self.oldest.sort_unstable();
+            self.oldest.truncate(MAX_OLDEST);
+            self.oldest.shrink_to_fit();
+            self.oldest.reverse();
+        }
     }
 
     fn issue(&mut self, value: Arc<str>) {
@@ -427,6 +444,9 @@ const MAX_ISSUED: usize = 10_000;
 /// Cookies that somebody has logged in with; the one that was not shown for longest makes room for one more.
 const MAX_LOGINS: usize = 10_000;
 
+/// Logins that are known to be the next ones to go.
+const MAX_OLDEST: usize = 256;
+
 /// Seconds by which the time at which a cookie was shown may be wrong.
 const RESOLUTION: u64 = 3_600;
 
@@ -450,6 +470,16 @@ mod tests {
         assert!(has("0"), "there is room for all of them");
         remember(MAX_LOGINS, 20_001);
         assert!(!has("0") && has("1"), "the oldest one has made room for another");
+        assert_eq!(cookies.store.lock().logins.len(), MAX_LOGINS);
+        // Who is next changes where one logs in again, or is forgotten.
+        remember(2, 20_002);
+        cookies.forget("3");
+        remember(MAX_LOGINS + 1, 20_003);
+        assert!(has("1"), "there was room");
+        for more in 2..=1_000 {
+            remember(MAX_LOGINS + more, 20_004);
+        }
+        assert!(has("2") && !has("1001") && has("1002"), "the oldest ones have made room");
         assert_eq!(cookies.store.lock().logins.len(), MAX_LOGINS);
     }
 
