@@ -126,11 +126,7 @@ async fn serve(
     let thread_count = options.threads;
     let serving = tokio::spawn(async move {
         // Whom a client needs to log in, or calls first, is there before the client; it waits in the backlog.
-        if !ready.await {
-            warn!(
-                "a component is not ready after 10 s, its onJoin is not over: clients are served nonetheless"
-            );
-        }
+        ready.await;
         let mut listening: JoinSet<()> =
             listeners.into_iter().map(|listener| listener.run(threads.clone())).collect();
         let version = env!("CARGO_PKG_VERSION");

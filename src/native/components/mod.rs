@@ -40,7 +40,7 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time;
+use tokio::time::{self, Instant};
 
 use self::process::Program;
 use self::turn::{Turn, Wait};
@@ -80,7 +80,7 @@ impl Children {
         for worker in node.components.chunk_by(|one, next| one.worker() == next.worker()) {
             let mut before = None;
             for component in worker {
-                let (turn, wait) = Turn::behind(before);
+                let (turn, wait) = Turn::behind(before, &component.path);
                 supervise(Program::Component(component.clone()), turn);
                 before = Some(wait);
             }
@@ -94,16 +94,23 @@ impl Children {
         Self { tasks, stop, inside: last_inside }
     }
 
-    /// Waits until the components of this router have begun, so that clients find what they register. Answers whether
-    /// all are ready or have failed: those that are not within 10 s are not waited for. May be awaited once.
-    pub fn ready(&mut self) -> impl Future<Output = bool> + Send + use<> {
+    /// Waits until the components of this router are ready or have failed, so that clients find what they register. Those
+    /// that are neither within 10 s are not waited for. May be awaited once.
+    pub fn ready(&mut self) -> impl Future<Output = ()> + Send + use<> {
         let inside = std::mem::take(&mut self.inside);
-        let all = async {
+        let end = Instant::now() + turn::PATIENCE;
+        async move {
             for mut wait in inside {
-                wait.end().await;
+                if time::timeout_at(end, wait.end()).await.is_err() {
+                    tracing::warn!(
+                        target: "wamplet::components",
+                        "{}: not ready after {:?}: clients are let in",
+                        wait.path,
+                        turn::PATIENCE,
+                    );
+                }
             }
-        };
-        async { time::timeout(turn::PATIENCE, all).await.is_ok() }
+        }
     }
 
     /// Ends all child processes, and whatever they started in their process groups: SIGTERM, and SIGKILL for those who

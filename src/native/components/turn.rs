@@ -13,7 +13,11 @@ pub(super) type Held = oneshot::Sender<()>;
 
 /// The wait for one component that goes before others.
 #[derive(Debug)]
-pub(super) struct Wait(oneshot::Receiver<()>);
+pub(super) struct Wait {
+    /// Where that component stands in the configuration.
+    pub path: String,
+    end: oneshot::Receiver<()>,
+}
 
 /// A component's place among those of its worker. Default: it waits for nobody, and nobody for it.
 #[derive(Debug, Default)]
@@ -25,16 +29,22 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// The place behind the component that `before` waits for, and the wait for this one.
-    pub(super) fn behind(before: Option<Wait>) -> (Self, Wait) {
-        let (held, wait) = oneshot::channel();
-        (Self { before, held: Some(held) }, Wait(wait))
+    /// The place of the component at `path`, behind the one that `before` waits for, and the wait for it.
+    pub(super) fn behind(before: Option<Wait>, path: &str) -> (Self, Wait) {
+        let (held, end) = oneshot::channel();
+        (Self { before, held: Some(held) }, Wait { path: path.to_owned(), end })
     }
 
     /// Waits until it has come, but not for ever.
     pub(super) async fn come(&mut self) {
         if let Some(before) = &mut self.before {
-            let _ = time::timeout(PATIENCE, before.end()).await;
+            if time::timeout(PATIENCE, before.end()).await.is_err() {
+                tracing::warn!(
+                    target: "wamplet::components",
+                    "{}: not ready after {PATIENCE:?}: the component behind it begins",
+                    before.path,
+                );
+            }
             self.before = None;
         }
     }
@@ -44,6 +54,6 @@ impl Wait {
     /// Waits until the component is ready, or has failed.
     pub(super) async fn end(&mut self) {
         // Nothing is ever sent: it is the end of the other side that is waited for.
-        let _ = (&mut self.0).await;
+        let _ = (&mut self.end).await;
     }
 }
