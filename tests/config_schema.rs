@@ -37,6 +37,7 @@ const OUT_OF_REACH: [&str; 21] = [
     "realm-in-two-workers",
     "realm-of-another-worker",
     "web-path-without-end",
+    "workers-that-do-nothing",
 ];
 
 fn parsed(files: Vec<PathBuf>) -> Vec<(String, Value)> {
