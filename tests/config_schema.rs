@@ -15,7 +15,7 @@ use configs::{files, read};
 use wamplet::config::{Format, schema};
 
 /// What is wrong with these files is not a matter of their shape, or depends on more than one value.
-const OUT_OF_REACH: [&str; 21] = [
+const OUT_OF_REACH: [&str; 22] = [
     "auth-of-ports",
     "no-router-worker",
     "node-without-workers",

@@ -205,6 +205,7 @@ impl Node {
             uri = rest;
         }
     }
+
     /// Visits what is below this node and begins with `start`.
     fn for_each_below(&self, start: &[u8], visit: &mut dyn FnMut(u64)) {
         let Some(first) = start.first() else {
