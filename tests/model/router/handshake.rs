@@ -104,9 +104,13 @@ impl Model {
         let method = offered.iter().find(|method| *method == "anonymous" || *method == "ticket");
         let method = method.ok_or(Fault::Refused("wamp.error.no_matching_auth_method"))?;
         if method == "ticket" {
-            let authid = message[2]["authid"].as_str().ok_or(DENIED)?;
+            let authid = message[2]["authid"].as_str().map(str::to_owned);
+            // An authenticator may see from the ticket whose it is.
+            if authid.is_none() && matches!(auth.ticket, Tickets::Static(_)) {
+                return Err(DENIED);
+            }
             self.send(at, json!([4, "ticket", {}]));
-            let (authid, wait) = (Some(authid.to_owned()), Wait::Ticket(auth.ticket));
+            let wait = Wait::Ticket(auth.ticket);
             self.suspend(at, Pending { hello: message.clone(), method: "ticket", authid, wait });
             return Ok(());
         }
@@ -168,7 +172,10 @@ impl Model {
         ticket: Option<&Value>,
     ) -> Result<(), Fault> {
         let said = &pending.hello[2];
-        let authid = pending.authid.as_deref().unwrap_or(TEXT);
+        let authid = match &pending.authid {
+            None if pending.method == "ticket" => Value::Null,
+            authid => authid.as_deref().unwrap_or(TEXT).into(),
+        };
         let mut details = json!({
             "transport": self.transport_details(at),
             "session": ANY,
@@ -209,6 +216,11 @@ impl Model {
             Err(error) => Err(error.clone()),
             Ok(args) => match read(&args[0], authenticator.default_role) {
                 None => Err(FAILED.to_owned()),
+                Some(Granted { authid: None, .. })
+                    if pending.authid.is_none() && pending.method == "ticket" =>
+                {
+                    Err(FAILED.to_owned())
+                }
                 Some(Granted { realm, authid, role, extra }) => Ok(Who {
                     realm: realm.or(pending.realm()),
                     authid: authid.or(pending.authid),
