@@ -5,8 +5,8 @@
 //! another one with the next request. What HTTP has to do with it is in `web::bridge`.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::{Arc, Mutex};
-use std::{iter, mem};
 
 use bytes::Bytes;
 use serde_json::json;
@@ -150,7 +150,7 @@ impl Session {
         let roles = json!({ "publisher": {}, "caller": {} });
         let hello =
             Message::Hello { realm: Some(config.realm.as_str().into()), details: dict([("roles", roles)]) };
-        hub.handle(key, &mut iter::once(frame(&hello)));
+        hub.handle(key, frame(&hello));
         let first = mailbox.try_receive().unwrap_or_default();
         match decode(&first) {
             Some((Message::Welcome { .. }, _)) => {}
@@ -226,7 +226,7 @@ impl Session {
         codec::decode(Serializer::Json, &message, &hub.decode_limits())
             .map_err(|error| Failure::Unfit(error.to_string()))?;
         asked.is_call = is_call;
-        hub.handle(self.key, &mut iter::once(message));
+        hub.handle(self.key, message);
         reply.await.unwrap_or_else(|_| Err(unexpected()))
     }
 }
@@ -253,7 +253,7 @@ impl Drop for Asked<'_> {
             // Scripts that call and go mean what they call: the callee is let be, and what it says is for nobody.
             let mode = Some(CancelMode::Skip);
             let cancel = Message::Cancel { request: self.request, mode };
-            self.hub.handle(self.session.key, &mut iter::once(frame(&cancel)));
+            self.hub.handle(self.session.key, frame(&cancel));
         }
     }
 }

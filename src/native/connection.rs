@@ -498,11 +498,8 @@ impl<I: Incoming> Connection<I> {
 
     /// Handles messages until none is left or the turn is over.
     fn handle_messages(&mut self, messages: &mut impl ExactSizeIterator<Item = Bytes>, turn: &mut Turn) {
-        while messages.len() > 0 {
-            self.limit = self.hub.handle(self.key, messages);
-            if messages.len() > 0 && turn.is_over() {
-                return;
-            }
+        if let Some(limit) = self.hub.handle_turn(self.key, messages, turn) {
+            self.limit = limit;
         }
     }
 

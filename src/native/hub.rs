@@ -5,6 +5,7 @@
 //! has something to do.
 
 use std::fmt;
+use std::iter;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
 
 use super::clock::Clock;
-use super::flusher::{self, Touched};
+use super::flusher::{self, Touched, Turn};
 use super::gate::{Gate, Gates};
 use super::lock;
 use super::outgoing::{BURST, Peer, QueueLimits, Queued};
@@ -177,9 +178,31 @@ impl Hub {
         Ok(key)
     }
 
-    /// Handles messages of one transport, so many that others need not wait for long; answers how long its next one may
-    /// be.
-    pub(super) fn handle(&self, key: SessionKey, messages: &mut impl Iterator<Item = Bytes>) -> usize {
+    /// Handles a message of one transport.
+    pub(super) fn handle(&self, key: SessionKey, message: Bytes) {
+        self.handle_some(key, &mut iter::once(message));
+    }
+
+    /// Handles messages of one transport until none is left or the turn is over; answers how long its next one may be,
+    /// if there was any.
+    pub(super) fn handle_turn(
+        &self,
+        key: SessionKey,
+        messages: &mut impl ExactSizeIterator<Item = Bytes>,
+        turn: &mut Turn,
+    ) -> Option<usize> {
+        let mut limit = None;
+        while messages.len() > 0 {
+            limit = Some(self.handle_some(key, messages));
+            if messages.len() > 0 && turn.is_over() {
+                break;
+            }
+        }
+        limit
+    }
+
+    /// Handles so many messages that others need not wait for long.
+    fn handle_some(&self, key: SessionKey, messages: &mut impl Iterator<Item = Bytes>) -> usize {
         self.with(|core, now, touched| {
             let sent = touched.messages();
             for message in messages.take(HANDLED_AT_ONCE) {

@@ -113,9 +113,8 @@ async fn serve(
         None => Hub::new(config, seed, decider),
     };
     log_realms(node);
-    let listeners: Result<Vec<_>, _> =
-        node.listeners.iter().map(|config| Listener::bind(&hub, config)).collect();
-    let listeners = listeners?;
+    let listeners =
+        node.listeners.iter().map(|config| Listener::bind(&hub, config)).collect::<Result<Vec<_>, _>>()?;
     bridge::join_all(&hub);
     // Their sockets are there by now, so that a component can connect as soon as it runs.
     let mut children = Children::start(node, Arc::new(InsideHub(Arc::clone(&hub))));

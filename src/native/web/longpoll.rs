@@ -10,7 +10,6 @@
 //! failure, also the 202 of the specification.
 
 use std::collections::BTreeMap;
-use std::iter;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
@@ -250,18 +249,15 @@ impl LongPolls {
                 .part(body, &mut messages)
                 .map_err(|failure| bad(&format!("expected a batch: {failure}")))?;
             let mut rest = messages.into_iter();
-            let mut turn = Turn::default();
+            hub.handle_turn(key, &mut rest, &mut Turn::default());
             while rest.len() > 0 {
-                hub.handle(key, &mut rest);
-                if rest.len() > 0 && turn.is_over() {
-                    tokio::task::yield_now().await;
-                    turn = Turn::default();
-                }
+                tokio::task::yield_now().await;
+                hub.handle_turn(key, &mut rest, &mut Turn::default());
             }
         } else if body.is_empty() {
             return Err(bad("expected a message, found nothing"));
         } else {
-            hub.handle(key, &mut iter::once(body));
+            hub.handle(key, body);
         }
         Ok(nothing())
     }
