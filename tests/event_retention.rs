@@ -221,6 +221,19 @@ fn a_pattern_brings_the_events_of_exactly_the_topics_that_it_matches() {
 }
 
 #[test]
+fn topics_that_each_begin_with_the_one_before_are_no_trouble() {
+    let longest = 2_048;
+    let limits = Limits { uri_length: longest, events_at_once: longest, ..Limits::default() };
+    let mut w = Wamp::with_config(Config { limits, ..Config::default() });
+    let [alice] = w.join("realm1");
+    for n in 1..=longest {
+        retain(&mut w, alice, n as u64, &"a".repeat(n), json!([n]));
+    }
+    let expected: Vec<Value> = (1..=longest).map(|n| json!([n])).collect();
+    assert_eq!(late(&mut w, json!({ "match": "prefix" }), "a"), expected);
+}
+
+#[test]
 fn a_pattern_brings_no_more_events_than_one_request_may() {
     let limits = Limits { events_at_once: 3, ..Limits::default() };
     let mut w = Wamp::with_config(Config { limits, ..Config::default() });
