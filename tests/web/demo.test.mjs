@@ -9,6 +9,7 @@ import { serve } from '../../scripts/serve.mjs';
 import {
   browser,
   context,
+  detailsOf,
   dist,
   isJoined,
   joined,
@@ -132,9 +133,7 @@ testShared('what_one_tab_publishes_shows_in_all', async () => {
 testShared('details_of_a_session_are_those_of_wamp_session_get', async () => {
   const ada = await joined('Ada');
   const grace = await joined('Grace');
-  await press(ada, 'Grace', 'Details of Grace');
-  const dialog = ada.getByRole('dialog', { name: 'Grace' });
-  await dialog.locator('dt', { hasText: 'authrole' }).waitFor();
+  const dialog = await detailsOf(ada, 'Grace');
   const details = await dialog
     .locator('.properties > div')
     .evaluateAll((rows) =>
@@ -357,8 +356,7 @@ async function tabTo(page, target) {
 
 test('lists_of_definitions_hold_terms_and_definitions_in_the_eyes_of_assistive_technology', async () => {
   const page = await joined('Ada');
-  await press(page, 'Ada', 'Details of Ada');
-  await page.locator('#details dt', { hasText: 'authrole' }).waitFor();
+  await detailsOf(page, 'Ada');
   const others = await page.evaluate(() =>
     [...document.querySelectorAll('dl, dl > *, dl > div > *')]
       .filter((node) => !['DL', 'DIV', 'DT', 'DD'].includes(node.tagName) || node.hasAttribute('role'))

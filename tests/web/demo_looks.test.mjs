@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { begin, hasNoSidewaysScroll, joined, open, press, session, visitDemo } from '../fixtures/demo.mjs';
+import { begin, detailsOf, hasNoSidewaysScroll, joined, open, press, session, visitDemo } from '../fixtures/demo.mjs';
 
 visitDemo();
 
@@ -35,8 +35,7 @@ for (const [width, colorScheme] of [
         assert.ok(box.x >= 0 && box.x + box.width <= width, `${await button.textContent()} is within the window`);
     }
 
-    await press(page, 'Grace', 'Details of Grace');
-    await page.locator('#details dt', { hasText: 'authrole' }).waitFor();
+    await detailsOf(page, 'Grace');
     assert.ok(await hasNoSidewaysScroll(page), 'details');
     await page.keyboard.press('Escape');
     await page.getByRole('button', { name: 'Leave' }).click();
@@ -59,9 +58,7 @@ test('long_terms_and_values_leave_each_other_room_in_a_narrow_window', async () 
   await begin({ viewport: { width: 320, height: 640 }, reducedMotion: 'reduce' });
   const ada = await joined('Ada');
   const grace = await joined('Grace');
-  await press(ada, 'Grace', 'Details of Grace');
-  const dialog = ada.getByRole('dialog', { name: 'Grace' });
-  await dialog.locator('dt', { hasText: 'transport.channel_serializer' }).waitFor();
+  const dialog = await detailsOf(ada, 'Grace', 'transport.channel_serializer');
   const wide = await dialog
     .locator('dt')
     .evaluateAll((terms) =>
