@@ -4,6 +4,7 @@
 //! wait where it can guess a branch: so lengths that repeat in lists of records (of keys, floats, booleans) are decided
 //! by branches, and those that hardly ever do (of texts, integers) by arithmetic alone.
 
+use super::records::{MANY, behind_records};
 use super::utf8;
 
 /// The markers of a serializer: the first bytes of its items.
@@ -16,6 +17,9 @@ pub(super) trait Markers {
 
     /// For each marker how many bytes are behind it, or [`MORE`].
     const LENGTHS: &'static [u8; 256];
+
+    /// For each marker the bits that it shares with others that say the same length.
+    const ALIKE: &'static [u8; 256];
 
     /// Takes what is behind a marker that says no length.
     fn more(marker: u8, rest: &[u8]) -> Option<Item<'_>>;
@@ -64,7 +68,16 @@ pub(super) fn behind_item<M: Markers>(mut rest: &[u8], levels: usize) -> Option<
         }
         around[level] = outer;
         level += 1;
+        if !is_map && left >= MANY && rest.first().is_some_and(|marker| is_inner::<M>(*marker)) {
+            (left, rest) = behind_records::<M>(rest, left, levels - level)?;
+        }
     }
+}
+
+/// Whether a marker may be that of a list or of a map.
+#[inline]
+fn is_inner<M: Markers>(marker: u8) -> bool {
+    marker.wrapping_sub(M::TEXT) > M::SHORT && M::LENGTHS[usize::from(marker)] == MORE
 }
 
 /// Leaves items, or in a map pairs, until none are left or one is a list or a map.

@@ -1,6 +1,7 @@
 //! The quick way through CBOR: items of definite length, and what is left of each open level.
 
 use super::binary::{Item, MORE, Markers, behind_item, behind_text, uint};
+use super::records::alike;
 use super::{Elements, Pairs, Scan, counted_element, counted_key, text, text_keyed_map};
 
 /// A [`Scan`] of CBOR.
@@ -124,6 +125,7 @@ impl Markers for Cbor {
         }
         lengths
     };
+    const ALIKE: &'static [u8; 256] = &alike(Self::LENGTHS);
 
     #[inline(always)]
     fn more(initial: u8, rest: &[u8]) -> Option<Item<'_>> {

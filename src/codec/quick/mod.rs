@@ -15,6 +15,7 @@ mod binary;
 mod cbor;
 mod json;
 mod msgpack;
+mod records;
 #[cfg(test)]
 mod tests;
 

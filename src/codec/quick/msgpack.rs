@@ -1,6 +1,7 @@
 //! The quick way through MessagePack: a jump by the marker, and what is left of each open level.
 
 use super::binary::{Item, MORE, Markers, behind_item, behind_text, uint};
+use super::records::alike;
 use super::{Elements, Pairs, Scan, counted_element, counted_key, text, text_keyed_map};
 
 /// A [`Scan`] of MessagePack.
@@ -134,6 +135,7 @@ impl Markers for MsgPack {
         }
         lengths
     };
+    const ALIKE: &'static [u8; 256] = &alike(Self::LENGTHS);
 
     #[inline(always)]
     fn more(marker: u8, rest: &[u8]) -> Option<Item<'_>> {

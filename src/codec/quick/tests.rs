@@ -236,6 +236,25 @@ proptest! {
     }
 
     #[test]
+    fn lists_of_records_end_alike(
+        record in vec((text(), value()), 1..6),
+        count in 1..15usize,
+        damage in vec((any::<Index>(), damage()), 0..4),
+    ) {
+        let record: Value = record.into_iter().collect();
+        let values = Values { args: vec![record], ..Values::default() };
+        for serializer in [Serializer::MsgPack, Serializer::Cbor] {
+            let mut records = vec![encode_values(&values, serializer).0[1..].to_vec(); count];
+            prop_assert!(agree_on_item(serializer, &list(serializer, &records), 9)?);
+            for (record, damage) in &damage {
+                let record = record.index(count);
+                records[record] = damaged(&records[record], &[*damage]);
+            }
+            agree_on_item(serializer, &list(serializer, &records), 9)?;
+        }
+    }
+
+    #[test]
     fn arbitrary_items_end_alike(bytes in vec(any::<u8>(), 0..40), levels in 0..5usize) {
         for serializer in [Serializer::MsgPack, Serializer::Cbor] {
             agree_on_item(serializer, &bytes, levels)?;
@@ -476,6 +495,63 @@ fn counts_beyond_the_frame_are_read_alike() {
             for items in [&b"\x90\x90"[..], b"\x01\x90", b"\xa1k\x90", b"\xa1k\x90\xa1k\x80"] {
                 let bytes = [&[0x91, marker], &count.to_be_bytes()[..], items].concat();
                 agree_on_item(Serializer::MsgPack, &bytes, 5).expect("both ways agree");
+            }
+        }
+    }
+}
+
+/// A list of `records`.
+fn list(serializer: Serializer, records: &[Vec<u8>]) -> Vec<u8> {
+    let marker = if serializer == Serializer::MsgPack { 0x90 } else { 0x80 };
+    [&[marker | records.len() as u8], &records.concat()[..]].concat()
+}
+
+/// In a list of records that are alike, whatever byte of one is another: it is read alike, wherever the list is cut.
+#[test]
+fn records_that_are_nearly_alike_are_read_alike() {
+    let record = |name: &str, note: &str| {
+        serde_json::json!({
+            "id": 123_456, "name": name, "value": 21.375, "ok": true, "none": null, "small": [7, -3, 200, -200, 70_000],
+            "note": note, "far": [-70_000, 1_u64 << 40, -(1_i64 << 40), [], {}, ""],
+        })
+    };
+    let records = [
+        record("sensor-17/temperature", "plain"),
+        record("température", "plain"),
+        record("n", "a text that is longer than thirty-one bytes"),
+        serde_json::json!(["2026-11-22", 1.5, 2.25, 1.0, 2.0, 100, [true, false]]),
+        serde_json::json!([(0..30).collect::<Vec<_>>()]),
+        serde_json::json!({"x": 1, "y": 2}),
+    ];
+    let odd: [(Serializer, &[u8]); 2] = [
+        (Serializer::MsgPack, b"\x85\xa1b\xc4\x04\x01\x02\x03\x04\xa1e\xd5\x01xy\xa1f\xca\x3f\x80\0\0\x07\xd4\x01x\xa1t\xd6\xff\0\0\0\0"),
+        (Serializer::Cbor, b"\xa5\x61b\x44\x01\x02\x03\x04\x61e\xc1\x1a\0\0\0\0\x61f\xf9\x3c\0\x07\xf7\x61t\xc0\x66monday"),
+    ];
+    let encoded = [Serializer::MsgPack, Serializer::Cbor].into_iter().flat_map(|serializer| {
+        records.iter().map(move |record| {
+            let values = Values { args: vec![record.clone()], ..Values::default() };
+            // Behind the marker of a list of one.
+            (serializer, encode_values(&values, serializer).0[1..].to_vec())
+        })
+    });
+    for (serializer, record) in encoded.chain(odd.map(|(serializer, record)| (serializer, record.to_vec()))) {
+        let mut records = vec![record.clone(); 6];
+        let whole = list(serializer, &records);
+        let check = |bytes: &[u8], levels| agree_on_item(serializer, bytes, levels).expect("both ways agree");
+        assert!(check(&whole, 9), "{serializer:?} {whole:02x?}");
+        for levels in 0..6 {
+            check(&whole, levels);
+        }
+        for cut in 0..whole.len() {
+            assert!(!check(&whole[..cut], 9), "{serializer:?} {cut}");
+        }
+        for changed in [1, 2, 5] {
+            for at in 0..record.len() {
+                for byte in 0..=u8::MAX {
+                    records[changed][at] = byte;
+                    check(&list(serializer, &records), 9);
+                }
+                records[changed][at] = record[at];
             }
         }
     }
