@@ -113,6 +113,25 @@ fn nobody_waits_for_a_component_that_has_failed() {
 }
 
 #[test]
+fn a_component_that_fails_before_its_turn_lets_nobody_past_those_before_it() {
+    let files = Directory::new("order-of-early-failures");
+    let extra = json!({ "extra": { "procedure": "com.example.inside" } });
+    let components = json!([
+        class("First", &extra),
+        class("Missing", &json!({})),
+        class("Second", &extra),
+        class("Missing", &json!({}))
+    ]);
+    let mut router = Process::start("order-of-early-failures", &node_of(&files, &components));
+    let mut client = RawClient::join(router.tcp_address());
+    let result = client.request(48, &[json!({}), json!("com.example.inside")]);
+    assert_eq!(result, json!([50, 1, {}, ["it is there"]]));
+    router.wait_for("second calls: it is there");
+    router.wait_for("wamplet is ready");
+    assert!(position(&router, "first is ready") < position(&router, "wamplet is ready"));
+}
+
+#[test]
 fn nobody_waits_for_ever_for_a_component_that_is_never_ready() {
     let files = Directory::new("endless");
     let extra = json!({ "extra": { "procedure": "com.example.inside" } });

@@ -105,7 +105,7 @@ impl Program {
         turn: &mut Turn,
         stop: &mut watch::Receiver<Option<Duration>>,
     ) -> Ended {
-        match self.spawn(turn.held.take()) {
+        match self.spawn(turn.hold()) {
             Ok(process) => process.run(self, inside, turn, stop).await,
             Err(failure) => Ended::Failed(failure),
         }
@@ -194,6 +194,7 @@ impl Process {
             if let Some((door, identity)) = entrance {
                 let stream = door.admit().await;
                 turn.come().await;
+                turn.held = None;
                 inside.connected(stream, identity);
             }
             // Standard input stays open as long as the router lives.

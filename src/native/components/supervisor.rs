@@ -43,11 +43,11 @@ pub(super) async fn supervise(
                     component,
                     "{path}: {text}; starts again in {delay:?}",
                 );
-                delay
+                Some(delay)
             }
             Next::Over if end == End::Finished => {
                 tracing::info!(target: "wamplet::components", component, "{path}: {text}");
-                return;
+                None
             }
             Next::Over => {
                 tracing::error!(
@@ -55,7 +55,7 @@ pub(super) async fn supervise(
                     component,
                     "{path}: {text}; not started again",
                 );
-                return;
+                None
             }
             Next::GiveUp(failures) => {
                 tracing::error!(
@@ -63,12 +63,17 @@ pub(super) async fn supervise(
                     component,
                     "{path}: {text}; given up after {failures} failed starts in a row",
                 );
-                return;
+                None
             }
         };
+        // It may have ended before its turn: those behind it still wait for the ones before it.
+        let pause = async { tokio::join!(turn.come(), time::sleep(delay.unwrap_or_default())) };
         tokio::select! {
-            () = time::sleep(delay) => {}
+            _ = pause => turn.held = None,
             _ = stopped(&mut stop) => return,
+        }
+        if delay.is_none() {
+            return;
         }
     }
 }

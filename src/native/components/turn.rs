@@ -1,5 +1,6 @@
 //! Whose turn it is: the components of a worker begin one after the other, and clients come after those of the router.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -9,7 +10,7 @@ use tokio::time;
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Held until a component is ready, or its first start has failed; dropped then.
-pub(super) type Held = oneshot::Sender<()>;
+pub(super) type Held = Arc<oneshot::Sender<()>>;
 
 /// The wait for one component that goes before others.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub(super) struct Wait {
 pub(super) struct Turn {
     /// For the component before it, if there is one that has not been waited for.
     pub before: Option<Wait>,
-    /// Those behind it wait as long as it is there.
+    /// Those behind it wait as long as it is there: here until its turn has come, and where its output is read.
     pub held: Option<Held>,
 }
 
@@ -32,7 +33,12 @@ impl Turn {
     /// The place of the component at `path`, behind the one that `before` waits for, and the wait for it.
     pub(super) fn behind(before: Option<Wait>, path: &str) -> (Self, Wait) {
         let (held, end) = oneshot::channel();
-        (Self { before, held: Some(held) }, Wait { path: path.to_owned(), end })
+        (Self { before, held: Some(Arc::new(held)) }, Wait { path: path.to_owned(), end })
+    }
+
+    /// For the reader of the component's output. Whoever ends before its turn holds those behind it until that has come.
+    pub(super) fn hold(&mut self) -> Option<Held> {
+        if self.before.is_some() { self.held.clone() } else { self.held.take() }
     }
 
     /// Waits until it has come, but not for ever.
