@@ -142,6 +142,20 @@ fn a_bad_handshake_gets_its_error_and_a_clean_end_even_with_more_bytes_behind_it
 }
 
 #[test]
+fn a_connection_that_ends_before_its_handshake_is_not_said_to_have_been_late() {
+    let one_port =
+        json!([{ "type": "universal", "endpoint": loopback(), "rawsocket": {}, "web": { "paths": {} } }]);
+    for (name, transports) in [("native-looks", rawsocket()), ("native-looks-at-one-port", one_port)] {
+        let mut router = Process::start(name, &node(transports));
+        let address = router.tcp_address();
+        drop(connect(address));
+        connect(address).write_all(b"\x7f\xf1").expect("it is there");
+        let line = router.wait_for("rejected connection");
+        assert!(line.contains("reason=\"the connection ended before its RawSocket handshake\""), "{line}");
+    }
+}
+
+#[test]
 fn reserved_bits_and_types_end_the_connection() {
     let (_router, address) = start("native-reserved", json!({}));
     for header in [

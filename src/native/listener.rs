@@ -211,9 +211,10 @@ impl Service {
             (Some((rawsocket, gate)), Some(web)) => {
                 let first = self.hub.unless_ending(stream.read_u8());
                 let first = match tokio::time::timeout(self.handshake_timeout, first).await {
-                    Ok(None) => return,
                     Ok(Some(Ok(first))) => first,
-                    _ => {
+                    // It ended without a byte, or the router ends.
+                    Ok(_) => return,
+                    Err(_) => {
                         self.hub.reject_handshake(&info.peer, "nothing came in time");
                         return;
                     }

@@ -34,11 +34,26 @@ pub(super) async fn serve(
     doorway: Doorway<'_>,
 ) {
     let mut octets = [0; 4];
-    let handshake = hub.unless_ending(stream.read_exact(&mut octets));
+    let mut length = 0;
+    let handshake = hub.unless_ending(async {
+        while length < octets.len() {
+            match stream.read(&mut octets[length..]).await {
+                Ok(0) | Err(_) => return false,
+                Ok(more) => length += more,
+            }
+        }
+        true
+    });
     match tokio::time::timeout(config.handshake_timeout, handshake).await {
+        Ok(Some(true)) => {}
+        // Whoever asks no more than whether somebody listens is no reason for a line.
+        Ok(Some(false)) if length == 0 => return,
+        Ok(Some(false)) => {
+            hub.reject_handshake(&info.peer, "the connection ended before its RawSocket handshake");
+            return;
+        }
         Ok(None) => return,
-        Ok(Some(Ok(_))) => {}
-        _ => {
+        Err(_) => {
             hub.reject_handshake(&info.peer, "no RawSocket handshake came in time");
             return;
         }
