@@ -193,7 +193,7 @@ fn without_a_subprotocol_nothing_is_served_where_json_is_not() {
 #[test]
 fn only_pages_of_the_allowed_origins_connect() {
     let options = json!({
-        "allowed_origins": ["https://*.example.com", "http://localhost:*"],
+        "allowed_origins": ["https://*.example.com", "http://localhost:*", "*.example.org:*"],
         "allow_null_origin": false,
     });
     let (_router, address) = start("origins", options);
@@ -202,6 +202,9 @@ fn only_pages_of_the_allowed_origins_connect() {
         (Some("https://a.example.com"), 101),
         (Some("http://localhost:3000"), 101),
         (Some("http://localhost"), 101),
+        (Some("http://a.example.org"), 101),
+        (Some("https://a.example.org:8443"), 101),
+        (Some("https://example.org"), 403),
         (Some("https://example.com.evil.example"), 403),
         (Some("http://localhost.evil.example:80"), 403),
         (Some("null"), 403),

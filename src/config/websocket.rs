@@ -104,7 +104,8 @@ impl NodeReader<'_> {
         let mut origins = Vec::new();
         for origin in list.elements(MAX_ORIGINS, "origins", &mut self.report)? {
             let Some(text) = origin.string(ORIGIN, &mut self.report) else { continue };
-            let is_origin = text == "*" || (text.contains("://") && !text.ends_with('/'));
+            // A star in front may stand for the scheme, too.
+            let is_origin = (text.starts_with('*') || text.contains("://")) && !text.ends_with('/');
             if !is_origin || text.bytes().any(|b| b.is_ascii_whitespace()) {
                 let meant = text.trim_end_matches('/');
                 if meant.contains("://") && meant != text && !meant.ends_with(':') {

@@ -18,9 +18,10 @@ pub(super) fn is_allowed(patterns: &[String], origin: &str) -> bool {
     })
 }
 
-/// The same, but `*` alone allows nobody: what a page that somebody has thought of may do.
+/// The same, but a pattern of stars, such as `*` or `*://*:*`, allows nobody: what a page that somebody has thought of may do.
 pub(super) fn is_named(patterns: &[String], origin: &str) -> bool {
-    patterns.iter().any(|pattern| pattern != "*" && is_allowed(std::slice::from_ref(pattern), origin))
+    let names = |pattern: &String| pattern.bytes().any(|byte| !b"*:/".contains(&byte));
+    patterns.iter().any(|pattern| names(pattern) && is_allowed(std::slice::from_ref(pattern), origin))
 }
 
 /// Whether a page of this origin came from the host, and port, that its request is for.
@@ -116,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_star_names_nobody() {
-        let patterns = ["*".to_owned(), "https://*.example.com".to_owned()];
+        let patterns = ["*", "**", "*:*", "*://*", "https://*.example.com"].map(str::to_owned);
         assert!(is_named(&patterns, "https://a.example.com"));
         assert!(!is_named(&patterns, "https://example.org"));
     }
