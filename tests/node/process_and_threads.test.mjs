@@ -126,7 +126,8 @@ test('what_is_no_router_is_an_unreachable_one_with_a_sentence_on_the_console', a
 
 test('what_is_no_endpoint_is_refused_at_once', () => {
   const message = /^expected a MessagePort, a Worker or another endpoint/;
-  for (const endpoint of [null, undefined, {}, { postMessage() {} }]) {
+  // The last two can be heard, as a SharedWorker can be: it is its `port` that can also post.
+  for (const endpoint of [null, undefined, {}, { postMessage() {} }, new EventTarget(), process]) {
     assert.throws(() => router.attach(endpoint), { name: 'TypeError', message });
   }
 });

@@ -27,7 +27,10 @@ export interface EndpointHandlers {
 export function listen(endpoint: Endpoint, { onMessage, onGone }: EndpointHandlers): () => void {
   // A message that could not be read: nothing that we accept looks like this.
   const onUnreadable = () => onMessage(undefined);
-  if (typeof endpoint?.on === 'function') {
+  if (!isEndpoint(endpoint) || typeof (endpoint.on ?? endpoint.addEventListener) !== 'function') {
+    throw new TypeError('expected a MessagePort, a Worker or another endpoint with postMessage and addEventListener');
+  }
+  if (endpoint.on) {
     const on: [string, (data: unknown) => void][] = [
       ['message', onMessage],
       ['messageerror', onUnreadable],
@@ -39,15 +42,12 @@ export function listen(endpoint: Endpoint, { onMessage, onGone }: EndpointHandle
       for (const [type, listener] of on) endpoint.off?.(type, listener);
     };
   }
-  if (typeof endpoint?.addEventListener !== 'function') {
-    throw new TypeError('expected a MessagePort, a Worker or another endpoint with postMessage and addEventListener');
-  }
   const on: [string, (event: Event) => void][] = [
     ['message', (event) => onMessage((event as MessageEvent).data)],
     ['messageerror', onUnreadable],
     ['close', onGone],
   ];
-  for (const [type, listener] of on) endpoint.addEventListener(type, listener);
+  for (const [type, listener] of on) endpoint.addEventListener?.(type, listener);
   endpoint.start?.();
   return () => {
     for (const [type, listener] of on) endpoint.removeEventListener?.(type, listener);

@@ -173,7 +173,7 @@ export interface Router {
    * @param identity Who the client is, whatever it says. Default: nobody, whom the router's configuration tells what to
    * do, like everybody who connects.
    * @returns A function that detaches the endpoint and ends the client's session.
-   * @throws TypeError when `endpoint` can neither post nor be heard, or `identity` is none; `Error` after `close()`.
+   * @throws TypeError when `endpoint` cannot post or not be heard, or `identity` is none; `Error` after `close()`.
    */
   attach(endpoint: Endpoint, info?: TransportInfo, identity?: PortIdentity): () => void;
   /**
