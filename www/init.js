@@ -57,7 +57,7 @@ function answer(args) {
 function init(folder) {
   const worker = shipped();
   const path = join(folder, FILE);
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+  if (!isFolder(folder)) {
     throw new Refusal(`there is no folder "${folder}": make it, or name the one that your site serves as it is`);
   }
   const before = existing(path);
@@ -88,6 +88,14 @@ function shipped() {
     throw new Refusal(`the package is broken (${path} is not the worker): run \`npm install wamplet\` again`);
   }
   return text;
+}
+
+function isFolder(path) {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory();
+  } catch (error) {
+    throw new Refusal(`${path} is no folder that can be read (${error.code}): name the one that your site serves as it is`);
+  }
 }
 
 function existing(path) {

@@ -72,6 +72,7 @@ test('what_cannot_be_done_is_one_sentence', async () => {
   writeFileSync(join(folder, 'file'), '');
   await expectRefusal(['init', 'nowhere'], /there is no folder "nowhere"/);
   await expectRefusal(['init', 'file'], /there is no folder "file"/);
+  await expectRefusal(['init', 'file/below'], /file\/below is no folder that can be read \(ENOTDIR\)/);
   await expectRefusal(['init'], /say into which folder/);
   await expectRefusal(['init', 'public', 'static'], /takes one folder, and "static" is another/);
   await expectRefusal(['init', '--force', 'public'], /no option "--force"/);
