@@ -432,3 +432,28 @@ fn a_file_that_changed_has_another_tag_whatever_time_it_bears() {
     }
     assert_ne!(tags[0], tags[1]);
 }
+
+/// What the system gives when it has no more threads, or no more memory for one.
+#[cfg(target_os = "linux")]
+#[test]
+fn files_are_served_by_a_process_that_gets_no_more_threads() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+    let folder = std::env::temp_dir().join(format!("wamplet-site-{}-threads", std::process::id()));
+    fs::create_dir_all(&folder).expect("a temporary folder");
+    fs::write(folder.join("digits.txt"), b"0123456789").expect("a temporary file");
+    let paths = json!({ "/": { "type": "static", "directory": folder } });
+    let config = node(json!([{ "type": "web", "endpoint": loopback(), "paths": paths }]));
+    let mut router = Process::start_as("threads", &config, &["--threads", "3"]);
+    let address = router.tcp_address();
+    router.wait_for("is ready");
+    let pid = i32::try_from(router.id()).ok().and_then(Pid::from_raw);
+    // Enough for what is small, and not for the stack of a thread.
+    let most = (router.virtual_memory_kib() + 512) << 10;
+    prlimit(pid, Resource::As, Rlimit { current: Some(most), maximum: None }).expect("the limit of a child");
+    for _ in 0..6 {
+        assert_eq!(get(address, "/digits.txt").body, b"0123456789");
+    }
+    router.reload(&config);
+    fs::remove_dir_all(&folder).expect("it is there");
+}

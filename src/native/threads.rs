@@ -6,6 +6,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
@@ -27,8 +28,10 @@ impl Threads {
         let (running, ended) = watch::channel(());
         let mut handles = vec![main.handle().clone()];
         main.spawn(flusher::run());
+        start_reading(main)?;
         for number in 1..count {
             let runtime = runtime()?;
+            start_reading(&runtime)?;
             handles.push(runtime.handle().clone());
             runtime.spawn(flusher::run());
             let mut ended = ended.clone();
@@ -48,10 +51,26 @@ impl Threads {
     }
 }
 
-/// A runtime for one thread.
+/// A runtime for one thread. Others read files for it, and stay once they are there.
 pub(super) fn runtime() -> io::Result<Runtime> {
-    Builder::new_current_thread().enable_all().build()
+    Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(READERS)
+        .thread_keep_alive(Duration::MAX)
+        .build()
 }
+
+/// Starts the first thread that reads files. Where the system gives no more threads, what is to be read waits for it; without
+/// it tokio would panic.
+fn start_reading(runtime: &Runtime) -> io::Result<()> {
+    // At the start, too, unless there is a thread to be had.
+    std::thread::Builder::new().spawn(|| {})?;
+    runtime.spawn_blocking(|| {});
+    Ok(())
+}
+
+/// Threads that read files for one runtime.
+const READERS: usize = 32;
 
 /// How many threads there are unless somebody says otherwise: one core is left to the system's own part of the work, since
 /// a message that crosses threads costs half as much again as one that does not.

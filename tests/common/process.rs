@@ -108,6 +108,11 @@ impl Process {
         self.status_kib("VmHWM:")
     }
 
+    /// All that it has addresses for, in KiB.
+    pub fn virtual_memory_kib(&self) -> u64 {
+        self.status_kib("VmSize:")
+    }
+
     fn status_kib(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
         let line = status.lines().find(|line| line.starts_with(name)).expect("a line of the kernel");
