@@ -90,7 +90,7 @@ struct Login {
 
 impl Cookies {
     /// The cookies that a path is configured to have, `known` being those of the paths before it. A file that cannot be
-    /// read is a problem; one that is not there is none.
+    /// read, or is none, is a problem; one that is not there is none.
     pub fn open<'c>(
         config: &Cookie,
         clock: Clock,
@@ -105,9 +105,12 @@ impl Cookies {
                 let file = Some(same_for_all_spellings(path));
                 match known.find(|known| known.store.file == file) {
                     Some(known) => Arc::clone(&known.store),
-                    None if *purge_on_startup => Store::new(file, BTreeMap::new())?,
                     None => {
-                        let logins = read(path).map_err(|reason| format!("{}: {reason}", path.display()))?;
+                        let logins = check_plain(path).and_then(|()| match purge_on_startup {
+                            true => Ok(BTreeMap::new()),
+                            false => read(path),
+                        });
+                        let logins = logins.map_err(|reason| format!("{}: {reason}", path.display()))?;
                         Store::new(file, logins)?
                     }
                 }
@@ -327,6 +330,15 @@ fn same_for_all_spellings(path: &Path) -> PathBuf {
     canonical.or_else(|| path::absolute(path).ok()).unwrap_or_else(|| path.to_owned())
 }
 
+/// Refuses what is no file: it would be replaced by one, be it `/dev/null`, and reading it may have no end.
+fn check_plain(path: &Path) -> Result<(), String> {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => Err("expected a file, found something else".into()),
+        // One that is not there is made; what else is wrong with it is told of by its reader.
+        _ => Ok(()),
+    }
+}
+
 /// The logins of a file.
 fn read(path: &Path) -> Result<Known, String> {
     let text = match fs::read_to_string(path) {
@@ -483,12 +495,31 @@ mod tests {
         assert_eq!(cookies.store.lock().logins.len(), MAX_LOGINS);
     }
 
+    fn temporary(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("wamplet-cookies-{}-{name}", std::process::id()))
+    }
+
+    fn open(path: &Path) -> Result<Arc<Cookies>, String> {
+        let store = CookieStore::File { path: path.to_owned(), purge_on_startup: true };
+        let config = Cookie { store, ..Cookie::default() };
+        Cookies::open(&config, Clock::start(), std::iter::empty())
+    }
+
+    #[test]
+    fn what_is_no_file_is_left_as_it_is() {
+        let path = temporary("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.expect("mkfifo is everywhere").success());
+        let refused = open(&path).map(|cookies| cookies.close());
+        let is_file = fs::metadata(&path).expect("it is there").is_file();
+        fs::remove_file(&path).expect("it is there");
+        assert_eq!((refused.is_err(), is_file), (true, false));
+    }
+
     #[test]
     fn many_logins_are_written_together_and_the_last_of_them_at_the_end() {
-        let path = std::env::temp_dir().join(format!("wamplet-cookies-{}", std::process::id()));
-        let store = CookieStore::File { path: path.clone(), purge_on_startup: true };
-        let config = Cookie { store, ..Cookie::default() };
-        let cookies = Cookies::open(&config, Clock::start(), std::iter::empty()).expect("a file");
+        let path = temporary("many");
+        let cookies = open(&path).expect("a file");
         let begun = Instant::now();
         let mut written = BTreeSet::new();
         for value in 0..100 {
