@@ -19,7 +19,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{self, Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -388,18 +388,28 @@ fn read_crossbar(path: &Path, text: &str) -> Result<Known, String> {
     Ok(kept.into_iter().map(login).collect())
 }
 
-/// Starts the thread that writes the file.
+/// Starts the thread that writes the file, and tries again where that fails.
 fn keep(path: PathBuf, jar: Arc<Mutex<Jar>>) -> Result<Keeper, String> {
     // One wish waits for all: what has changed until it is heard is written at once.
     let (wake, woken) = sync_channel(1);
     let write = move || {
+        let mut has_failed = false;
         let mut is_wanted = woken.recv().is_ok();
         while is_wanted {
             let logins = lock(&jar).logins.clone();
-            if let Err(error) = write(&path, &entries(&logins)) {
-                warn!("cannot write the cookies to {}: {error}", path.display());
+            match write(&path, &entries(&logins)) {
+                Ok(()) if has_failed => {
+                    has_failed = false;
+                    info!("the cookies are written to {} again", path.display());
+                }
+                Err(error) if !has_failed => {
+                    has_failed = true;
+                    warn!("cannot write the cookies to {}: {error}", path.display());
+                }
+                Ok(()) | Err(_) => {}
             }
-            is_wanted = gather(&woken) || woken.recv().is_ok();
+            let is_over = || matches!(woken.try_recv(), Err(TryRecvError::Disconnected));
+            is_wanted = gather(&woken) || if has_failed { !is_over() } else { woken.recv().is_ok() };
         }
     };
     let thread = thread::Builder::new().name("cookies".into()).spawn(write);
@@ -503,6 +513,31 @@ mod tests {
         let store = CookieStore::File { path: path.to_owned(), purge_on_startup: true };
         let config = Cookie { store, ..Cookie::default() };
         Cookies::open(&config, Clock::start(), std::iter::empty())
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_written_as_soon_as_it_can_be() {
+        let path = temporary("later");
+        let cookies = open(&path).expect("a file");
+        let kept = || read(&path).map(|logins| logins.len());
+        let mut new = path.clone().into_os_string();
+        new.push(".new");
+        // Nothing can be written over a directory.
+        while fs::create_dir(&new).is_err() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        cookies.remember("1", &Identity::anonymous(), Now { mono_ms: 0, unix_ns: 0 });
+        thread::sleep(PAUSE * 2);
+        assert_eq!(kept(), Ok(0));
+        fs::remove_dir(&new).expect("it is there");
+        let begun = Instant::now();
+        while kept() != Ok(1) && begun.elapsed() < PAUSE * 10 {
+            thread::sleep(PAUSE / 10);
+        }
+        let written = kept();
+        cookies.close();
+        fs::remove_file(&path).expect("it is there");
+        assert_eq!(written, Ok(1));
     }
 
     #[test]
