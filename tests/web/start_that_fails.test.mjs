@@ -333,6 +333,22 @@ test('the_next_try_after_a_failure_may_succeed', async () => {
   }
 });
 
+test('a_wasm_file_that_never_came_is_asked_for_again', async () => {
+  const page = await readyTab();
+  const start = (mode, timeout) => failure(page, { workerUrl: '/waiting/worker.js', mode, name: 'again', timeout });
+  const modes = ['shared-worker', 'page'];
+  const late = modes.map((mode) => start(mode, 500));
+  for (const message of await Promise.all(late)) assert.match(message, /within 500 ms/);
+  const never = browser.site.files['/waiting/wamplet.wasm'];
+  browser.site.files['/waiting/wamplet.wasm'] = { file: 'pkg/wamplet.wasm' };
+  try {
+    const next = modes.map((mode) => start(mode, 15_000));
+    assert.deepEqual(await Promise.all(next), ['it started', 'it started']);
+  } finally {
+    browser.site.files['/waiting/wamplet.wasm'] = never;
+  }
+});
+
 test('Autobahn_says_unreachable_and_the_console_why', async () => {
   const page = await readyTab();
   const lines = [];

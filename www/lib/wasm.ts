@@ -90,17 +90,35 @@ async function read(url: URL): Promise<BufferSource> {
 }
 
 async function download(url: URL): Promise<BufferSource> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
   try {
-    const found = await fetch(url);
-    if (!found.ok) throw new Error(`HTTP status ${found.status}`);
-    return await found.arrayBuffer();
+    // Whichever request ends first: one that stands still would keep all tabs of a SharedWorker without a router.
+    return await new Promise((resolve, reject) => {
+      const ask = (patience: number, cache?: RequestCache) => {
+        // Not behind the one before, as browsers have it for what they keep.
+        timer = setTimeout(() => ask(2 * patience, 'reload'), patience);
+        request(url, cache).then(resolve, reject);
+      };
+      ask(PATIENCE);
+    });
   } catch (error) {
     const allowed = 'a Content-Security-Policy must allow it in connect-src';
     throw new Error(`${url} could not be loaded (${sentence(error)}): ${placeIt()}; ${allowed}`);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
+async function request(url: URL, cache?: RequestCache): Promise<ArrayBuffer> {
+  const found = await fetch(url, { cache });
+  if (!found.ok) throw new Error(`HTTP status ${found.status}`);
+  return found.arrayBuffer();
+}
+
 const placeIt = () => placed('put wamplet.wasm', 'say where it is with the option `wasm`');
+
+/** Milliseconds for the file to come, before it is asked for once more; twice as many for the next request, and so on. */
+const PATIENCE = 10_000;
 
 /** What HTML begins with. */
 const LESS_THAN = 0x3c;
