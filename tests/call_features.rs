@@ -64,13 +64,18 @@ fn a_caller_that_did_not_ask_for_progress_gets_only_the_end() {
 }
 
 #[test]
-fn a_callee_that_knows_no_progress_is_not_asked_for_it() {
+fn a_callee_that_did_not_announce_progressive_results_may_give_them_all_the_same() {
+    // wampy is one; those that have none ignore the flag.
     let mut w = Wamp::new();
     let callee = w.join_as_callee("realm1", json!({}));
     let [caller] = w.join("realm1");
     w.register(callee, 1, "com.myapp.procedure1");
     w.say(caller, json!([48, 1, { "receive_progress": true }, "com.myapp.procedure1"]));
-    w.expect(callee, json!([68, 1, "*", {}]));
+    w.expect(callee, json!([68, 1, "*", { "receive_progress": true }]));
+    w.say(callee, json!([70, 1, { "progress": true }, [1]]));
+    w.expect(caller, json!([50, 1, { "progress": true }, [1]]));
+    w.say(callee, json!([70, 1, {}, [2]]));
+    w.expect(caller, json!([50, 1, {}, [2]]));
 }
 
 #[test]

@@ -106,7 +106,6 @@ pub(crate) struct Announced {
     pub callee_call_reroute: bool,
     pub callee_call_trustlevels: bool,
     pub callee_progressive_call_invocations: bool,
-    pub callee_progressive_call_results: bool,
     pub callee_registration_revocation: bool,
     pub subscriber_payload_transparency: bool,
     pub subscriber_publication_trustlevels: bool,
@@ -195,7 +194,6 @@ impl Announced {
                     announced.callee_call_reroute = has("call_reroute");
                     announced.callee_call_trustlevels = has("call_trustlevels");
                     announced.callee_progressive_call_invocations = has("progressive_call_invocations");
-                    announced.callee_progressive_call_results = has("progressive_call_results");
                     announced.callee_registration_revocation = has("registration_revocation");
                     announced.callee_passthru = passthru();
                 }

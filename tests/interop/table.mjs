@@ -6,7 +6,6 @@
 export const capabilities = {
   tells_why_it_closed: 'passes on the reason of a GOODBYE',
   shows_roles: 'shows what the router announced',
-  progresses: 'announces progressive results as a callee',
   is_interrupted: 'understands INTERRUPT as a callee',
   cancels_at_once: 'lives on after `skip` and `killnowait`',
   discloses_itself: 'can ask to be disclosed',
@@ -64,7 +63,6 @@ export const clients = {
     library: 'wampy',
     cannot: {
       tells_why_it_closed: 'keeps it to itself',
-      progresses: 'has them but does not announce them (8.0.2)',
       is_interrupted: 'does not announce it, and closes its connection on one',
       asks_who_calls: 'drops the option',
       retains: 'drops the option (8.0.2)',

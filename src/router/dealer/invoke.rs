@@ -41,7 +41,8 @@ impl Terms {
             registration,
             is_pattern: policy != MatchPolicy::Exact,
             is_disclosed: decision.disclose.reveals(options.disclose_me || callee.disclose_caller),
-            wants_progress: options.receive_progress && announced.callee_progressive_call_results,
+            // Asks all: wampy gives progressive results without a word, and who has none ignores it.
+            wants_progress: options.receive_progress,
             // The router does not leave it to somebody else how long it waits.
             forwards_timeout: callee.forward_timeout && announced.callee_call_timeout && caller.is_session(),
             trustlevel: decision.trustlevel.filter(|_| announced.callee_call_trustlevels),

@@ -74,22 +74,16 @@ export const calls = {
     await assert.rejects(other.call('com.example.mine'), { error: 'wamp.error.unavailable' });
   },
 
-  gets_progressive_results_in_their_order: {
-    other: ['progresses'],
-    async run({ me, other }) {
-      await other.register('com.example.theirs', 'progress');
-      const expected = { args: ['done'], kwargs: {}, progress: steps(5) };
-      assert.deepEqual(await me.call('com.example.theirs', [5], {}, { progress: true }), expected);
-    },
+  async gets_progressive_results_in_their_order({ me, other }) {
+    await other.register('com.example.theirs', 'progress');
+    const expected = { args: ['done'], kwargs: {}, progress: steps(5) };
+    assert.deepEqual(await me.call('com.example.theirs', [5], {}, { progress: true }), expected);
   },
 
-  its_progressive_results_arrive_in_their_order: {
-    needs: ['progresses'],
-    async run({ me, other }) {
-      await me.register('com.example.mine', 'progress');
-      const expected = { args: ['done'], kwargs: {}, progress: steps(5) };
-      assert.deepEqual(await other.call('com.example.mine', [5], {}, { progress: true }), expected);
-    },
+  async its_progressive_results_arrive_in_their_order({ me, other }) {
+    await me.register('com.example.mine', 'progress');
+    const expected = { args: ['done'], kwargs: {}, progress: steps(5) };
+    assert.deepEqual(await other.call('com.example.mine', [5], {}, { progress: true }), expected);
   },
 
   a_call_that_it_cancels_is_interrupted_at_the_callee: {

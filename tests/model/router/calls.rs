@@ -234,7 +234,7 @@ impl Model {
         let reroutes = self.has_feature(at, "callee", "call_reroute");
         let watches = callee.forwards_timeout && self.has_feature(at, "callee", "call_timeout");
         let is_told_trust = self.has_feature(at, "callee", "call_trustlevels");
-        let receives_progress = self.receives_progress(number, at);
+        let receives_progress = self.receives_progress(number);
         let session = self.session_mut(at);
         session.invocations += 1;
         let invocation = session.invocations;
@@ -307,9 +307,8 @@ impl Model {
         (options["progress"] != true || takes_pieces) && self.takes_payload(at, "callee", options)
     }
 
-    fn receives_progress(&mut self, number: u64, at: usize) -> bool {
+    fn receives_progress(&mut self, number: u64) -> bool {
         self.open_call(number).message[2]["receive_progress"] == true
-            && self.has_feature(at, "callee", "progressive_call_results")
     }
 
     /// YIELD.
@@ -323,7 +322,7 @@ impl Model {
             });
             return Ok(());
         }
-        let receives_progress = self.receives_progress(number, at);
+        let receives_progress = self.receives_progress(number);
         let call = self.open_call(number);
         let (caller, request) = (call.caller, call.request);
         if let Caller::Session(caller) = caller
