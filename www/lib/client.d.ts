@@ -164,7 +164,8 @@ export interface Session extends EventTarget {
   /**
    * Calls a procedure. Resolves to the first value of its result, or with `full` to all of it.
    *
-   * Where `args` is an async iterable, its values go out one by one, as the pieces of one progressive call.
+   * Where `args` is an async iterable, its values go out one by one, as the pieces of one progressive call, each as the one
+   * argument of its piece. After them a last piece without arguments ends the call.
    *
    * @throws Rejects with a {@link WampError} where the callee or the router answers an error, with the reason of
    * `options.signal` when that is aborted (the callee is then interrupted, if it can be), with a `TypeError` for a procedure
@@ -353,7 +354,14 @@ export interface SubscribeOptions extends OwnOptions {
 export interface InvocationDetails {
   /** Aborted when the call is canceled, its caller is gone, or the session ends. */
   readonly signal: AbortSignal;
-  /** The arguments of each piece of a progressive call, the first included; those of an ordinary call once. */
+  /**
+   * The arguments of each piece of a progressive call, the first included; those of an ordinary call once. The last piece of
+   * a {@link Session.call} with an async iterable has none:
+   *
+   * ```js
+   * for await (const [number = 0] of input) sum += number;
+   * ```
+   */
   readonly input: AsyncIterable<Anything[]>;
   /** What was called, where a pattern is registered. */
   readonly procedure?: string;
