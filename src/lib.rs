@@ -10,6 +10,8 @@
 //! * [`store`]: where events are written down that are to outlive a router.
 //! * [`config`], [`auth`]: realms, roles, permissions and limits, from Crossbar-format JSON.
 //! * [`id`], [`uri`]: the two things that everything else is made of.
+//! * `native`: the server, from its sockets to its end; `native::run` runs one. `rawsocket` has the octets of that transport.
+//!   Both are there with the feature `native`, which is a default.
 //!
 //! With the feature `wasm`, and built for `wasm32-unknown-unknown`, the crate is the router that the npm package
 //! `wamplet` runs in a SharedWorker; `www/lib` in the repository drives it. ARCHITECTURE.md has the map, the two ways a

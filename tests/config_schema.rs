@@ -7,11 +7,12 @@
 mod configs;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use configs::{files, read};
+use wamplet::config::node::Node;
 use wamplet::config::{Format, schema};
 
 /// What is wrong with these files is not a matter of their shape, or depends on more than one value.
@@ -57,6 +58,27 @@ fn every_good_file_is_valid() {
             .map(|error| format!("{}: {error}", error.instance_path()))
             .collect();
         assert!(errors.is_empty(), "{name}: {errors:#?}");
+    }
+}
+
+#[test]
+fn every_configuration_in_the_documents_is_valid_and_served_whole() {
+    let validator = jsonschema::draft202012::new(&schema()).expect("a valid schema");
+    let environment = |_: &str| Some("of the environment".to_owned());
+    for (document, text) in [
+        ("README.md", include_str!("../README.md")),
+        ("docs/http-bridge.md", include_str!("../docs/http-bridge.md")),
+    ] {
+        let blocks: Vec<_> =
+            text.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert!(!blocks.is_empty(), "{document}");
+        for block in blocks {
+            let loaded = Node::from_text(block, Format::Json, Path::new("/node"), &environment)
+                .unwrap_or_else(|error| panic!("{document}: {error}"));
+            assert!(loaded.warnings.is_empty(), "{document}: {:?}", loaded.warnings);
+            let value = Format::Json.parse(block).expect("it was just loaded");
+            assert!(validator.is_valid(&value), "{document}: {block}");
+        }
     }
 }
 
