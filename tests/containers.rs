@@ -229,6 +229,29 @@ async fn what_is_wrong_with_the_transport_of_a_component_is_one_line() {
     }
 }
 
+const STOPS: &str = r#"
+from autobahn.twisted.wamp import ApplicationSession
+from twisted.internet import reactor
+
+class Stops(ApplicationSession):
+    def onJoin(self, details):
+        self.leave()
+
+    def onDisconnect(self):
+        reactor.stop()
+"#;
+
+#[tokio::test]
+async fn a_component_may_stop_the_reactor_by_itself() {
+    let (log, world, files) = (Log::start(), World::default(), Directory::new("stops"));
+    files.file("stops.py", STOPS);
+    let children = start(component("stops.Stops", &files.0), &world);
+    log.line("workers[0].components[0]: ended").await;
+    let lines = log.lines();
+    assert!(!lines.iter().any(|line| line.text.contains("ReactorNotRunning")), "{lines:#?}");
+    children.stop(GRACE).await;
+}
+
 #[test]
 fn a_guest_that_inherits_nothing_is_found_where_the_router_finds_programs() {
     let files = Directory::new("inherits-nothing");

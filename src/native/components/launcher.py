@@ -237,10 +237,11 @@ class Twisted:
 
     def __init__(self):
         from autobahn.twisted import rawsocket, websocket
-        from twisted.internet import reactor
+        from twisted.internet import error, reactor
         from twisted.logger import LogLevel, eventAsText, globalLogBeginner
 
         self.reactor = reactor
+        self.not_running = error.ReactorNotRunning
         self.rawsocket = rawsocket.WampRawSocketClientFactory
         self.websocket = websocket.WampWebSocketClientFactory
         self.lost = "connectionLost"
@@ -297,7 +298,8 @@ class Twisted:
         return ssl.optionsForClientTLS(tls["hostname"], trusted, extraCertificateOptions=own)
 
     def stop(self):
-        if self.reactor.running:
+        # A signal, or the component itself, may have stopped it: it says to be running until it is down.
+        with contextlib.suppress(self.not_running):
             self.reactor.stop()
 
     def call_later(self, seconds, function):
