@@ -131,6 +131,41 @@ test('what_is_sent_before_anybody_leads_arrives', async () => {
   assert.equal(await count(page), 2);
 });
 
+test('a_tab_that_is_gone_before_the_router_has_started_costs_the_leading_page_no_error', async () => {
+  let start;
+  const isStarting = new Promise((resolve) => {
+    start = resolve;
+  });
+  await profile.context.route('**/wamplet.wasm', async (route) => {
+    await isStarting;
+    await route.continue();
+  });
+  const [first, second] = [await profile.tab(), await profile.tab()];
+  const errors = [];
+  first.on('pageerror', (error) => errors.push(error.message));
+  const joined = first.evaluate(() => tab.join('me', { router: tab.wamplet.sharedRouter }));
+  await until('the first tab leads', () => leads(first));
+  await second.evaluate(async () => {
+    const called = new Promise((resolve) => {
+      new BroadcastChannel('wamp:default:v1').onmessage = ({ data }) => data.call && resolve(data.call);
+    });
+    tab.wamplet.sharedRouter();
+    // Until it has said what it wants.
+    const line = new BroadcastChannel(await called);
+    await new Promise((resolve) => {
+      line.onmessage = ({ data }) => data.start && resolve();
+    });
+  });
+  const locks = () => first.evaluate(async () => (await navigator.locks.query()).held.length);
+  const before = await locks();
+  await second.close();
+  await until('its lock is free', async () => (await locks()) < before);
+  start();
+  await joined;
+  assert.equal(await count(first), 1);
+  assert.deepEqual(errors, []);
+});
+
 test('a_tab_that_falls_asleep_does_not_lead_and_follows_when_it_wakes_up', async () => {
   const [first, second] = [await joinedTab(), await joinedTab()];
   // Playwright keeps pages awake: this is what a page is told. tests/lifecycle freezes one in earnest.

@@ -25,6 +25,8 @@ export class Line {
   #stopWaiting = () => {};
   /** Names the page's handle to the router. */
   #handle: string | undefined;
+  /** Its endpoint is closed, or somebody else's: posting to a closed channel would throw. */
+  #isOver = false;
 
   constructor(host: Host, endpoint: Endpoint, handlers: LineHandlers) {
     this.#host = host;
@@ -43,15 +45,16 @@ export class Line {
   }
 
   post(message: unknown): void {
-    this.#endpoint.postMessage(message);
+    if (!this.#isOver) this.#endpoint.postMessage(message);
   }
 
   end(): void {
-    closePort(this.release());
+    if (!this.#isOver) closePort(this.release());
   }
 
   /** Lets go of its endpoint, which is now a client's. */
   release(): Endpoint {
+    this.#isOver = true;
     this.#stopListening();
     this.#stopWaiting();
     this.#handlers.onEnd();
