@@ -536,7 +536,7 @@ export interface PermissionConfig {
   uri: string;
   match?: 'exact' | 'prefix' | 'wildcard';
   allow?: { call?: boolean; register?: boolean; publish?: boolean; subscribe?: boolean };
-  /** Who is revealed without being asked, and who not even by their own wish. */
+  /** `true`: they are revealed without being asked; `'never'`: not even by their own wish. Default false: as they wish. */
   disclose?: { caller?: boolean | 'never'; publisher?: boolean | 'never' };
   /** How far callees and subscribers are told to trust what comes, from 0. Default they are told nothing. */
   trustlevel?: number;
@@ -588,7 +588,7 @@ export interface RouterLimits {
   events_at_once?: number;
   /** Requests of one session that wait for its authorizer. Default 1 000. */
   waiting_requests?: number;
-  /** Bytes of these requests. Default 16 777 216. */
+  /** Bytes of the requests of one session that wait for its authorizer. Default 16 777 216. */
   waiting_length?: number;
   /** Decisions of authorizers that a realm remembers. Default 10 000. */
   authorization_cache?: number;

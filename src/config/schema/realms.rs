@@ -58,7 +58,7 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
                         ("publisher", disclosure("Tell subscribers who publishes.")),
                     ],
                 ),
-                "Whose identity is revealed without being asked, and whose even by their own wish \"never\".",
+                "True: they are revealed without being asked; \"never\": not even by their own wish; false: as they wish.",
             ),
         ),
         (
@@ -323,7 +323,11 @@ fn limit_words(limits: &Limits) -> [(&'static str, u64, &'static str); LIMITS.le
             limits.waiting_requests as u64,
             "Requests of a session that wait for its authorizer.",
         ),
-        ("waiting_length", limits.waiting_length as u64, "Bytes of these requests."),
+        (
+            "waiting_length",
+            limits.waiting_length as u64,
+            "Bytes of the requests of a session that wait for its authorizer.",
+        ),
         (
             "authorization_cache",
             limits.authorization_cache as u64,
