@@ -43,7 +43,8 @@ pub struct Options {
     pub threads: usize,
     /// At the end, drop connections of browsers without a GOODBYE, so that they come back to the next router. Default false.
     pub hang_up: bool,
-    /// The functions that a configuration which was not read from a file may name. Default none.
+    /// The functions that the configuration may name: those that authenticate by `"type": "function"` and `"create"`, those
+    /// that authorize where the program makes the [`Role`](crate::auth::authorizer::Role) itself. Default none.
     pub decider: Option<Arc<dyn Decider>>,
 }
 
@@ -63,6 +64,35 @@ pub enum RunError {
 }
 
 /// Runs a node until SIGTERM or SIGINT; a second one does not wait for anybody.
+///
+/// ```no_run
+/// use std::path::Path;
+/// use std::sync::Arc;
+///
+/// use serde_json::json;
+/// use wamplet::auth::Functions;
+/// use wamplet::config::node::Node;
+/// use wamplet::native::{Options, default_threads, run};
+/// use wamplet::payload::Values;
+///
+/// let text = r#"{
+///     "realms": [{ "name": "realm1", "roles": [{ "name": "user", "allow-by-default": true }] }],
+///     "transports": [{
+///         "type": "websocket",
+///         "endpoint": { "type": "tcp", "port": 8080 },
+///         "auth": { "ticket": { "type": "function", "create": "who_is_it" } }
+///     }]
+/// }"#;
+/// let functions = Functions::default().with("who_is_it", |asked: Values| async move {
+///     // The realm, the authid, and more about the client.
+///     let role = (asked.args[2]["ticket"] == "of joe").then_some("user");
+///     Ok(Values::args([json!(role)]))
+/// });
+/// let node = Node::from_json(text, Path::new("."))?.node;
+/// let decider = Some(Arc::new(functions) as Arc<_>);
+/// run(&node, &Options { source: None, threads: default_threads(), hang_up: false, decider })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// At SIGHUP the configuration is read anew: realms, roles, permissions, principals, limits, statistics and the files of TLS
 /// change, and sessions stay whose realm and role are still there; listeners and children do not change. Where a file has a
