@@ -182,9 +182,14 @@ export interface Router {
    * ```js
    * const port = router.createPort();
    * worker.postMessage({ port }, [port]);
+   * // In the worker; or autobahn.transports.register('wamplet', autobahnTransport(data.port));
+   * onmessage = async ({ data }) => {
+   *   const session = await connect({ realm: 'realm1', port: data.port });
+   * };
    * ```
    *
-   * An `identity` fixes who the holder of the port is, as for a frame of somebody else's:
+   * An `identity` fixes who the holder of the port is, as for a frame of somebody else's (`'*'` is the origin to post to
+   * where it is sandboxed):
    *
    * ```js
    * const port = router.createPort({}, { authrole: 'widget', realm: 'realm1' });
