@@ -70,8 +70,8 @@ struct Start {
     /// Threads for connections. Default: one less than there are cores, at least one.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// At the end, drop WebSocket connections instead of saying GOODBYE: Autobahn|JS and wampy come back to the next router
-    /// where a connection was lost, and stay away where they were told goodbye.
+    /// At the end, drop WebSocket and long-poll connections instead of saying GOODBYE: Autobahn|JS and wampy come back to the
+    /// next router where a connection was lost, and stay away where they were told goodbye.
     #[arg(long)]
     hang_up: bool,
     /// How the log is written.
