@@ -1,7 +1,7 @@
 // docs/clients.md, written from the table of real clients: which client runs which case where, and why not.
 
 import { chapters } from '../tests/interop/cases.mjs';
-import { arrangement, capabilities, clients, columns, hosts, nobody } from '../tests/interop/table.mjs';
+import { arrangement, capabilities, clients, columns, hosts, nobody, tried } from '../tests/interop/table.mjs';
 import { Stop } from './steps.mjs';
 
 const HEADER = `# Real clients
@@ -10,6 +10,9 @@ Clients that others wrote, against wamplet: natively over sockets, in a browser 
 a Node process. Each runs all the cases below over each of its transports, in each serializer; the tests have the same names. A
 number says what a case takes that a client has not, so that it is skipped. \`npm run features\` writes this page from \`tests/interop/table.mjs\` and
 \`tests/interop/cases.mjs\`.`;
+
+const OTHERS = `These were tried once against the native router, with a Crossbar.io 26.10 beside it to compare with; no test runs them. What
+one of them cannot do is its own doing: it is the same there.`;
 
 /** The text of the page. */
 export function clientsPage() {
@@ -23,13 +26,14 @@ export function clientsPage() {
     return `## ${chapter}\n\n${markdownTable(['Case', ...groups.map(({ title }) => title)], rows)}`;
   });
   const notes = reasons.map((reason, index) => `${index + 1}. ${reason}`);
-  const untested = Object.entries(nobody).map((row) => row.map(escaped));
+  const [untested, others] = [nobody, tried].map((table) => Object.entries(table).map((row) => row.map(escaped)));
   return [
     HEADER,
     whereTheyRun(),
     ...sections,
     `## Why not\n\n${notes.join('\n')}`,
-    `## What no client has\n\nTests of the core in Rust speak for these.\n\n${markdownTable(['Feature', 'Why'], untested)}\n`,
+    `## What none of them has\n\nTests of the core in Rust speak for these.\n\n${markdownTable(['Feature', 'Why'], untested)}`,
+    `## Others\n\n${OTHERS}\n\n${markdownTable(['Client', 'What works'], others)}\n`,
   ].join('\n\n');
 }
 

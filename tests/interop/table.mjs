@@ -78,14 +78,40 @@ export const clients = {
   },
 };
 
-/** What no client has, and hence no case. The tests of the core in Rust speak for these. */
+/** What none of these clients has, and hence no case. The tests of the core in Rust speak for these. */
 export const nobody = {
-  'Call rerouting': 'no client announces `call_reroute`',
+  'Call rerouting': 'none announces `call_reroute`',
   'Progressive invocations':
-    'no client announces them; what `progressiveCall` of wampy (8.0.2) sends is a violation without',
-  '`forward_timeout`': 'no client announces `call_timeout` as a callee',
+    'none announces them; what `progressiveCall` of wampy (8.0.2) sends is a violation without',
+  '`forward_timeout`': 'none announces `call_timeout` as a callee',
   'TLS client certificates and cookies': 'the clients of this table connect without either',
   'SCRAM with PBKDF2': 'Autobahn|Python (26.10.2) takes the salt for bytes, which is text, and sends nothing',
+};
+
+/**
+ * Clients that were tried once against the native router, in these versions, and are not run again: what was seen to work, and
+ * what was not. "The cases" are those of the table, as far as the client has what they take.
+ */
+export const tried = {
+  'Autobahn|Python 19.11, 21.11, 23.6':
+    'the cases. 18.12 passes them, too, but closes its connection on an INTERRUPT that crosses its answer, and takes no message over 100 KB over RawSocket with Twisted',
+  'Autobahn|JS 26.3, 20.9, 19.12, 18.10':
+    'the cases. So do 17.5, which cannot cancel, and 0.12, which has neither cryptosign nor `get_retained`. 0.9.9: events, calls, progressive results',
+  'wampy 7.2': 'the cases. 6.4: events, calls, patterns, errors; 5.0 and 3.0: events and calls',
+  'xconn-core 0.1 (Python)':
+    'logins, events, calls, patterns, shared procedures, canceling, progressive calls both ways. Over RawSocket it takes messages of up to 1 MiB; longer ones are refused with `wamp.error.payload_size_exceeded`',
+  'xconn 0.5 (Python)': 'logins, events, calls, patterns, errors. It closes a WebSocket on a message of over 1 MiB',
+  'swampyer 3.1 (Python)': 'login by ticket, events, calls, patterns, errors, over WebSocket, TCP and unix sockets',
+  'wampy 1.1 (Python)': 'logins by ticket and WAMP-CRA, events, calls, errors',
+  'aiowamp 0.1 (Python)':
+    'events, calls, progressive results over RawSocket. Its WebSocket fails by itself; where it is interrupted, its procedure works on',
+  'wamp_async 0.3 (Rust)':
+    'login by ticket, events, calls, errors, over WebSocket and RawSocket, in JSON and MessagePack',
+  'Autobahn|Cpp of May 2025': 'events, calls, patterns, errors, timeouts over RawSocket',
+  'kraftfahrstrasse 0.9 (JavaScript)':
+    'login by ticket, events, calls, progressive results, canceling. It announces what it can as a callee in the wrong place, so that nobody interrupts it',
+  'thruway.js 2.0': 'calls and errors. It closes its connection after each, and opens another for the next',
+  'crossbarhttp3 1.1 (Python)': 'events and calls over the HTTP bridge, unsigned: it cannot sign under Python 3',
 };
 
 const all = ['json', 'msgpack', 'cbor'];
