@@ -46,7 +46,31 @@ impl Salting {
         pbkdf2_hmac::<Sha256>(password.as_bytes(), self.salt.as_bytes(), self.iterations, &mut key);
         Base64::encode_string(&key)
     }
+
+    /// Whether a secret may be a key that was derived so.
+    pub(crate) fn may_have_made(&self, secret: &str) -> bool {
+        Base64::decode_vec(secret).is_ok_and(|key| key.len() == self.keylen as usize)
+    }
+
+    /// The derived key, where an authenticator has answered with it or with the password, as one for Crossbar.io does since
+    /// 2025. `None` where deriving it at each login would keep all others waiting.
+    fn key_of(&self, secret: &str) -> Option<String> {
+        if self.may_have_made(secret) {
+            return Some(secret.to_owned());
+        }
+        let blocks = self.keylen.div_ceil(BYTES_OF_A_BLOCK);
+        let is_quick = u64::from(self.iterations) * u64::from(blocks) <= MOST_ITERATIONS_AT_LOGIN;
+        is_quick.then(|| self.derive(secret))
+    }
 }
+
+/// Of SHA-256.
+#[cfg(feature = "native")]
+const BYTES_OF_A_BLOCK: u32 = 32;
+
+/// Of PBKDF2 for one block: some milliseconds.
+#[cfg(feature = "native")]
+const MOST_ITERATIONS_AT_LOGIN: u64 = 10_000;
 
 /// What the challenge is made of.
 pub(super) struct Offer {
@@ -90,6 +114,10 @@ impl Provider<CraSecret> {
 }
 
 /// What the answer of an authenticator must have beside a role.
+#[cfg(feature = "native")]
+pub(super) const ANSWER: &str = "a text as \"secret\"; with a \"salt\", numbers from 1 as \"iterations\" and \"keylen\", and as \
+                                 \"secret\" the key derived by them, or for up to 10 000 iterations the password";
+#[cfg(not(feature = "native"))]
 pub(super) const ANSWER: &str =
     "a text as \"secret\"; with a \"salt\", numbers from 1 as \"iterations\" and \"keylen\"";
 
@@ -105,6 +133,13 @@ impl Offer {
                 keylen: answer.number("keylen")?,
             }),
         };
+        #[cfg(feature = "native")]
+        let derived = match &salting {
+            Some(salting) => Some(salting.key_of(secret)?),
+            None => None,
+        };
+        #[cfg(feature = "native")]
+        let secret = derived.as_deref().unwrap_or(secret);
         let role = answer.grant.role.clone();
         Some(self.sign(client, &role, secret, salting, Some(answer.grant.clone())))
     }

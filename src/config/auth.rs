@@ -6,9 +6,6 @@
 //!
 //! What is secret is never shown: a complaint about it says what kind of value it is.
 
-#[cfg(feature = "native")]
-use base64ct::{Base64, Encoding as _};
-
 use super::ask;
 use super::auth_keys::{
     ANONYMOUS_KEYS, AUTH_KEYS, CRYPTOSIGN_KEYS, DYNAMIC_KEYS, FUNCTION_KEYS, KDFS, SCRAM_KEYS, TICKET_KEYS,
@@ -317,9 +314,7 @@ impl<'r> AuthReader<'r> {
         let secret = secret?;
         #[cfg(feature = "native")]
         let secret = match &salting {
-            Some(salting)
-                if !Base64::decode_vec(&secret).is_ok_and(|key| key.len() == salting.keylen as usize) =>
-            {
+            Some(salting) if !salting.may_have_made(&secret) => {
                 self.report.warn(user.required("secret").path(), NO_DERIVED_KEY);
                 salting.derive(&secret)
             }

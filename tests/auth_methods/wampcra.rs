@@ -67,9 +67,27 @@ fn an_authenticator_brings_the_wampcra_secret() {
     let (values, exchange) = asked(begin(&methods, hello("wampcra", "joe")));
     assert!(!exchange.is_challenged());
     assert_eq!(values.args[2]["authid"], "joe");
-    let answer = json!({ "role": "user", "secret": "s", "salt": "x", "iterations": 1000.0, "keylen": 32 });
+    let key = Base64::encode_string(&[7; 32]);
+    let answer = json!({ "role": "user", "secret": key, "salt": "x", "iterations": 1000.0, "keylen": 32 });
     let (extra, exchange) = challenged(exchange.answered(Ok(Values::args([answer]))), "wampcra");
     assert_eq!(extra["iterations"], 1000);
-    let identity = accepted(exchange.authenticate(&cra_signature(&extra, "s"), &Map::new()));
+    let identity = accepted(exchange.authenticate(&cra_signature(&extra, &key), &Map::new()));
     assert_eq!((&*identity.authrole, &*identity.authprovider), ("user", "dynamic"));
+}
+
+#[cfg(feature = "native")]
+#[test]
+fn a_salted_secret_of_an_authenticator_that_can_be_no_derived_key_is_the_password() {
+    let answer = |iterations: u32| {
+        let salted = json!({ "role": "user", "secret": "pencil", "salt": "x", "iterations": iterations, "keylen": 32 });
+        answered_by("wampcra", Ok(vec![salted]))
+    };
+    let (extra, exchange) = challenged(answer(100), "wampcra");
+    let derived = Base64::encode_string(&pbkdf2(b"pencil", b"x", 100));
+    accepted(exchange.authenticate(&cra_signature(&extra, &derived), &Map::new()));
+    // More would take the router's time from everybody else.
+    challenged(answer(10_000), "wampcra");
+    let denial = denied(answer(10_001));
+    assert_eq!(denial.error, "wamp.error.authentication_failed");
+    assert!(denial.fault.contains("10 000 iterations"), "{}", denial.fault);
 }
