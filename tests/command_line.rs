@@ -273,6 +273,25 @@ fn check_prints_warnings_and_what_is_there() {
 }
 
 #[test]
+fn check_and_start_take_the_options_of_crossbar() {
+    let mut config = rawsocket();
+    config["workers"][0]["transports"][0]["endpoint"]["port"] = json!(-1);
+    let file = File::new("options.json", &config.to_string());
+    let (folder, name) = file.path().rsplit_once('/').expect("a folder");
+    let expected = wamplet(&["check", file.path()]).stderr;
+    assert!(text(&expected).contains("endpoint.port"), "{}", text(&expected));
+    for arguments in [
+        &["check", "--config", file.path()][..],
+        &["check", "--cbdir", folder, "--config", name],
+        &["start", "--config", file.path(), "--loglevel", "none"],
+        &["start", "--config", file.path(), "--loglevel", "critical"],
+    ] {
+        let output = wamplet(arguments);
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), text(&expected)), "{arguments:?}");
+    }
+}
+
+#[test]
 fn upgrade_prints_or_writes_version_2() {
     let permission = json!({ "uri": "com.example.*", "call": true });
     let config = json!({ "workers": [{ "type": "router", "realms": [{ "name": "realm1", "roles": [{

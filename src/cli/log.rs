@@ -17,10 +17,12 @@ pub(super) enum LogFormat {
     Json,
 }
 
-/// `--log-level`
+/// `--log-level`, or one of those of Crossbar.io.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(super) enum LogLevel {
+    #[value(alias = "none")]
     Off,
+    #[value(alias = "critical")]
     Error,
     Warn,
     #[default]

@@ -38,6 +38,9 @@ enum Command {
         directory: NodeDirectory,
         /// The configuration: JSON, or YAML by its ending. Default: what `wamplet start` would take.
         file: Option<PathBuf>,
+        /// The same file, named as for `wamplet start`.
+        #[arg(long, value_name = "FILE", conflicts_with = "file")]
+        config: Option<PathBuf>,
     },
     /// Turn the permissions of configuration version 1 into those of version 2.
     Upgrade {
@@ -122,7 +125,7 @@ pub fn run() -> ExitCode {
     };
     let done = match command {
         Command::Start(start) => run_start(&start),
-        Command::Check { file, directory } => check(file, directory.cbdir),
+        Command::Check { file, config, directory } => check(file.or(config), directory.cbdir),
         Command::Upgrade { file, write } => upgrade::run(&file, write),
         Command::Schema => print(&pretty(&config::schema())),
         Command::Completions { shell } => completions(shell),
