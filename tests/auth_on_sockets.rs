@@ -658,6 +658,10 @@ fn a_browser_that_has_logged_in_is_known_again_by_its_cookie() {
     assert_eq!((&welcome[0], &welcome[2]["authid"]), (&json!(2), &json!("joe")));
     assert_eq!(welcome[2]["authprovider"], "cookie");
 
+    // Another program of the host may have set a cookie that is no ASCII.
+    let (_third, answer, welcome) = by_browser(address, &format!("Cookie: a=ü; {value}"), &["cookie"]);
+    assert_eq!((cookie_of(&answer), &welcome[0]), (value, &json!(2)));
+
     // A value that was never handed out is not taken, whoever has thought of it.
     let (_, answer, abort) = by_browser(address, "Cookie: id=AAAAAAAAAAAAAAAAAAAAAAAA", &["cookie"]);
     assert_ne!(cookie_of(&answer), "id=AAAAAAAAAAAAAAAAAAAAAAAA");

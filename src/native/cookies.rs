@@ -313,8 +313,10 @@ fn seconds(now: Now) -> u64 {
 
 /// The values of all cookies of a name: there may be one for each path and domain.
 fn shown<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
-    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let values = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
+    let pairs = values.flat_map(|value| value.split(|byte| *byte == b';'));
+    // Other cookies of the host may be in any encoding.
+    let pairs = pairs.filter_map(|pair| std::str::from_utf8(pair).ok()?.trim().split_once('='));
     pairs.filter(move |(key, _)| *key == name).map(|(_, value)| value.trim_matches('"'))
 }
 
