@@ -35,7 +35,7 @@ pub(super) fn behind_records<M: Markers>(
         let behind = behind_item::<M>(rest, levels)?;
         let record = &rest[..rest.len() - behind.len()];
         (left, rest) = (left - 1, behind);
-        if begin_alike(record, rest) {
+        if (CHUNK..=LONGEST).contains(&record.len()) && begin_alike(record, rest) {
             rest = behind_alike::<M>(record, rest, &mut left);
         }
     }
@@ -51,7 +51,7 @@ fn begin_alike(record: &[u8], rest: &[u8]) -> bool {
 /// What is behind the records, at most `left`, that have the layout of `record`.
 fn behind_alike<'a, M: Markers>(record: &[u8], mut rest: &'a [u8], left: &mut u64) -> &'a [u8] {
     let mut mask = [0; LONGEST + WINDOW];
-    if record.len() > LONGEST || common_bits::<M>(record, &mut mask).is_none() {
+    if common_bits::<M>(record, &mut mask).is_none() {
         return rest;
     }
     let mask = &mask[..record.len()];
