@@ -466,6 +466,29 @@ fn a_peer_that_answers_no_ping_leaves_and_one_that_does_stays() {
 }
 
 #[test]
+fn a_peer_whose_burst_takes_longer_than_it_has_for_an_answer_to_a_ping_stays() {
+    let options = json!({ "auto_ping_interval": 100, "auto_ping_timeout": 100 });
+    let (_router, address) = start("native-ws-ping-in-a-burst", options);
+    let mut subscribers: Vec<RawClient> = (0..300).map(|_| RawClient::join(address)).collect();
+    for subscriber in &mut subscribers {
+        subscriber.subscribe("a.b");
+    }
+    // The router reads it at once, and has nothing to read from this peer until all of it is handled.
+    let messages =
+        (1..=1_600).map(|id| json!([16, id, {}, "a.b"])).chain([json!([48, 1_601, {}, "no.such"])]);
+    let burst: Vec<u8> = messages.flat_map(|message| masked(TEXT, message.to_string().as_bytes())).collect();
+    let mut publisher = WebSocketClient::join(address);
+    publisher.socket.write_all(&burst).expect("the router reads");
+    loop {
+        let (first, data) = publisher.frame();
+        if first == TEXT {
+            return assert!(data.starts_with(b"[8,48,1601,"), "{data:?}");
+        }
+        publisher.send_frame(PONG, &data);
+    }
+}
+
+#[test]
 fn a_peer_that_answers_its_pings_is_pinged_at_the_interval_whatever_time_it_has_to_answer() {
     // Otherwise the second ping comes after an hour.
     let options = json!({ "auto_ping_interval": 100, "auto_ping_timeout": 3_600_000 });

@@ -229,6 +229,10 @@ impl<I: Incoming> Connection<I> {
             self.begin();
         } else if self.late.is_some() {
             self.handle_partial();
+            if self.timer.is_some() {
+                // What it said since, as an answer to a ping, was not read.
+                self.heard = Instant::now();
+            }
         }
         if self.poll_timer(cx).is_ready() || self.poll_send(cx).is_ready() {
             return Poll::Ready(());
