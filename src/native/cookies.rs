@@ -17,6 +17,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
+use std::mem;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{self, Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
@@ -395,7 +396,7 @@ fn keep(path: PathBuf, jar: Arc<Mutex<Jar>>) -> Result<Keeper, String> {
     // One wish waits for all: what has changed until it is heard is written at once.
     let (wake, woken) = sync_channel(1);
     let write = move || {
-        let mut has_failed = false;
+        let (mut has_failed, mut is_last) = (false, false);
         let mut is_wanted = woken.recv().is_ok();
         while is_wanted {
             let logins = lock(&jar).logins.clone();
@@ -410,8 +411,14 @@ fn keep(path: PathBuf, jar: Arc<Mutex<Jar>>) -> Result<Keeper, String> {
                 }
                 Ok(()) | Err(_) => {}
             }
-            let is_over = || matches!(woken.try_recv(), Err(TryRecvError::Disconnected));
-            is_wanted = gather(&woken) || if has_failed { !is_over() } else { woken.recv().is_ok() };
+            is_wanted = gather(&woken)
+                || if has_failed {
+                    // At the end once more: there may be room by now.
+                    let is_over = matches!(woken.try_recv(), Err(TryRecvError::Disconnected));
+                    !mem::replace(&mut is_last, is_over)
+                } else {
+                    woken.recv().is_ok()
+                };
         }
     };
     let thread = thread::Builder::new().name("cookies".into()).spawn(write);
@@ -517,17 +524,36 @@ mod tests {
         Cookies::open(&config, Clock::start(), std::iter::empty())
     }
 
+    /// Puts a directory where the file is written, over which nothing can be.
+    fn block(path: &Path) -> PathBuf {
+        let mut new = path.to_owned().into_os_string();
+        new.push(".new");
+        while fs::create_dir(&new).is_err() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        new.into()
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_written_at_the_end_if_it_can_be() {
+        let path = temporary("end");
+        let cookies = open(&path).expect("a file");
+        let new = block(&path);
+        cookies.remember("1", &Identity::anonymous(), Now { mono_ms: 0, unix_ns: 0 });
+        thread::sleep(PAUSE * 2);
+        fs::remove_dir(&new).expect("it is there");
+        cookies.close();
+        let kept = read(&path).map(|logins| logins.len());
+        fs::remove_file(&path).expect("it is there");
+        assert_eq!(kept, Ok(1));
+    }
+
     #[test]
     fn what_could_not_be_written_is_written_as_soon_as_it_can_be() {
         let path = temporary("later");
         let cookies = open(&path).expect("a file");
         let kept = || read(&path).map(|logins| logins.len());
-        let mut new = path.clone().into_os_string();
-        new.push(".new");
-        // Nothing can be written over a directory.
-        while fs::create_dir(&new).is_err() {
-            thread::sleep(Duration::from_millis(1));
-        }
+        let new = block(&path);
         cookies.remember("1", &Identity::anonymous(), Now { mono_ms: 0, unix_ns: 0 });
         thread::sleep(PAUSE * 2);
         assert_eq!(kept(), Ok(0));
