@@ -1,6 +1,8 @@
 // Node's own matters: what keeps a process alive, and worker threads as sessions.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { createRouter } from 'wamplet';
@@ -17,6 +19,26 @@ beforeEach(async () => {
   router = await createRouter();
 });
 afterEach(() => router.close());
+
+test('a_request_for_the_wasm_file_that_stands_still_does_not_keep_the_process_alive', async () => {
+  const wasm = await readFile(new URL('../../pkg/wamplet.wasm', import.meta.url));
+  let asked = 0;
+  const server = createServer((_request, response) => {
+    asked += 1;
+    if (asked > 1) response.end(wasm);
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    const { code, output } = await runNode(`import { createRouter } from 'wamplet';
+      await createRouter({}, { wasm: 'http://127.0.0.1:${server.address().port}/wamplet.wasm' });
+      console.log('it started');
+    `);
+    assert.deepEqual([code, output.trim(), asked], [0, 'it started', 2]);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
 
 test('a_router_with_idle_ports_does_not_keep_the_process_alive', async () => {
   const { code, output } = await runNode(`${START}

@@ -91,13 +91,14 @@ async function read(url: URL): Promise<BufferSource> {
 
 async function download(url: URL): Promise<BufferSource> {
   let timer: ReturnType<typeof setTimeout> | undefined;
+  const over = new AbortController();
   try {
     // Whichever request ends first: one that stands still would keep all tabs of a SharedWorker without a router.
     return await new Promise((resolve, reject) => {
       const ask = (patience: number, cache?: RequestCache) => {
         // Not behind the one before, as browsers have it for what they keep.
         timer = setTimeout(() => ask(2 * patience, 'reload'), patience);
-        request(url, cache).then(resolve, reject);
+        request(url, { cache, signal: over.signal }).then(resolve, reject);
       };
       ask(PATIENCE);
     });
@@ -106,11 +107,13 @@ async function download(url: URL): Promise<BufferSource> {
     throw new Error(`${url} could not be loaded (${sentence(error)}): ${placeIt()}; ${allowed}`);
   } finally {
     clearTimeout(timer);
+    // The others would hold a connection, and with it a process of Node.
+    over.abort();
   }
 }
 
-async function request(url: URL, cache?: RequestCache): Promise<ArrayBuffer> {
-  const found = await fetch(url, { cache });
+async function request(url: URL, options: RequestInit): Promise<ArrayBuffer> {
+  const found = await fetch(url, options);
   if (!found.ok) throw new Error(`HTTP status ${found.status}`);
   return found.arrayBuffer();
 }
