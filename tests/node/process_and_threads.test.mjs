@@ -20,12 +20,12 @@ beforeEach(async () => {
 });
 afterEach(() => router.close());
 
-test('a_request_for_the_wasm_file_that_stands_still_does_not_keep_the_process_alive', async () => {
-  const wasm = await readFile(new URL('../../pkg/wamplet.wasm', import.meta.url));
-  let asked = 0;
+/** What comes of a start whose requests for the wasm file a server answers so, each told of all until then. */
+async function startedWhere(answer) {
+  const asked = [];
   const server = createServer((_request, response) => {
-    asked += 1;
-    if (asked > 1) response.end(wasm);
+    asked.push(response);
+    answer(asked);
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   try {
@@ -33,11 +33,21 @@ test('a_request_for_the_wasm_file_that_stands_still_does_not_keep_the_process_al
       await createRouter({}, { wasm: 'http://127.0.0.1:${server.address().port}/wamplet.wasm' });
       console.log('it started');
     `);
-    assert.deepEqual([code, output.trim(), asked], [0, 'it started', 2]);
+    return [code, output.trim(), asked.length];
   } finally {
     server.closeAllConnections();
     server.close();
   }
+}
+
+test('of_two_requests_for_the_wasm_file_the_one_that_brings_it_counts_and_none_keeps_the_process_alive', async () => {
+  const wasm = await readFile(new URL('../../pkg/wamplet.wasm', import.meta.url));
+  const stoodStill = startedWhere(([, second]) => second?.end(wasm));
+  const wasSlow = startedWhere(([first, second]) => {
+    second?.writeHead(503).end(() => setTimeout(() => first.end(wasm), 100));
+  });
+  assert.deepEqual(await stoodStill, [0, 'it started', 2]);
+  assert.deepEqual(await wasSlow, [0, 'it started', 2]);
 });
 
 test('a_router_with_idle_ports_does_not_keep_the_process_alive', async () => {

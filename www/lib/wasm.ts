@@ -93,12 +93,15 @@ async function download(url: URL): Promise<BufferSource> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const over = new AbortController();
   try {
-    // Whichever request ends first: one that stands still would keep all tabs of a SharedWorker without a router.
+    // Whichever request brings it first: one that stands still would keep all tabs of a SharedWorker without a router.
     return await new Promise((resolve, reject) => {
+      let open = 0;
       const ask = (patience: number, cache?: RequestCache) => {
         // Not behind the one before, as browsers have it for what they keep.
         timer = setTimeout(() => ask(2 * patience, 'reload'), patience);
-        request(url, { cache, signal: over.signal }).then(resolve, reject);
+        open++;
+        // One that fails is no answer while another may still come.
+        request(url, { cache, signal: over.signal }).then(resolve, (error) => --open || reject(error));
       };
       ask(PATIENCE);
     });
