@@ -64,7 +64,9 @@ pub(super) fn runtime() -> io::Result<Runtime> {
 /// it tokio would panic.
 fn start_reading(runtime: &Runtime) -> io::Result<()> {
     // At the start, too, unless there is a thread to be had.
-    std::thread::Builder::new().spawn(|| {})?;
+    let probe = std::thread::Builder::new().spawn(|| {})?;
+    // Until it is gone it may be the last one.
+    let _ = probe.join();
     runtime.spawn_blocking(|| {});
     Ok(())
 }
