@@ -239,6 +239,32 @@ test('a_session_that_is_over_leaves_no_listeners_at_signals_that_live_on', async
   await other.close();
 });
 
+test('what_the_router_takes_away_leaves_no_listeners_at_signals_that_live_on', async () => {
+  const { signal } = new AbortController();
+  const { port, posted } = breakablePort();
+  const session = await connect({ realm: 'realm1', port });
+  const other = await connect({ realm: 'realm1', router });
+  const told = inbox('the event revoked');
+  session.addEventListener('revoked', ({ detail }) => told.push(detail.uri));
+  for (let round = 0; round < 2; round += 1) {
+    await session.register('com.example.echo', () => 'mine', { signal });
+    await other.register('com.example.echo', () => 'theirs', { force_reregister: true });
+    assert.equal(await told.next(), 'com.example.echo');
+    await session.subscribe('com.example.topic', () => {}, { signal });
+    await session.subscribe('com.example.topic', () => {}, { signal });
+    const subscription = await session.call('wamp.subscription.lookup', ['com.example.topic']);
+    await other.call('wamp.subscription.remove_subscriber', [subscription, session.id]);
+    assert.equal(await told.next(), 'com.example.topic');
+    assert.deepEqual(getEventListeners(signal, 'abort'), []);
+    await session.call('com.example.echo', []);
+    const registration = await other.call('wamp.registration.lookup', ['com.example.echo']);
+    await other.call('wamp.registration.remove_callee', [registration, other.id]);
+  }
+  const givenBack = posted.flat().filter((part) => /^\[(34|66),/.test(part));
+  assert.deepEqual(givenBack, [], 'nothing is given back that was taken away');
+  await Promise.all([session.close(), other.close()]);
+});
+
 test('a_port_with_an_identity_needs_no_realm', async () => {
   const port = router.createPort({}, { authrole: 'anonymous', realm: 'fixed', authid: 'guest' });
   const session = await connect({ port });

@@ -114,8 +114,12 @@ export async function connect(options: ConnectOptions = {}): Promise<Session> {
       options.reconnect === true && [LOST, 'wamp.close.system_shutdown'].includes(error.uri) && !life.signal.aborted;
     tell('close', { error, willReconnect });
     if (willReconnect) comeBack(FIRST_RETRY);
-    // Signals that live longer must not hold what is over.
-    else for (const { handlers } of entries.values()) for (const { stop } of handlers.keys()) stop();
+    else entries.forEach(stopAll);
+  };
+
+  /** Signals that live longer must not hold what is over. */
+  const stopAll = ({ handlers }: Entry) => {
+    for (const { stop } of handlers.keys()) stop();
   };
 
   const owner: Owner = {
@@ -190,9 +194,10 @@ export async function connect(options: ConnectOptions = {}): Promise<Session> {
   };
 
   const revoke = (entry: Entry, error?: unknown) => {
-    entry.handlers.clear();
-    entries.delete(entry.key);
+    // Gone before its holders let go of it: it is not to be given back.
     held.delete(entry.id);
+    stopAll(entry);
+    entries.delete(entry.key);
     tell('revoked', { uri: entry.uri, error });
   };
 
