@@ -222,3 +222,21 @@ test('a_page_that_may_not_take_part_is_told_to_use_a_port', async () => {
   const message = await page.evaluate(() => wamplet.sharedRouter({ mode: 'leader' }).catch((error) => error.message));
   assert.match(message, /sandboxed frame .*createPort\(\)/);
 });
+
+test('handles_that_come_and_go_leave_nothing_at_the_router_that_stays', async () => {
+  const page = await joinedTab();
+  const devtools = await profile.context.newCDPSession(page);
+  const listeners = async () => {
+    await devtools.send('HeapProfiler.collectGarbage');
+    return (await devtools.send('Memory.getDOMCounters')).jsEventListeners;
+  };
+  const comeAndGo = () =>
+    page.evaluate(async () => {
+      for (let count = 0; count < 20; count += 1) await (await tab.wamplet.sharedRouter()).close();
+    });
+  await comeAndGo();
+  const before = await listeners();
+  await comeAndGo();
+  const more = (await listeners()) - before;
+  assert.ok(more < 20, `${more} more listeners after 20 handles`);
+});

@@ -37,7 +37,7 @@ export class LeaderWay implements Way {
   readonly gone = 'the leading tab is gone';
   readonly #settings: HostSettings;
   readonly #candidate: Candidate;
-  #isClosed = false;
+  readonly #closed = new AbortController();
 
   constructor(settings: HostSettings) {
     this.#settings = settings;
@@ -47,7 +47,8 @@ export class LeaderWay implements Way {
 
   async dial(fail: (error: Error) => void): Promise<Endpoint> {
     const { router, line } = await this.#open();
-    router.gone.addEventListener('abort', () => fail(new Superseded()), { once: true });
+    // Not for as long as the router lives: this handle may be one of many that come and go.
+    router.gone.addEventListener('abort', () => fail(new Superseded()), { signal: this.#closed.signal });
     if (router.gone.aborted) fail(new Superseded());
     return line;
   }
@@ -70,8 +71,8 @@ export class LeaderWay implements Way {
   }
 
   close(hasFailed = false): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+    if (this.#closed.signal.aborted) return;
+    this.#closed.abort();
     this.#candidate.leave(hasFailed);
   }
 
@@ -89,7 +90,7 @@ export class LeaderWay implements Way {
   async #open(): Promise<{ router: Reached; line: Endpoint }> {
     for (let patience = PATIENCE; ; patience *= 2) {
       const router = await this.#candidate.reach();
-      if (this.#isClosed) throw new Error(CLOSED);
+      if (this.#closed.signal.aborted) throw new Error(CLOSED);
       const line = await this.#candidate.call(router, patience);
       if (line !== undefined) return { router, line };
     }
