@@ -94,7 +94,9 @@ function isFolder(path) {
   try {
     return statSync(path, { throwIfNoEntry: false })?.isDirectory();
   } catch (error) {
-    throw new Refusal(`${path} is no folder that can be read (${error.code}): name the one that your site serves as it is`);
+    throw new Refusal(
+      `${path} is no folder that can be read (${error.code}): name the one that your site serves as it is`,
+    );
   }
 }
 
