@@ -52,15 +52,11 @@ impl Salting {
         Base64::decode_vec(secret).is_ok_and(|key| key.len() == self.keylen as usize)
     }
 
-    /// The derived key, where an authenticator has answered with it or with the password, as one for Crossbar.io does since
-    /// 2025. `None` where deriving it at each login would keep all others waiting.
-    fn key_of(&self, secret: &str) -> Option<String> {
-        if self.may_have_made(secret) {
-            return Some(secret.to_owned());
-        }
+    /// The same at each login. `None` where that would keep all others waiting.
+    fn derive_at_login(&self, password: &str) -> Option<String> {
         let blocks = self.keylen.div_ceil(BYTES_OF_A_BLOCK);
         let is_quick = u64::from(self.iterations) * u64::from(blocks) <= MOST_ITERATIONS_AT_LOGIN;
-        is_quick.then(|| self.derive(secret))
+        is_quick.then(|| self.derive(password))
     }
 }
 
@@ -133,13 +129,12 @@ impl Offer {
                 keylen: answer.number("keylen")?,
             }),
         };
+        // An authenticator for Crossbar.io answers with the password since 2025.
         #[cfg(feature = "native")]
-        let derived = match &salting {
-            Some(salting) => Some(salting.key_of(secret)?),
-            None => None,
+        let secret = match &salting {
+            Some(salting) if !salting.may_have_made(secret) => &*salting.derive_at_login(secret)?,
+            _ => secret,
         };
-        #[cfg(feature = "native")]
-        let secret = derived.as_deref().unwrap_or(secret);
         let role = answer.grant.role.clone();
         Some(self.sign(client, &role, secret, salting, Some(answer.grant.clone())))
     }
