@@ -17,7 +17,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::mem;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{self, Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
@@ -396,34 +395,33 @@ fn keep(path: PathBuf, jar: Arc<Mutex<Jar>>) -> Result<Keeper, String> {
     // One wish waits for all: what has changed until it is heard is written at once.
     let (wake, woken) = sync_channel(1);
     let write = move || {
-        let (mut has_failed, mut is_last) = (false, false);
+        let mut has_failed = false;
         let mut is_wanted = woken.recv().is_ok();
         while is_wanted {
-            let logins = lock(&jar).logins.clone();
-            match write(&path, &entries(&logins)) {
-                Ok(()) if has_failed => {
-                    has_failed = false;
-                    info!("the cookies are written to {} again", path.display());
-                }
-                Err(error) if !has_failed => {
-                    has_failed = true;
-                    warn!("cannot write the cookies to {}: {error}", path.display());
-                }
-                Ok(()) | Err(_) => {}
-            }
-            is_wanted = gather(&woken)
-                || if has_failed {
-                    // At the end once more: there may be room by now.
-                    let is_over = matches!(woken.try_recv(), Err(TryRecvError::Disconnected));
-                    !mem::replace(&mut is_last, is_over)
-                } else {
-                    woken.recv().is_ok()
-                };
+            has_failed = fails_to_write(&path, &jar, has_failed);
+            let is_over = || matches!(woken.try_recv(), Err(TryRecvError::Disconnected));
+            is_wanted = gather(&woken) || if has_failed { !is_over() } else { woken.recv().is_ok() };
+        }
+        if has_failed {
+            // There may be room by now.
+            fails_to_write(&path, &jar, has_failed);
         }
     };
     let thread = thread::Builder::new().name("cookies".into()).spawn(write);
     let thread = thread.map_err(|error| format!("the system gives no thread: {error}"))?;
     Ok(Keeper { wake, thread })
+}
+
+/// Writes what is there. Of some failures in a row the log has the first one, and that they are over.
+fn fails_to_write(path: &Path, jar: &Mutex<Jar>, has_failed: bool) -> bool {
+    let logins = lock(jar).logins.clone();
+    let written = write(path, &entries(&logins));
+    match &written {
+        Ok(()) if has_failed => info!("the cookies are written to {} again", path.display()),
+        Err(error) if !has_failed => warn!("cannot write the cookies to {}: {error}", path.display()),
+        Ok(()) | Err(_) => {}
+    }
+    written.is_err()
 }
 
 /// Whether anybody wants the file written again: hears of it for as long as it stays as it is, or until the end.
