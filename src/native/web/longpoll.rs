@@ -249,10 +249,8 @@ impl LongPolls {
                 .part(body, &mut messages)
                 .map_err(|failure| bad(&format!("expected a batch: {failure}")))?;
             let mut rest = messages.into_iter();
-            hub.handle_turn(key, &mut rest, &mut Turn::default());
-            while rest.len() > 0 {
+            while hub.handle_turn(key, &mut rest, &mut Turn::default()).is_some() {
                 tokio::task::yield_now().await;
-                hub.handle_turn(key, &mut rest, &mut Turn::default());
             }
         } else if body.is_empty() {
             return Err(bad("expected a message, found nothing"));
