@@ -59,17 +59,23 @@ fn position(router: &Process, text: &str) -> usize {
     found.unwrap_or_else(|| panic!("no {text:?} in {:#?}", router.seen))
 }
 
+/// A client finds what the first component has registered, and so does the second one.
+#[track_caller]
+fn first_is_found(router: &mut Process) {
+    let mut client = RawClient::join(router.tcp_address());
+    let result = client.request(48, &[json!({}), json!("com.example.inside")]);
+    assert_eq!(result, json!([50, 1, {}, ["it is there"]]));
+    router.wait_for("second calls: it is there");
+    router.wait_for("wamplet is ready");
+}
+
 #[test]
 fn components_and_clients_find_what_the_components_before_them_register() {
     let files = Directory::new("order");
     let extra = json!({ "extra": { "procedure": "com.example.inside" } });
     let inside = json!([class("First", &extra), class("Second", &extra)]);
     let mut router = Process::start("order", &node_of(&files, &inside));
-    let mut client = RawClient::join(router.tcp_address());
-    let result = client.request(48, &[json!({}), json!("com.example.inside")]);
-    assert_eq!(result, json!([50, 1, {}, ["it is there"]]));
-    router.wait_for("second calls: it is there");
-    router.wait_for("wamplet is ready");
+    first_is_found(&mut router);
     assert!(position(&router, "first is ready") < position(&router, "second calls"));
 }
 
@@ -123,11 +129,7 @@ fn a_component_that_fails_before_its_turn_lets_nobody_past_those_before_it() {
         class("Missing", &json!({}))
     ]);
     let mut router = Process::start("order-of-early-failures", &node_of(&files, &components));
-    let mut client = RawClient::join(router.tcp_address());
-    let result = client.request(48, &[json!({}), json!("com.example.inside")]);
-    assert_eq!(result, json!([50, 1, {}, ["it is there"]]));
-    router.wait_for("second calls: it is there");
-    router.wait_for("wamplet is ready");
+    first_is_found(&mut router);
     assert!(position(&router, "first is ready") < position(&router, "wamplet is ready"));
 }
 

@@ -408,6 +408,20 @@ fn deep_tails_are_decoded_alike() {
     }
 }
 
+/// The same where each of these levels is a list of records.
+#[test]
+fn deep_lists_of_records_are_read_alike() {
+    for depth in 1..20 {
+        for (serializer, list) in [(Serializer::MsgPack, 0x94), (Serializer::Cbor, 0x84)] {
+            let bytes = [vec![list; depth], vec![1; 3 * depth + 1]].concat();
+            for levels in 0..20 {
+                let is_taken = agree_on_item(serializer, &bytes, levels).expect("both ways agree");
+                assert_eq!(is_taken, depth <= levels.min(16), "{serializer:?} {depth} {levels}");
+            }
+        }
+    }
+}
+
 /// Texts of every length end where they end, as keys and as values, however many bytes are behind them; and the quick
 /// way takes them if they are UTF-8, wherever in them a byte is not ASCII.
 #[test]
