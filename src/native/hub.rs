@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::clock::Clock;
 use super::flusher::{self, Touched, Turn};
 use super::gate::{Gate, Gates};
 use super::lock;
+use super::news;
 use super::outgoing::{BURST, Peer, QueueLimits, Queued};
 use super::tls::AllCredentials;
 use crate::auth::{Decider, Functions, Methods};
@@ -458,7 +459,7 @@ impl Hub {
         });
         for happened in happened {
             match happened {
-                Happened::News(news, peer) => log(&news, peer.as_deref()),
+                Happened::News(news, peer) => news::log(&news, peer.as_deref()),
                 Happened::Overflow(peer) => self.overflowed(&peer),
             }
         }
@@ -569,23 +570,6 @@ impl Drop for Counted {
     fn drop(&mut self) {
         self.0.counters.open.fetch_sub(1, Ordering::Relaxed);
         self.0.closed.notify_waiters();
-    }
-}
-
-fn log(news: &News, peer: Option<&Peer>) {
-    let peer = peer.map_or("", |peer| &peer.address);
-    match news {
-        News::Joined { session, realm, authid, authrole, authmethod, .. } => {
-            info!(session = session.0, realm, authid, authrole, authmethod, peer, "session attached");
-        }
-        News::Left { session, realm, .. } => {
-            info!(session = session.0, realm, peer, "session detached");
-        }
-        News::AuthenticatorFailed { fault, .. } => warn!(peer, "{fault}"),
-        News::Denied { realm, authid, reason, message, .. } => {
-            warn!(realm, authid, peer, reason, "rejected input: {message}");
-        }
-        News::Aborted { reason, message, .. } => warn!(peer, reason, "rejected input: {message}"),
     }
 }
 

@@ -27,6 +27,7 @@
 //! | `gate`, `cookies` | how clients of each listening path authenticate, and how browsers are known again |
 //! | `crossbar_cookies` | the cookies that Crossbar.io kept |
 //! | `clock` | the only clock |
+//! | `news` | what the log says of sessions |
 //! | `log` | the way of the log to standard error |
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -49,6 +50,7 @@ mod listener;
 mod log;
 mod mailbox;
 mod missing;
+mod news;
 mod open_files;
 mod outgoing;
 mod queue;
