@@ -37,10 +37,15 @@ use decode::Part;
 use json::JsonReader;
 use msgpack::MsgPackReader;
 #[cfg(not(target_family = "wasm"))]
-pub(crate) use quick::utf8;
-#[cfg(not(target_family = "wasm"))]
 use quick::{CborScan, JsonScan, MsgPackScan};
+#[cfg(not(target_family = "wasm"))]
+pub(crate) use quick::{Layouts, utf8};
 use reader::{Fault, Reader, Step};
+
+/// In the browser's build tails are always walked.
+#[cfg(target_family = "wasm")]
+#[derive(Debug, Default)]
+pub(crate) struct Layouts;
 
 pub use values::value_as_id;
 pub(crate) use values::value_kind;
@@ -149,24 +154,27 @@ pub fn decode<'a>(
     limits: &DecodeLimits,
 ) -> Result<(Message<'a, ()>, TailSpan), DecodeError> {
     #[cfg(not(target_family = "wasm"))]
-    if let Some(message) = quick_decode(serializer, frame, limits, |tail| tail) {
+    if let Some(message) = quick_decode(serializer, frame, limits, None, |tail| tail) {
         let tail = message.payload().copied().unwrap_or_default();
         return Ok((message.map_payload(drop), tail));
     }
     careful_decode(serializer, frame, limits)
 }
 
-/// [`decode`], with the payload that `payload` makes of the tail.
+/// [`decode`], with the payload that `payload` makes of the tail. Tails like those before it are quicker.
 pub(crate) fn decode_with<'a, P>(
     serializer: Serializer,
     frame: &'a [u8],
     limits: &DecodeLimits,
+    layouts: &mut Layouts,
     payload: impl Fn(TailSpan) -> P,
 ) -> Result<Message<'a, P>, DecodeError> {
     #[cfg(not(target_family = "wasm"))]
-    if let Some(message) = quick_decode(serializer, frame, limits, &payload) {
+    if let Some(message) = quick_decode(serializer, frame, limits, Some(layouts), &payload) {
         return Ok(message);
     }
+    #[cfg(target_family = "wasm")]
+    let Layouts = layouts;
     let (message, tail) = careful_decode(serializer, frame, limits)?;
     Ok(message.map_payload(|()| payload(tail)))
 }
@@ -177,12 +185,13 @@ fn quick_decode<'a, P>(
     serializer: Serializer,
     frame: &'a [u8],
     limits: &DecodeLimits,
+    layouts: Option<&mut Layouts>,
     payload: impl Fn(TailSpan) -> P,
 ) -> Option<Message<'a, P>> {
     match serializer {
-        Serializer::Json => quick::decode(JsonScan::new(utf8(frame)?, 0), limits, payload),
-        Serializer::MsgPack => quick::decode(MsgPackScan::new(frame, 0), limits, payload),
-        Serializer::Cbor => quick::decode(CborScan::new(frame, 0), limits, payload),
+        Serializer::Json => quick::decode(JsonScan::new(utf8(frame)?, 0), limits, layouts, payload),
+        Serializer::MsgPack => quick::decode(MsgPackScan::new(frame, 0), limits, layouts, payload),
+        Serializer::Cbor => quick::decode(CborScan::new(frame, 0), limits, layouts, payload),
     }
 }
 

@@ -122,6 +122,8 @@ pub struct Router<P> {
     guards: Slab<Guard<P>>,
     #[cfg(feature = "native")]
     failed_logins: FailedLogins,
+    /// Of the payloads that came.
+    layouts: codec::Layouts,
     shutting_down: bool,
     /// Whether any realm has statistics.
     is_metering: bool,
@@ -153,16 +155,17 @@ impl Router<EncodedPayload> {
             self.handle_oversized(key, length, now, outbox);
             return;
         }
-        let decoded = codec::decode_with(serializer, &frame, &self.limits.decode(), |tail| {
-            let is_small = length > MAX_SHARED && tail.end - tail.start < length / 2;
-            let bytes = if is_small {
-                // What waits for a receiver must not keep the memory of long options.
-                Bytes::copy_from_slice(&frame[tail.start..tail.end])
-            } else {
-                frame.slice(tail.start..tail.end)
-            };
-            EncodedPayload { bytes, elements: tail.elements, serializer }
-        });
+        let decoded =
+            codec::decode_with(serializer, &frame, &self.limits.decode(), &mut self.layouts, |tail| {
+                let is_small = length > MAX_SHARED && tail.end - tail.start < length / 2;
+                let bytes = if is_small {
+                    // What waits for a receiver must not keep the memory of long options.
+                    Bytes::copy_from_slice(&frame[tail.start..tail.end])
+                } else {
+                    frame.slice(tail.start..tail.end)
+                };
+                EncodedPayload { bytes, elements: tail.elements, serializer }
+            });
         self.handle_message(key, decoded, length, now, outbox);
     }
 }
@@ -187,6 +190,7 @@ impl<P: Payload> Router<P> {
             guards: Slab::new(),
             #[cfg(feature = "native")]
             failed_logins: FailedLogins::new(failed_logins),
+            layouts: codec::Layouts::default(),
             shutting_down: false,
             is_metering: false,
             due: Vec::new(),

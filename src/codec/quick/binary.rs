@@ -4,16 +4,24 @@
 //! wait where it can guess a branch: so lengths that repeat in lists of records (of keys, floats, booleans) are decided
 //! by branches, and those that hardly ever do (of texts, integers) by arithmetic alone.
 
+use std::ops::RangeInclusive;
+
+use super::super::Serializer;
 use super::records::{MANY, behind_records};
 use super::utf8;
 
 /// The markers of a serializer: the first bytes of its items.
 pub(super) trait Markers {
+    const SERIALIZER: Serializer;
+
     /// The marker of the empty text, behind which those of short texts follow.
     const TEXT: u8;
 
     /// Bytes of the longest text of these.
     const SHORT: u8;
+
+    /// The markers of the longer ones, which have 1, 2, 4 or 8 bytes of length behind them.
+    const LONG: RangeInclusive<u8>;
 
     /// For each marker how many bytes are behind it, or [`MORE`].
     const LENGTHS: &'static [u8; 256];

@@ -1,6 +1,10 @@
 //! The quick way through CBOR: items of definite length, and what is left of each open level.
 
+use std::ops::RangeInclusive;
+
+use super::super::{Serializer, TailSpan};
 use super::binary::{Item, MORE, Markers, behind_item, behind_text, uint};
+use super::layouts::{self, Layouts};
 use super::records::alike;
 use super::{Elements, Pairs, Scan, counted_element, counted_key, text, text_keyed_map};
 
@@ -101,14 +105,26 @@ impl<'a> Scan<'a> for CborScan<'a> {
     fn position(&self) -> usize {
         self.at
     }
+
+    #[inline]
+    fn tail(
+        &mut self,
+        elements: &mut Elements,
+        levels: usize,
+        layouts: Option<&mut Layouts>,
+    ) -> Option<TailSpan> {
+        layouts::tail::<Cbor>(self, self.bytes, elements, levels, layouts)
+    }
 }
 
 /// The initial bytes of items, all of definite length.
 struct Cbor;
 
 impl Markers for Cbor {
+    const SERIALIZER: Serializer = Serializer::Cbor;
     const TEXT: u8 = 0x60;
     const SHORT: u8 = 23;
+    const LONG: RangeInclusive<u8> = 0x78..=0x7b;
     const LENGTHS: &'static [u8; 256] = &{
         let mut lengths = [MORE; 256];
         let mut initial = 0;

@@ -14,6 +14,7 @@ use super::{DecodeLimits, TailSpan};
 mod binary;
 mod cbor;
 mod json;
+mod layouts;
 mod msgpack;
 mod records;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod tests;
 
 pub(super) use cbor::CborScan;
 pub(super) use json::JsonScan;
+pub(crate) use layouts::Layouts;
 pub(super) use msgpack::MsgPackScan;
 
 /// Reads one serializer's bytes, front to back.
@@ -59,6 +61,14 @@ pub(super) trait Scan<'a> {
 
     /// The byte at which the next token begins, or behind the last one.
     fn position(&self) -> usize;
+
+    /// Leaves the tail, of which `elements` are to come, and behind which the frame must end.
+    fn tail(
+        &mut self,
+        elements: &mut Elements,
+        levels: usize,
+        layouts: Option<&mut Layouts>,
+    ) -> Option<TailSpan>;
 }
 
 /// The text that these bytes are.
@@ -83,6 +93,7 @@ pub(super) struct Pairs {
 pub(super) fn decode<'a, S: Scan<'a>, P>(
     mut scan: S,
     limits: &DecodeLimits,
+    layouts: Option<&mut Layouts>,
     payload: impl Fn(TailSpan) -> P,
 ) -> Option<Message<'a, P>> {
     // Of the levels that a frame may have the message array is one, and the tail must have another.
@@ -102,19 +113,19 @@ pub(super) fn decode<'a, S: Scan<'a>, P>(
             let options = if is_default { CallOptions::default() } else { call_options(scan)? };
             required(scan, elements)?;
             let procedure = scan.text()?.into();
-            let payload = payload(tail(scan, elements, levels)?);
+            let payload = payload(scan.tail(elements, levels, layouts)?);
             Message::Call { request, options, procedure, payload }
         }
         MessageType::Publish => {
             let options = if is_default { PublishOptions::default() } else { publish_options(scan)? };
             required(scan, elements)?;
             let topic = scan.text()?.into();
-            let payload = payload(tail(scan, elements, levels)?);
+            let payload = payload(scan.tail(elements, levels, layouts)?);
             Message::Publish { request, options, topic, payload }
         }
         _ => {
             let options = if is_default { YieldOptions::default() } else { yield_options(scan)? };
-            let payload = payload(tail(scan, elements, levels)?);
+            let payload = payload(scan.tail(elements, levels, layouts)?);
             Message::Yield { request, options, payload }
         }
     })
@@ -179,7 +190,8 @@ fn required<'a, S: Scan<'a>>(scan: &mut S, elements: &mut Elements) -> Option<()
     scan.element(elements)?.then_some(())
 }
 
-fn tail<'a, S: Scan<'a>>(scan: &mut S, elements: &mut Elements, levels: usize) -> Option<TailSpan> {
+/// [`Scan::tail`], item by item.
+fn walked_tail<'a, S: Scan<'a>>(scan: &mut S, elements: &mut Elements, levels: usize) -> Option<TailSpan> {
     if !scan.element(elements)? {
         return Some(TailSpan::default());
     }

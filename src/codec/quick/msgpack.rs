@@ -1,6 +1,10 @@
 //! The quick way through MessagePack: a jump by the marker, and what is left of each open level.
 
+use std::ops::RangeInclusive;
+
+use super::super::{Serializer, TailSpan};
 use super::binary::{Item, MORE, Markers, behind_item, behind_text, uint};
+use super::layouts::{self, Layouts};
 use super::records::alike;
 use super::{Elements, Pairs, Scan, counted_element, counted_key, text, text_keyed_map};
 
@@ -107,14 +111,26 @@ impl<'a> Scan<'a> for MsgPackScan<'a> {
     fn position(&self) -> usize {
         self.at
     }
+
+    #[inline]
+    fn tail(
+        &mut self,
+        elements: &mut Elements,
+        levels: usize,
+        layouts: Option<&mut Layouts>,
+    ) -> Option<TailSpan> {
+        layouts::tail::<MsgPack>(self, self.bytes, elements, levels, layouts)
+    }
 }
 
 /// The markers of MessagePack.
 struct MsgPack;
 
 impl Markers for MsgPack {
+    const SERIALIZER: Serializer = Serializer::MsgPack;
     const TEXT: u8 = 0xa0;
     const SHORT: u8 = 31;
+    const LONG: RangeInclusive<u8> = 0xd9..=0xdb;
     const LENGTHS: &'static [u8; 256] = &{
         let mut lengths = [MORE; 256];
         let mut marker = 0;

@@ -19,7 +19,7 @@ const CHUNK: usize = 16;
 const LONGEST: usize = 256;
 
 /// Bytes of the mask that are written at once, at least as many as there are behind a marker that says a length.
-const WINDOW: usize = 32;
+pub(super) const WINDOW: usize = 32;
 
 /// What is behind the items that a list of `left` items begins with, and how many are left then.
 #[inline(never)]
@@ -79,33 +79,40 @@ fn difference(some: &[u8; CHUNK], others: &[u8; CHUNK], mask: &[u8; CHUNK]) -> u
     (u128::from_ne_bytes(*some) ^ u128::from_ne_bytes(*others)) & u128::from_ne_bytes(*mask)
 }
 
-/// Finds the bits of a well-formed record that all have whose markers are at the same places, if its texts are short and
-/// ASCII.
+/// Finds the bits of well-formed items that all have whose markers are at the same places, whose texts are ASCII where
+/// theirs are, and whose other texts and binaries are theirs. The mask is longer than the items by a [`WINDOW`].
 #[inline(always)]
-fn common_bits<M: Markers>(record: &[u8], mask: &mut [u8; LONGEST + WINDOW]) -> Option<()> {
-    let mut rest = record;
+pub(super) fn common_bits<M: Markers>(items: &[u8], mask: &mut [u8]) -> Option<()> {
+    let mut rest = items;
     while let Some((&marker, behind)) = rest.split_first() {
+        let mask = mask.get_mut(items.len() - rest.len()..)?;
         // The next marker writes over what is behind this item.
-        let (here, window) = mask[record.len() - rest.len()..].split_first_chunk_mut::<1>()?;
+        let (here, window) = mask.split_first_chunk_mut::<1>()?;
         let window = window.first_chunk_mut::<WINDOW>()?;
         let len = marker.wrapping_sub(M::TEXT);
         *here = [u8::MAX];
         rest = if len <= M::SHORT {
             let (text, behind) = behind.split_at_checked(len.into())?;
-            if !text.is_ascii() {
-                return None;
-            }
-            *window = [0x80; WINDOW];
+            *window = [text_bits(text); WINDOW];
             behind
         } else {
             match M::LENGTHS[usize::from(marker)] {
-                MORE => {
-                    let (Item::List(_, behind) | Item::Map(_, behind)) = M::more(marker, behind)? else {
-                        return None;
-                    };
-                    *window = [u8::MAX; WINDOW];
-                    behind
-                }
+                MORE => match M::more(marker, behind)? {
+                    Item::List(_, behind) | Item::Map(_, behind) => {
+                        *window = [u8::MAX; WINDOW];
+                        behind
+                    }
+                    Item::End(behind) => {
+                        let item = &rest[..rest.len() - behind.len()];
+                        let mask = mask.get_mut(..item.len())?;
+                        mask.fill(u8::MAX);
+                        if M::LONG.contains(&marker) {
+                            let head = 1 + (1 << (marker - M::LONG.start()));
+                            mask[head..].fill(text_bits(&item[head..]));
+                        }
+                        behind
+                    }
+                },
                 len => {
                     *here = [M::ALIKE[usize::from(marker)]];
                     *window = [0; WINDOW];
@@ -115,6 +122,12 @@ fn common_bits<M: Markers>(record: &[u8], mask: &mut [u8; LONGEST + WINDOW]) -> 
         };
     }
     Some(())
+}
+
+/// The bits of each byte that another text of this length has, too, which then is one.
+#[inline(always)]
+fn text_bits(text: &[u8]) -> u8 {
+    if text.is_ascii() { 0x80 } else { u8::MAX }
 }
 
 /// For each marker the bits that those around it share with it which say the same length.

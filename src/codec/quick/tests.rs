@@ -15,6 +15,8 @@ use super::{CborScan, JsonScan, MsgPackScan, Scan as _};
 use crate::message::Message;
 use crate::payload::Values;
 
+mod layouts;
+
 /// A reader that never takes the quick way, and how it walks.
 struct Careful<R>(R, fn(&mut R, usize) -> Step<()>);
 
@@ -102,7 +104,7 @@ fn quick_item(serializer: Serializer, bytes: &[u8], levels: usize) -> Option<usi
 /// one does.
 fn agree(serializer: Serializer, frame: &[u8], limits: &DecodeLimits) -> Result<(), TestCaseError> {
     let careful = careful_decode(serializer, frame, limits);
-    if let Some(quick) = quick_decode(serializer, frame, limits, |tail| tail) {
+    if let Some(quick) = quick_decode(serializer, frame, limits, None, |tail| tail) {
         let tail = quick.payload().copied().unwrap_or_default();
         let quick = (quick.map_payload(drop), tail);
         prop_assert_eq!(Ok(&quick), careful.as_ref(), "{:?} {:02x?}", serializer, frame);
@@ -213,7 +215,7 @@ proptest! {
             agree(serializer, &frame, &DecodeLimits { depth, ..DecodeLimits::default() })?;
             if head < QUICK_HEADS && (serializer != Serializer::Json || !frame.contains(&b'\\')) {
                 prop_assert!(
-                    quick_decode(serializer, &frame, &DecodeLimits::default(), |_| ()).is_some(),
+                    quick_decode(serializer, &frame, &DecodeLimits::default(), None, |_| ()).is_some(),
                     "{:?} {:02x?}", serializer, frame
                 );
             }

@@ -1,7 +1,8 @@
 //! The quick way through JSON: token by token in the head of a message, by [`walk`] in its payload.
 
+use super::super::TailSpan;
 use super::super::reader::plain_len;
-use super::{Elements, Pairs, Scan};
+use super::{Elements, Layouts, Pairs, Scan, walked_tail};
 
 mod block;
 mod scalars;
@@ -153,6 +154,12 @@ impl<'a> Scan<'a> for JsonScan<'a> {
     #[inline]
     fn position(&self) -> usize {
         self.at
+    }
+
+    /// The lengths of numbers are in their digits: JSON has no layouts.
+    #[inline]
+    fn tail(&mut self, elements: &mut Elements, levels: usize, _: Option<&mut Layouts>) -> Option<TailSpan> {
+        walked_tail(self, elements, levels)
     }
 }
 
