@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
+use tokio::time::Sleep;
 use tracing::warn;
 
 use super::clock::Clock;
@@ -20,6 +21,7 @@ use super::gate::{Gate, Gates};
 use super::lock;
 use super::news;
 use super::outgoing::{BURST, Peer, QueueLimits, Queued};
+use super::timers::Timers;
 use super::tls::AllCredentials;
 use crate::auth::{Decider, Functions, Methods};
 use crate::codec::DecodeLimits;
@@ -37,6 +39,7 @@ use crate::store::{self, EventStore, StoreError};
 #[derive(Debug)]
 pub struct Hub {
     clock: Clock,
+    timers: Timers,
     /// Those of the configuration that was taken last.
     limits: Mutex<Limits>,
     /// Of these: every read asks for it.
@@ -105,9 +108,14 @@ pub(super) struct Counters {
 impl Hub {
     /// A router for `config`, with 32 bytes of chance, and the functions that decide where the configuration says so; what
     /// it keeps is gone when it ends.
-    pub fn new(config: Config, seed: [u8; 32], decider: Option<Arc<dyn Decider>>) -> Arc<Self> {
+    pub fn new(
+        config: Config,
+        seed: [u8; 32],
+        decider: Option<Arc<dyn Decider>>,
+        timers: Timers,
+    ) -> Arc<Self> {
         let core = Core::new(config, seed);
-        Self::around(core, decider, Clock::start())
+        Self::around(core, decider, timers, Clock::start())
     }
 
     /// A router that has the events again that are in the store, and writes new ones there.
@@ -118,18 +126,20 @@ impl Hub {
         config: Config,
         seed: [u8; 32],
         decider: Option<Arc<dyn Decider>>,
+        timers: Timers,
         mut store: Box<dyn EventStore>,
     ) -> Result<Arc<Self>, StoreError> {
         let clock = Clock::start();
         let mut core = Core::new(config, seed);
         store::restore(&mut core.router, &mut *store, clock.now(), &mut core.outbox)?;
         core.store = Some(store);
-        Ok(Self::around(core, decider, clock))
+        Ok(Self::around(core, decider, timers, clock))
     }
 
-    fn around(core: Core, decider: Option<Arc<dyn Decider>>, clock: Clock) -> Arc<Self> {
+    fn around(core: Core, decider: Option<Arc<dyn Decider>>, timers: Timers, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             clock,
+            timers,
             limits: Mutex::new(core.router.limits().clone()),
             message_length: core.router.limits().message_length.into(),
             core: Mutex::new(core),
@@ -346,6 +356,11 @@ impl Hub {
         });
     }
 
+    /// A timer that costs the thread of whoever waits for it nothing.
+    pub(super) fn sleep(&self, duration: Duration) -> Sleep {
+        self.timers.sleep(duration)
+    }
+
     /// Does what is due whenever it is due. Runs as long as the router.
     pub(super) async fn run_timers(&self) {
         loop {
@@ -356,14 +371,13 @@ impl Hub {
                 next
             };
             let Some(next) = next else {
-                // A timer that means nothing would cost each turn of this thread a look at the clock.
                 self.rearmed.notified().await;
                 continue;
             };
             let wait = next.saturating_sub(self.clock.mono_ms());
             if wait > 0 {
                 tokio::select! {
-                    () = tokio::time::sleep(Duration::from_millis(wait.min(A_DAY_MS))) => {}
+                    () = self.sleep(Duration::from_millis(wait.min(A_DAY_MS))) => {}
                     () = self.rearmed.notified() => continue,
                 }
             }

@@ -10,6 +10,7 @@
 //! | `systemd` | what the system is told of the process |
 //! | `hub` | the router under its lock, the peers, timers |
 //! | `threads` | the threads on which connections run |
+//! | `timers` | the thread that sleeps for them |
 //! | `listener`, `stream`, `tls` | listening sockets and what they accept |
 //! | `missing` | what is named and not there |
 //! | `connection` | the reading side of a connection, and its ends |
@@ -39,6 +40,7 @@ pub mod hub;
 pub mod store;
 pub mod stream;
 pub mod subprotocol;
+pub mod timers;
 pub mod websocket;
 
 mod bridge;

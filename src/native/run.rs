@@ -27,6 +27,7 @@ use super::store::NodeStore;
 use super::stream::{PeerInfo, Stream};
 use super::systemd;
 use super::threads::Threads;
+use super::timers::Timers;
 use super::tls;
 use crate::auth::Decider;
 use crate::config::node::{self, LoadedNode, Node};
@@ -131,6 +132,7 @@ async fn serve(
     threads: Threads,
     mut wishes: Wishes,
 ) -> Result<(), RunError> {
+    let timers = Timers::start().map_err(|reason| RunError::System("thread", reason))?;
     let store = NodeStore::open(&node.config.realms)?;
     let mut recorded = Vec::new();
     for (realm, file) in store.iter().flat_map(NodeStore::realms) {
@@ -139,8 +141,8 @@ async fn serve(
     }
     let (config, decider) = (node.config.clone(), options.decider.clone());
     let hub = match store {
-        Some(store) => Hub::with_store(config, seed, decider, Box::new(store))?,
-        None => Hub::new(config, seed, decider),
+        Some(store) => Hub::with_store(config, seed, decider, timers, Box::new(store))?,
+        None => Hub::new(config, seed, decider, timers),
     };
     log_realms(node);
     let listeners =
@@ -149,8 +151,8 @@ async fn serve(
     // Their sockets are there by now, so that a component can connect as soon as it runs.
     let mut children = Children::start(node, Arc::new(InsideHub(Arc::clone(&hub))));
     let ready = children.ready();
-    let timers = Arc::clone(&hub);
-    tokio::spawn(async move { timers.run_timers().await });
+    let due = Arc::clone(&hub);
+    tokio::spawn(async move { due.run_timers().await });
     tokio::spawn(Arc::clone(&hub).run_questions());
     let thread_count = options.threads;
     let serving = tokio::spawn(async move {
