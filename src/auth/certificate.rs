@@ -1,12 +1,15 @@
-//! Client certificates, by their fingerprints. What they are good for is in `tls`, which only a driver with TLS has.
+//! Client certificates: their fingerprints, and what else an authenticator is told of them. What they are good for is in
+//! `tls`, which only a driver with TLS has.
 
 use super::hex;
 
-/// The certificate of a client, as its fingerprints.
+/// The certificate of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     pub sha1: [u8; 20],
     pub sha256: [u8; 32],
+    /// The certificate itself, in DER.
+    pub der: Vec<u8>,
 }
 
 /// One fingerprint of a certificate.
@@ -22,11 +25,11 @@ pub enum Fingerprint {
 pub struct Fingerprints(pub Vec<Fingerprint>);
 
 impl Certificate {
-    /// The fingerprints of a certificate in DER.
+    /// A certificate in DER, with its fingerprints.
     #[cfg(feature = "native")]
     pub fn from_der(der: &[u8]) -> Self {
         use sha1::{Digest as _, Sha1};
-        Self { sha1: Sha1::digest(der).into(), sha256: super::proof::sha256(der) }
+        Self { sha1: Sha1::digest(der).into(), sha256: super::proof::sha256(der), der: der.to_vec() }
     }
 }
 

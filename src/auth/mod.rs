@@ -14,6 +14,8 @@ mod exchange;
 pub mod hex;
 mod identity;
 mod methods;
+#[cfg(feature = "native")]
+mod peer_cert;
 mod principals;
 pub(crate) mod proof;
 mod scram;

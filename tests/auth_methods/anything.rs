@@ -26,7 +26,7 @@ proptest! {
         let methods = if is_static { everything_static() } else { everything_dynamic() };
         let channel = Channel {
             tls_exporter: Some(entropy),
-            certificate: Some(Certificate { sha1: [0; 20], sha256: entropy }),
+            certificate: Some(Certificate { sha1: [0; 20], sha256: entropy, der: entropy.to_vec() }),
             cookie: Some("chip".into()),
             ..Channel::default()
         };
