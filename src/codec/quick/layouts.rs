@@ -1,13 +1,11 @@
-//! The layouts of tails that came before: where their markers are.
+//! The layouts of tails that came before: where their numbers and texts are.
 //!
-//! Most programs send messages of one shape again and again. A tail whose markers are what and where those of one before
-//! it were is as well-formed as that, by the reasons that hold for [`records`](super::records): one comparison sees it,
-//! in less than a third of the time of the walk. Owns a bounded number of such tails, one for each remainder of their lengths; it
-//! does not matter whose they were. A tail that is like none of them is walked.
+//! Most programs send messages of one shape again and again. A tail that is like one before it, but for digits where that
+//! had digits and letters where that had letters, is as well-formed as that: one comparison sees it, in less than a third of
+//! the time of the walk. Owns a bounded number of such tails, one for each remainder of their lengths; it does not matter
+//! whose they were. A tail that is like none of them is walked.
 
 use super::super::{Serializer, TailSpan};
-use super::binary::Markers;
-use super::records::{WINDOW, common_bits};
 use super::{Elements, Scan, walked_tail};
 
 /// How many layouts are remembered.
@@ -24,27 +22,42 @@ const LONGEST: usize = 2048;
 pub(super) const MISSES: u8 = 32;
 
 /// Bytes that are compared at once.
-const CHUNK: usize = 64;
+pub(super) const CHUNK: usize = 64;
+
+/// How the tails of a serializer are alike.
+pub(super) trait Alike {
+    const SERIALIZER: Serializer;
+
+    /// Says for each byte of a well-formed tail what another may have there, if the tail can be compared at all.
+    fn mark(tail: &[u8], marks: &mut Vec<u8>) -> Option<()>;
+
+    /// Whether there are bytes that may be there, in the place of `own`.
+    fn are_alike(bytes: &[u8; CHUNK], own: &[u8; CHUNK], marks: &[u8; CHUNK]) -> bool;
+}
 
 /// What a router remembers.
 #[derive(Debug)]
 pub(crate) struct Layouts(pub(super) Box<[Layout]>);
 
-/// A well-formed tail, and the bits of it that all have whose markers are at the same places.
+/// A well-formed tail, and what others of its layout may have for each of its bytes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Layout {
     kind: Kind,
     /// How many in a row were not like it.
-    misses: u8,
+    pub misses: u8,
+    /// To the end of the frame.
     tail: Vec<u8>,
-    mask: Vec<u8>,
+    marks: Vec<u8>,
+    /// Of the tail, from its first byte.
+    span: TailSpan,
 }
 
 /// What decides with the bytes of a tail whether it is well-formed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Kind {
     serializer: Serializer,
-    elements: u8,
+    /// As the message array says.
+    elements: Elements,
     /// Levels of lists and maps that it may have.
     levels: usize,
 }
@@ -55,69 +68,61 @@ impl Default for Layouts {
     }
 }
 
-/// [`Scan::tail`] in `bytes` for the serializers with markers.
+/// [`Scan::tail`] where `scan` is in `frame`.
 #[inline]
-pub(super) fn tail<'a, M: Markers>(
+pub(super) fn tail<'a, A: Alike>(
     scan: &mut impl Scan<'a>,
-    bytes: &'a [u8],
+    frame: &[u8],
     elements: &mut Elements,
     levels: usize,
     layouts: Option<&mut Layouts>,
 ) -> Option<TailSpan> {
-    let (start, end) = (scan.position(), bytes.len());
-    let tail = bytes.get(start..)?;
+    let at = scan.position();
+    let tail = frame.get(at..)?;
     let (Some(layouts), SHORTEST..=LONGEST) = (layouts, tail.len()) else {
         return walked_tail(scan, elements, levels);
     };
     let layout = layouts.0.get_mut(tail.len() % LAYOUTS)?;
-    let kind = Kind { serializer: M::SERIALIZER, elements: *elements, levels };
-    if layout.kind == kind && layout.is_of(tail) {
+    let kind = Kind { serializer: A::SERIALIZER, elements: *elements, levels };
+    if layout.kind == kind && layout.is_of::<A>(tail) {
         layout.misses = 0;
-        return Some(TailSpan { start, end, elements: kind.elements });
+        let TailSpan { start, end, elements } = layout.span;
+        return Some(TailSpan { start: at + start, end: at + end, elements });
     }
     let walked = walked_tail(scan, elements, levels)?;
     layout.misses += 1;
     if layout.misses == MISSES {
-        layout.remember::<M>(kind, tail);
+        let TailSpan { start, end, elements } = walked;
+        layout.remember::<A>(kind, tail, TailSpan { start: start - at, end: end - at, elements });
     }
     Some(walked)
 }
 
 impl Layout {
-    /// Whether a tail has this layout.
     #[inline]
-    pub(super) fn is_of(&self, tail: &[u8]) -> bool {
+    fn is_of<A: Alike>(&self, tail: &[u8]) -> bool {
         if tail.len() != self.tail.len() {
             return false;
         }
-        let (Some(last), Some(own_last), Some(last_mask)) =
-            (tail.last_chunk(), self.tail.last_chunk(), self.mask.last_chunk())
+        let (Some(last), Some(own_last), Some(last_marks)) =
+            (tail.last_chunk(), self.tail.last_chunk(), self.marks.last_chunk())
         else {
             return false;
         };
-        let own = self.tail.as_chunks().0.iter().zip(self.mask.as_chunks().0);
-        tail.as_chunks().0.iter().zip(own).all(|(chunk, (own, mask))| is_alike(chunk, own, mask))
-            && is_alike(last, own_last, last_mask)
+        let own = self.tail.as_chunks().0.iter().zip(self.marks.as_chunks().0);
+        tail.as_chunks().0.iter().zip(own).all(|(bytes, (own, marks))| A::are_alike(bytes, own, marks))
+            && A::are_alike(last, own_last, last_marks)
     }
 
-    /// Becomes that of a well-formed tail, or of none where that has something that is not compared.
+    /// Becomes that of a well-formed tail, or of none where it has something that is not compared.
     #[inline(never)]
-    fn remember<M: Markers>(&mut self, kind: Kind, tail: &[u8]) {
+    fn remember<A: Alike>(&mut self, kind: Kind, tail: &[u8], span: TailSpan) {
         self.kind = kind;
+        self.span = span;
         self.misses = 0;
         self.tail.clear();
-        self.mask.clear();
-        self.mask.resize(tail.len() + WINDOW, 0);
-        if common_bits::<M>(tail, &mut self.mask).is_some() {
-            self.mask.truncate(tail.len());
+        if A::mark(tail, &mut self.marks).is_some() {
             self.tail.extend_from_slice(tail);
         }
     }
-}
-
-/// Whether no bits under a mask differ.
-#[inline(always)]
-fn is_alike(some: &[u8; CHUNK], others: &[u8; CHUNK], mask: &[u8; CHUNK]) -> bool {
-    let bits = some.iter().zip(others).zip(mask);
-    bits.fold(0, |all, ((some, other), mask)| all | (some ^ other) & mask) == 0
 }

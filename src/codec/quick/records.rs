@@ -4,7 +4,9 @@
 //! it does too, it mostly has its markers where the first has them. Then it is as well-formed as that, whatever its
 //! numbers are, and its texts as long as they are ASCII: one comparison under a mask sees that, in a third of the time.
 
+use super::super::Serializer;
 use super::binary::{Item, MORE, Markers, behind_item};
+use super::layouts::{self, Alike};
 
 /// Items of the shortest list in which a layout is worth its making.
 pub(super) const MANY: u64 = 4;
@@ -19,7 +21,7 @@ const CHUNK: usize = 16;
 const LONGEST: usize = 256;
 
 /// Bytes of the mask that are written at once, at least as many as there are behind a marker that says a length.
-pub(super) const WINDOW: usize = 32;
+const WINDOW: usize = 32;
 
 /// What is behind the items that a list of `left` items begins with, and how many are left then.
 #[inline(never)]
@@ -82,7 +84,7 @@ fn difference(some: &[u8; CHUNK], others: &[u8; CHUNK], mask: &[u8; CHUNK]) -> u
 /// Finds the bits of well-formed items that all have whose markers are at the same places, whose texts are ASCII where
 /// theirs are, and whose other texts and binaries are theirs. The mask is longer than the items by a [`WINDOW`].
 #[inline(always)]
-pub(super) fn common_bits<M: Markers>(items: &[u8], mask: &mut [u8]) -> Option<()> {
+fn common_bits<M: Markers>(items: &[u8], mask: &mut [u8]) -> Option<()> {
     let mut rest = items;
     while let Some((&marker, behind)) = rest.split_first() {
         let mask = mask.get_mut(items.len() - rest.len()..)?;
@@ -122,6 +124,29 @@ pub(super) fn common_bits<M: Markers>(items: &[u8], mask: &mut [u8]) -> Option<(
         };
     }
     Some(())
+}
+
+/// For each byte the bits that others have, too.
+impl<M: Markers> Alike for M {
+    const SERIALIZER: Serializer = M::SERIALIZER;
+
+    fn mark(tail: &[u8], marks: &mut Vec<u8>) -> Option<()> {
+        marks.clear();
+        marks.resize(tail.len() + WINDOW, 0);
+        common_bits::<M>(tail, marks)?;
+        marks.truncate(tail.len());
+        Some(())
+    }
+
+    #[inline(always)]
+    fn are_alike(
+        bytes: &[u8; layouts::CHUNK],
+        own: &[u8; layouts::CHUNK],
+        marks: &[u8; layouts::CHUNK],
+    ) -> bool {
+        let bits = bytes.iter().zip(own).zip(marks);
+        bits.fold(0, |all, ((byte, own), mark)| all | (byte ^ own) & mark) == 0
+    }
 }
 
 /// The bits of each byte that another text of this length has, too, which then is one.

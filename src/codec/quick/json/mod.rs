@@ -2,8 +2,11 @@
 
 use super::super::TailSpan;
 use super::super::reader::plain_len;
-use super::{Elements, Layouts, Pairs, Scan, walked_tail};
+use super::layouts;
+use super::{Elements, Layouts, Pairs, Scan};
+use alike::Json;
 
+mod alike;
 mod block;
 mod scalars;
 mod walk;
@@ -156,10 +159,14 @@ impl<'a> Scan<'a> for JsonScan<'a> {
         self.at
     }
 
-    /// The lengths of numbers are in their digits: JSON has no layouts.
     #[inline]
-    fn tail(&mut self, elements: &mut Elements, levels: usize, _: Option<&mut Layouts>) -> Option<TailSpan> {
-        walked_tail(self, elements, levels)
+    fn tail(
+        &mut self,
+        elements: &mut Elements,
+        levels: usize,
+        layouts: Option<&mut Layouts>,
+    ) -> Option<TailSpan> {
+        layouts::tail::<Json>(self, self.text.as_bytes(), elements, levels, layouts)
     }
 }
 
