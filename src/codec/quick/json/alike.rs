@@ -37,8 +37,8 @@ impl Alike for Json {
                 let is_digit = byte.wrapping_sub(b'0') < 10;
                 let is_letter = byte.wrapping_sub(b' ') < 0x60 && byte != b'"' && byte != b'\\';
                 let may_be = u8::from(is_digit) * DIGIT
-                    | u8::from(is_digit && byte != b'0') * DIGIT_BUT_0
-                    | u8::from(is_letter) * LETTER;
+                    + u8::from(is_digit && byte != b'0') * DIGIT_BUT_0
+                    + u8::from(is_letter) * LETTER;
                 all & (byte == own || may_be & mark != 0)
             })
     }

@@ -64,7 +64,8 @@ fn tails_that_are_nearly_alike_are_decoded_alike() {
         }
         for at in 0..frame.len() {
             let mut other = frame.clone();
-            let is_telling = |byte: &u8| serializer != Serializer::Json || byte.is_ascii() || byte % 16 == 0;
+            let is_telling =
+                |byte: &u8| serializer != Serializer::Json || byte.is_ascii() || byte.is_multiple_of(16);
             for byte in (0..=u8::MAX).filter(is_telling) {
                 if byte % (MISSES / 2) == 0 {
                     // So that no other is remembered.
