@@ -424,6 +424,38 @@ fn a_router_without_open_files_to_spare_says_so_once_and_accepts_again_when_ther
     assert!(!lines.iter().any(|line| line.contains("cannot accept")), "{lines:#?}");
 }
 
+/// Containers have a limit of threads; one of memory has the same effect, for root, too.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_router_that_gets_too_few_threads_says_so_and_ends_with_3() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let mut config = rawsocket();
+    let port = taken.local_addr().expect("it is bound").port();
+    config["workers"][0]["transports"][0]["endpoint"]["port"] = port.into();
+    let config = File::new("few-threads", &config.to_string());
+    let start = r#"ulimit -c 0 && ulimit -v "$1" && exec "$0" start --threads 3 --config "$2""#;
+    let mut failures = 0;
+    for mebibyte in 8.. {
+        let limit = (mebibyte << 10).to_string();
+        let output = Command::new("/bin/sh")
+            .args(["-c", start, env!("CARGO_BIN_EXE_wamplet"), &limit, config.path()])
+            .output()
+            .expect("a shell");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!error.contains("panicked"), "with {mebibyte} MiB: {error}");
+        if error.contains("the system gives no thread") {
+            assert_eq!(output.status.code(), Some(3), "{error}");
+            failures += 1;
+        }
+        if error.contains("cannot listen") {
+            break;
+        }
+        assert!(mebibyte < 512, "{error}");
+    }
+    // There are seven that it does not start without.
+    assert!(failures >= 5, "{failures}");
+}
+
 #[test]
 fn sigterm_and_sigint_say_goodbye_to_all_and_end_with_0() {
     for signal in ["TERM", "INT"] {

@@ -119,7 +119,8 @@ fn start(signals: Signals, node: &Node, options: &Options) -> Result<(), RunErro
     let Signals { main, wishes } = signals;
     let threads =
         Threads::start(options.threads, &main).map_err(|reason| RunError::System("thread", reason))?;
-    let ended = main.block_on(serve(node, options, seed, threads, wishes));
+    let timers = Timers::start().map_err(|reason| RunError::System("thread", reason))?;
+    let ended = main.block_on(serve(node, options, seed, threads, timers, wishes));
     // A configuration that is still being read is not waited for.
     main.shutdown_background();
     ended
@@ -130,9 +131,9 @@ async fn serve(
     options: &Options,
     seed: [u8; 32],
     threads: Threads,
+    timers: Timers,
     mut wishes: Wishes,
 ) -> Result<(), RunError> {
-    let timers = Timers::start().map_err(|reason| RunError::System("thread", reason))?;
     let store = NodeStore::open(&node.config.realms)?;
     let mut recorded = Vec::new();
     for (realm, file) in store.iter().flat_map(NodeStore::realms) {

@@ -13,7 +13,7 @@ use tracing::info;
 
 use super::log;
 use super::run::RunError;
-use super::threads::runtime;
+use super::threads::{runtime, start_reading};
 
 /// The handlers of SIGTERM, SIGINT and SIGHUP. For a program to install as early as it can: from then on none of them ends
 /// the process by itself. A SIGHUP that comes before the router runs is a reload as soon as it does.
@@ -38,9 +38,10 @@ pub(super) enum Wish {
 }
 
 impl Signals {
-    /// Installs the handlers. Fails where the system gives none.
+    /// Installs the handlers. Fails where the system gives none, or no thread that reads files.
     pub fn install() -> Result<Self, RunError> {
         let main = runtime().map_err(|reason| RunError::System("event queue", reason))?;
+        start_reading(&main).map_err(|reason| RunError::System("thread", reason))?;
         let context = main.enter();
         let wishes = Wishes::hear().map_err(|reason| RunError::System("signals", reason))?;
         drop(context);

@@ -28,7 +28,6 @@ impl Threads {
         let (running, ended) = watch::channel(());
         let mut handles = vec![main.handle().clone()];
         main.spawn(flusher::run());
-        start_reading(main)?;
         for number in 1..count {
             let runtime = runtime()?;
             start_reading(&runtime)?;
@@ -62,7 +61,7 @@ pub(super) fn runtime() -> io::Result<Runtime> {
 
 /// Starts the first thread that reads files. Where the system gives no more threads, what is to be read waits for it; without
 /// it tokio would panic.
-fn start_reading(runtime: &Runtime) -> io::Result<()> {
+pub(super) fn start_reading(runtime: &Runtime) -> io::Result<()> {
     // At the start, too, unless there is a thread to be had.
     let probe = std::thread::Builder::new().spawn(|| {})?;
     // Until it is gone it may be the last one.

@@ -19,7 +19,8 @@ pub struct Timers {
 }
 
 impl Timers {
-    /// Starts the thread.
+    /// Starts the thread. To be called outside of any runtime: where there is no thread to be had, the one that it was to
+    /// run ends here, and could not within another.
     ///
     /// # Errors
     /// Those of the system, where it gives no more threads.
