@@ -30,9 +30,7 @@ use crate::config::{Config, Limits};
 use crate::id::SessionKey;
 use crate::message::MessageType;
 use crate::payload::EncodedPayload;
-use crate::router::{
-    Action, Close, News, Now, OpenRefused, Outbox, Question, RealmCounters, Router, Transport,
-};
+use crate::router::{Action, News, Now, OpenRefused, Outbox, Question, RealmCounters, Router, Transport};
 use crate::store::{self, EventStore, StoreError};
 
 /// The router of a process, shared by all connections.
@@ -584,16 +582,6 @@ impl Drop for Counted {
     fn drop(&mut self) {
         self.0.counters.open.fetch_sub(1, Ordering::Relaxed);
         self.0.closed.notify_waiters();
-    }
-}
-
-/// How a WebSocket close says it, if it is said. [RFC 6455, 7.4.1]
-pub(super) fn close_code(close: Close) -> Option<(u16, &'static str)> {
-    match close {
-        Close::Normal => Some((1000, "")),
-        Close::ProtocolViolation => Some((1002, "protocol violation")),
-        Close::Timeout => Some((1008, "timeout")),
-        Close::Lost => None,
     }
 }
 

@@ -14,8 +14,8 @@ use super::deflate::{Deflater, Inflater};
 use crate::codec;
 use crate::config::node;
 use crate::native::connection::{CloseWith, Failure};
-use crate::native::hub::close_code;
 use crate::native::outgoing::put_websocket_header;
+use crate::router::Close;
 
 /// What came.
 #[derive(Default)]
@@ -347,6 +347,16 @@ fn read_close(data: &[u8]) -> Result<u16, Failure> {
     match std::str::from_utf8(reason) {
         Ok(_) => Ok(code),
         Err(_) => Err(protocol(1007, "the reason of a close is no UTF-8")),
+    }
+}
+
+/// What the router's close becomes, if anything is said of it. [RFC 6455, 7.4.1]
+fn close_code(close: Close) -> Option<(u16, &'static str)> {
+    match close {
+        Close::Normal => Some((1000, "")),
+        Close::ProtocolViolation => Some((1002, "protocol violation")),
+        Close::Timeout => Some((1008, "timeout")),
+        Close::Lost => None,
     }
 }
 
