@@ -5,8 +5,9 @@
 //! caller's [`Outbox`]. Publishing is in `broker`, calling in `dealer`, the router's own procedures and what it tells of
 //! itself in `meta_api`, what sessions leave behind in `testament`, what is taken away from them in `revocation`.
 //!
-//! Its methods are of two kinds: `handle_*` (and `reload`) takes an input in, and never fails, since what a peer does
-//! wrong ends in an answer to that peer; `next_timeout` says when [`handle_timeout`](Router::handle_timeout) wants to be called.
+//! Its methods `handle_*`, `hang_up` and `reload` take an input in. Only `handle_open` can fail, where there is no room: what
+//! a peer does wrong ends in an answer to that peer. `next_timeout` says when [`handle_timeout`](Router::handle_timeout) wants
+//! to be called.
 
 mod announced_roles;
 mod authorization;

@@ -2,7 +2,7 @@
 //
 // Owns the wasm router, the table of ports and the order of work: a batch goes in, the router's actions come out, each
 // port gets its part in one message; then those are asked whom the router asks. Decides nothing about WAMP. The ports are
-// in `port.ts`; who starts a host is in `router.ts` (here) and `worker.ts` (SharedWorker).
+// in `port.ts`; who starts a host is in `router.ts` (for whoever asks here) and `station.ts` (for other pages).
 
 import type { Deciders } from './deciders.ts';
 import type { Endpoint } from './endpoint.ts';

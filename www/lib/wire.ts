@@ -1,8 +1,8 @@
 // What travels over a port between a client and a router: the words both ends agree on.
 //
 // Owns the wire version, the shape of each message and the limits. Refuses to know what a WAMP message means: a message
-// is a head (JSON text without its closing bracket) and a tail (the payload). Who says what, and when, is in `host.ts`
-// (the router's end) and `link.ts` (the client's end).
+// is a head (JSON text without its closing bracket) and a tail (the payload). Who says what, and when, is in `port.ts`
+// (the router's end), `link.ts` and `lean.ts` (the client's); over a line, in `line.ts` and `line-host.ts`.
 //
 //   router -> client   Greeting     when the port reaches a router; a second one means that the first router is gone
 //   client -> router   Hello        opens a transport on the port; before it the client holds its Web Lock. Another one is
