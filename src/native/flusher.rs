@@ -83,7 +83,7 @@ impl Turn {
 /// What one thread has to write.
 struct Pending {
     touched: Touched,
-    /// Of the thread's flusher, if it has one.
+    /// Of the thread's flusher, once it runs.
     waker: Option<Waker>,
 }
 
@@ -106,7 +106,7 @@ pub(super) fn flush_after<T>(put: impl FnOnce(&mut Touched) -> T) -> T {
                     waker.wake_by_ref();
                 }
             }
-            // Or a thread without a flusher: a program that only holds a hub.
+            // Or before the flusher runs: the first sessions of the HTTP bridge join at the start.
             _ => touched.flush(),
         }
         pending.touched = touched;

@@ -23,7 +23,7 @@ use super::news;
 use super::outgoing::{BURST, Peer, QueueLimits, Queued};
 use super::timers::Timers;
 use super::tls::AllCredentials;
-use crate::auth::{Decider, Functions, Methods};
+use crate::auth::{Decider, Functions};
 use crate::codec::DecodeLimits;
 use crate::config::node;
 use crate::config::{Config, Limits};
@@ -324,22 +324,14 @@ impl Hub {
         warn!(peer = &*peer.address, "rejected input: {reason}");
     }
 
-    /// Replaces the configuration; see [`Router::reload`]. What may wait for the peers that are there stays as it was.
-    pub fn reload(&self, config: Config) {
-        self.take_config(config, &[]);
-    }
-
-    /// The same, and how clients authenticate from now on: at these listeners, and nowhere else.
-    pub(super) fn reload_node(&self, config: Config, listeners: &[node::Listener]) {
+    /// Replaces the configuration, see [`Router::reload`], and how clients authenticate: at these listeners, and nowhere
+    /// else. What may wait for the peers that are there stays as it was.
+    pub fn reload(&self, config: Config, listeners: &[node::Listener]) {
         let replaced = self.gates.reload(listeners);
-        self.take_config(config, &replaced);
-    }
-
-    fn take_config(&self, config: Config, replaced: &[(Arc<Methods>, Arc<Methods>)]) {
         self.limits().clone_from(&config.limits);
         self.message_length.store(config.limits.message_length, Ordering::Relaxed);
         self.input(|router, now, outbox| {
-            router.replace_methods(replaced);
+            router.replace_methods(&replaced);
             router.reload(config, now, outbox);
         });
     }

@@ -35,19 +35,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub mod clock;
 pub mod components;
-pub mod gate;
-pub mod hub;
 pub mod store;
-pub mod stream;
-pub mod subprotocol;
-pub mod timers;
-pub mod websocket;
 
 mod bridge;
 mod connection;
 mod cookies;
 mod crossbar_cookies;
 mod flusher;
+mod gate;
+mod hub;
 mod listener;
 mod log;
 mod mailbox;
@@ -60,10 +56,14 @@ mod rawsocket;
 mod run;
 mod secret;
 mod signals;
+mod stream;
+mod subprotocol;
 mod systemd;
 mod threads;
+mod timers;
 mod tls;
 mod web;
+mod websocket;
 
 pub use listener::ListenError;
 pub use log::LogWriter;

@@ -292,7 +292,7 @@ fn reload(
         info!("SIGHUP: keys and certificates of TLS were read again");
     }
     warn_of_tls(hub, &node.listeners);
-    hub.reload_node(node.config, &node.listeners);
+    hub.reload(node.config, &node.listeners);
     bridge::join_all(hub);
     info!("SIGHUP: {} was read again; listeners and components stay as they were", source.display());
 }
