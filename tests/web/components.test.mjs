@@ -125,6 +125,17 @@ test('what_a_component_in_a_worker_logs_is_told_to_the_tabs_with_the_objects_in_
   assert.deepEqual(texts, ['in {"realm":"realm1"} [1,null] undefined', '[object Object] Error: of nothing']);
 });
 
+test('what_the_router_warns_of_is_told_to_the_tabs_without_the_name_that_their_consoles_put_before_it', async () => {
+  const page = await profile.tab();
+  const said = [];
+  page.on('console', (message) => said.push(message.text()));
+  await page.evaluate(async (node) => {
+    await tab.wamplet.sharedRouter({ config: node, components: { 'monitor.MySessionMonitor': '/monitor.js' } });
+  }, config);
+  const warning = await until('the warning', () => said.find((text) => text.includes('no listeners')));
+  assert.match(warning, /^wamplet router: workers\[0\]\.transports: /);
+});
+
 test('what_nobody_catches_in_a_component_is_told_to_a_tab', async () => {
   const page = await profile.tab();
   const told = [];

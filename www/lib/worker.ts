@@ -34,7 +34,7 @@ if (routerName !== undefined) {
 
 /**
  * A SharedWorker's console shows in no page: its lines go to the tabs too, and what nobody catches. That of a tab's own
- * worker goes there alone.
+ * worker goes there alone. Tabs say whose lines they are: those of the module that begin with its name leave it out.
  */
 function forwardConsole(station: Station): void {
   if (leading === undefined) {
@@ -50,7 +50,13 @@ function forwardConsole(station: Station): void {
     const show = console[method].bind(console);
     console[method] = (...values: unknown[]) => {
       if (leading === undefined) show(...values);
-      station.tell({ log: level, text: values.map(text).join(' ') });
+      station.tell({
+        log: level,
+        text: values
+          .map(text)
+          .join(' ')
+          .replace(/^wamplet: /, ''),
+      });
     };
   }
 }
