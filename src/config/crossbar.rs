@@ -459,8 +459,8 @@ static IN_PROCESS: Keys = Keys {
     least_worker: "a worker of type \"router\" with \"realms\"",
 };
 
-const NO_TRANSPORTS: &str =
-    "a router in a browser has no listeners, and asks for no \"auth\" of one: clients join as \"anonymous\"";
+const NO_TRANSPORTS: &str = "a router in a browser has no listeners: clients join as \"anonymous\", unless a transport of \
+    the type \"messageport\" has an \"auth\"";
 const ONLY_PORTS: &str = "a router in a browser has no listeners: \"messageport\" alone is served";
 
 /// All ports that a router in a browser hands out.

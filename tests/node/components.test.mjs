@@ -323,7 +323,7 @@ test('the_session_monitor_of_a_node_is_warned_of_what_a_browser_has_not', async 
   router = await createRouter(monitorConfig, { components: { [MONITOR]: () => {} } });
   assert.deepEqual(said, [
     'warn wamplet: workers[0].options: these are for processes, and have no effect here',
-    'warn wamplet: workers[0].transports: a router in a browser has no listeners, and asks for no "auth" of one: clients ' +
-      'join as "anonymous"',
+    'warn wamplet: workers[0].transports: a router in a browser has no listeners: clients join as "anonymous", unless a ' +
+      'transport of the type "messageport" has an "auth"',
   ]);
 });

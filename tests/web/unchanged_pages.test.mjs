@@ -14,6 +14,34 @@ const remote = '<script src="https://autobahn.s3.amazonaws.com/autobahnjs/latest
 const line = '<script src="/pkg/wamplet.global.js" data-websocket="ws://127.0.0.1:8080/ws"></script>';
 const seedPage = documented.replace(remote, `${line}<script src="/autobahn.min.js">`);
 
+/** A node whose clients log in. */
+const node = {
+  version: 2,
+  workers: [
+    {
+      type: 'router',
+      realms: [
+        {
+          name: 'realm1',
+          roles: [{ name: 'chatter', permissions: [{ uri: 'com.example.*', allow: { call: true } }] }],
+        },
+      ],
+      transports: [
+        {
+          type: 'web',
+          endpoint: { type: 'tcp', port: 8080 },
+          paths: {
+            ws: {
+              type: 'websocket',
+              auth: { ticket: { type: 'static', principals: { joe: { ticket: 'a ticket', role: 'chatter' } } } },
+            },
+          },
+        },
+      ],
+    },
+  ],
+};
+
 const test = inEachMode({
   '/seed.html': { body: seedPage },
   '/two.html': {
@@ -29,6 +57,15 @@ const test = inEachMode({
   },
   '/leading.html': {
     body: page('<script src="/pkg/wamplet.global.js" data-websocket="ws://a.test/ws" data-mode="leader"></script>'),
+  },
+  '/own.html': { body: page('<script src="/pkg/wamplet.global.js" data-websocket="/ws"></script>') },
+  '/login.html': {
+    body: page(`<script src="/pkg/wamplet.global.js"></script><script>
+  const config = ${JSON.stringify(node)};
+  const [worker] = config.workers;
+  worker.transports.push({ type: 'messageport', auth: worker.transports[0].paths.ws.auth });
+  wamplet.installWebSocket({ match: 'ws://127.0.0.1:8080/ws', router: wamplet.sharedRouter({ config }) });
+</script>`),
   },
   '/module.html': { body: page(line.replace('<script', '<script type="module"')) },
   '/quiet.html': { body: page('<script src="/pkg/wamplet.global.js"></script>') },
@@ -99,6 +136,32 @@ test('the_line_may_say_where_the_router_runs', async () => {
   assert.equal((await tab.evaluate(joinAndList, 'ws://a.test/ws')).length, 1);
   assert.equal(tab.workers().length, 1);
 });
+
+test('the_line_may_name_the_path_of_a_socket_on_the_server_of_the_page', async () => {
+  const tab = await profile.tab('/own.html');
+  const url = `${browser.site.url.replace('http:', 'ws:')}/ws`;
+  assert.equal((await tab.evaluate(joinAndList, url)).length, 1);
+}, ['shared-worker']);
+
+test('clients_log_in_by_the_auth_of_their_node_as_that_of_ports', async () => {
+  const tab = await profile.tab('/login.html');
+  const login = (ticket) =>
+    tab.evaluate(
+      (secret) =>
+        new Promise((resolve) => {
+          const url = 'ws://127.0.0.1:8080/ws';
+          const onchallenge = () => secret;
+          const login = { url, realm: 'realm1', max_retries: 0, authid: 'joe', authmethods: ['ticket'], onchallenge };
+          const connection = new autobahn.Connection(login);
+          connection.onopen = (_session, { authid, authrole }) => resolve([authid, authrole]);
+          connection.onclose = (_why, { reason }) => resolve(reason);
+          connection.open();
+        }),
+      ticket,
+    );
+  assert.deepEqual(await login('a ticket'), ['joe', 'chatter']);
+  assert.equal(await login('another'), 'wamp.error.authentication_denied');
+}, ['shared-worker']);
 
 test('without_urls_the_script_only_defines_wamplet', async () => {
   const tab = await profile.tab('/quiet.html');
