@@ -119,6 +119,10 @@ fn kill_interrupts_the_callee_and_waits_for_its_answer() {
             json!([8, 68, 1, {}, "wamp.error.canceled", ["stopped"]]),
             json!([8, 48, 1, {}, "wamp.error.canceled", ["stopped"]]),
         ),
+        (
+            json!([8, 68, 1, {}, "com.example.error.rolled_back", ["stopped"]]),
+            json!([8, 48, 1, {}, "com.example.error.rolled_back", ["stopped"]]),
+        ),
     ] {
         let mut w = Wamp::new();
         let [caller, callee] = call_under_way(&mut w, can_cancel(), json!({}));
@@ -129,6 +133,22 @@ fn kill_interrupts_the_callee_and_waits_for_its_answer() {
         w.expect(caller, passed_on);
         w.expect_silence();
     }
+}
+
+/// Autobahn|Python stops a procedure by an exception, and tells of it as of any other.
+#[test]
+fn an_exception_by_which_a_killed_call_stops_is_canceled() {
+    let mut w = Wamp::new();
+    let [caller, callee] = call_under_way(&mut w, can_cancel(), json!({}));
+    w.say(caller, json!([49, 1, { "mode": "kill" }]));
+    w.expect(callee, json!([69, 1, { "mode": "kill" }]));
+    w.say(callee, json!([8, 68, 1, {}, "wamp.error.runtime_error", ["stopped"]]));
+    w.expect(caller, json!([8, 48, 1, {}, "wamp.error.canceled", ["stopped"]]));
+
+    let mut w = Wamp::new();
+    let [caller, callee] = call_under_way(&mut w, can_cancel(), json!({}));
+    w.say(callee, json!([8, 68, 1, {}, "wamp.error.runtime_error", ["failed"]]));
+    w.expect(caller, json!([8, 48, 1, {}, "wamp.error.runtime_error", ["failed"]]));
 }
 
 #[test]

@@ -85,6 +85,8 @@ pub(crate) const PROCEDURE_ALREADY_EXISTS: &str = "wamp.error.procedure_already_
 pub(crate) const DIFFERENT_INVOCATION_POLICY: &str =
     "wamp.error.procedure_exists_with_different_invocation_policy";
 pub(crate) const PROTOCOL_VIOLATION: &str = "wamp.error.protocol_violation";
+/// Autobahn's name for an exception of a procedure.
+pub(crate) const RUNTIME_ERROR: &str = "wamp.error.runtime_error";
 /// Crossbar.io's name; the specification has none for it.
 pub(crate) const TESTAMENT_ERROR: &str = "wamp.error.testament_error";
 pub(crate) const TIMEOUT: &str = "wamp.error.timeout";

@@ -91,8 +91,13 @@ impl<P: Payload> Dealer<P> {
         if let Some(slot) = open_invocation(cx.sessions, key, request, "ERROR")?
             && !(error == fault::UNAVAILABLE && self.reroute(cx, slot))
         {
-            // Autobahn closes its connection where it is sent an error that is no URI: callers must not pay for a callee.
-            let error = if uri::is_valid(error, UriCheck::Loose) { error } else { fault::INVALID_URI };
+            let error = match error {
+                // Autobahn|Python stops a procedure by an exception, and tells of it as of any other.
+                fault::RUNTIME_ERROR if self.invocations[slot].is_interrupted => fault::CANCELED,
+                _ if uri::is_valid(error, UriCheck::Loose) => error,
+                // Autobahn closes its connection where it is sent an error that is no URI: callers must not pay for a callee.
+                _ => fault::INVALID_URI,
+            };
             self.finish(cx, slot, Ending::Error { details, error, payload });
         }
         Ok(())

@@ -174,7 +174,8 @@ pub fn answer(chance: &impl Chance) -> Value {
     passthru(chance, &mut options);
     let invocation = reference(chance, "invocation");
     if chance.one_in(4) {
-        let error = chance.pick(&["a.error", "a.error", "no error", "wamp.error.unavailable"]);
+        let error =
+            chance.pick(&["a.error", "wamp.error.runtime_error", "no error", "wamp.error.unavailable"]);
         return with_payload(chance, json!([8, 68, invocation, options, error]));
     }
     if chance.one_in(5) {

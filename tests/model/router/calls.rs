@@ -348,6 +348,7 @@ impl Model {
         self.demand_payload(at, "callee", &message[3])?;
         let Some(number) = self.open_invocation(at, &message[2])? else { return Ok(()) };
         let call = self.open_call(number);
+        let stops = call.is_interrupted && message[4] == "wamp.error.runtime_error";
         let is_over = call.caller == Caller::Nobody || call.is_interrupted || call.has_progressed;
         let reroutes = self.has_feature(at, "callee", "call_reroute");
         if message[4] == "wamp.error.unavailable" && reroutes && !is_over {
@@ -355,7 +356,11 @@ impl Model {
             return Ok(());
         }
         let is_uri = message[4].as_str().is_some_and(|error| uri::is_valid(error, "exact", false));
-        let error = if is_uri { message[4].clone() } else { json!("wamp.error.invalid_uri") };
+        let error = match is_uri {
+            _ if stops => json!("wamp.error.canceled"),
+            true => message[4].clone(),
+            false => json!("wamp.error.invalid_uri"),
+        };
         self.finish(number, true, |request| {
             with_payload(json!([8, 48, request, passthru(&message[3]), error]), message, 5)
         });
