@@ -12,7 +12,7 @@ use super::utf8;
 
 /// The markers of a serializer: the first bytes of its items.
 pub(super) trait Markers {
-    /// Of the two.
+    /// Which of the two they are of.
     const SERIALIZER: Serializer;
 
     /// The marker of the empty text, behind which those of short texts follow.

@@ -2,10 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use super::super::{Serializer, TailSpan};
+use super::super::Serializer;
+use super::alike::alike;
 use super::binary::{Item, MORE, Markers, behind_item, behind_text, uint};
-use super::layouts::{self, Layouts};
-use super::records::alike;
 use super::{Elements, Pairs, Scan, counted_element, counted_key, text, text_keyed_map};
 
 /// A [`Scan`] of CBOR.
@@ -34,6 +33,13 @@ impl<'a> CborScan<'a> {
 }
 
 impl<'a> Scan<'a> for CborScan<'a> {
+    type Tails = Cbor;
+
+    #[inline]
+    fn frame(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     #[inline]
     fn begin(&mut self) -> Option<Elements> {
         let initial @ 0x81..=0x97 = *self.bytes.get(self.at)? else { return None };
@@ -105,20 +111,10 @@ impl<'a> Scan<'a> for CborScan<'a> {
     fn position(&self) -> usize {
         self.at
     }
-
-    #[inline]
-    fn tail(
-        &mut self,
-        elements: &mut Elements,
-        levels: usize,
-        layouts: Option<&mut Layouts>,
-    ) -> Option<TailSpan> {
-        layouts::tail::<Cbor>(self, self.bytes, elements, levels, layouts)
-    }
 }
 
 /// The initial bytes of items, all of definite length.
-struct Cbor;
+pub(crate) struct Cbor;
 
 impl Markers for Cbor {
     const SERIALIZER: Serializer = Serializer::Cbor;

@@ -25,7 +25,7 @@ pub(super) const MISSES: u8 = 32;
 pub(super) const CHUNK: usize = 64;
 
 /// How the tails of a serializer are alike.
-pub(super) trait Alike {
+pub(crate) trait Alike {
     const SERIALIZER: Serializer;
 
     /// Says for each byte of a well-formed tail what another may have there, if the tail can be compared at all.
@@ -68,23 +68,22 @@ impl Default for Layouts {
     }
 }
 
-/// [`Scan::tail`] where `scan` is in `frame`.
+/// Leaves the tail, of which `elements` are to come and behind which the frame must end: at once, if its layout is known.
 #[inline]
-pub(super) fn tail<'a, A: Alike>(
-    scan: &mut impl Scan<'a>,
-    frame: &[u8],
+pub(super) fn tail<'a, S: Scan<'a>>(
+    scan: &mut S,
     elements: &mut Elements,
     levels: usize,
     layouts: Option<&mut Layouts>,
 ) -> Option<TailSpan> {
     let at = scan.position();
-    let tail = frame.get(at..)?;
+    let tail = scan.frame().get(at..)?;
     let (Some(layouts), SHORTEST..=LONGEST) = (layouts, tail.len()) else {
         return walked_tail(scan, elements, levels);
     };
     let layout = layouts.0.get_mut(tail.len() % LAYOUTS)?;
-    let kind = Kind { serializer: A::SERIALIZER, elements: *elements, levels };
-    if layout.kind == kind && layout.is_of::<A>(tail) {
+    let kind = Kind { serializer: S::Tails::SERIALIZER, elements: *elements, levels };
+    if layout.kind == kind && layout.is_of::<S::Tails>(tail) {
         layout.misses = 0;
         let TailSpan { start, end, elements } = layout.span;
         return Some(TailSpan { start: at + start, end: at + end, elements });
@@ -93,7 +92,7 @@ pub(super) fn tail<'a, A: Alike>(
     layout.misses += 1;
     if layout.misses == MISSES {
         let TailSpan { start, end, elements } = walked;
-        layout.remember::<A>(kind, tail, TailSpan { start: start - at, end: end - at, elements });
+        layout.remember::<S::Tails>(kind, tail, TailSpan { start: start - at, end: end - at, elements });
     }
     Some(walked)
 }

@@ -11,6 +11,7 @@ use crate::message::{CallOptions, Message, MessageType, PublishOptions, YieldOpt
 use super::keys::Key;
 use super::{DecodeLimits, TailSpan};
 
+mod alike;
 mod binary;
 mod cbor;
 mod json;
@@ -22,11 +23,18 @@ mod tests;
 
 pub(super) use cbor::CborScan;
 pub(super) use json::JsonScan;
+use layouts::Alike;
 pub(crate) use layouts::Layouts;
 pub(super) use msgpack::MsgPackScan;
 
 /// Reads one serializer's bytes, front to back.
 pub(super) trait Scan<'a> {
+    /// How its tails are alike.
+    type Tails: Alike;
+
+    /// What it reads.
+    fn frame(&self) -> &'a [u8];
+
     /// Enters the message array.
     fn begin(&mut self) -> Option<Elements>;
 
@@ -61,14 +69,6 @@ pub(super) trait Scan<'a> {
 
     /// The byte at which the next token begins, or behind the last one.
     fn position(&self) -> usize;
-
-    /// Leaves the tail, of which `elements` are to come, and behind which the frame must end.
-    fn tail(
-        &mut self,
-        elements: &mut Elements,
-        levels: usize,
-        layouts: Option<&mut Layouts>,
-    ) -> Option<TailSpan>;
 }
 
 /// The text that these bytes are.
@@ -113,19 +113,19 @@ pub(super) fn decode<'a, S: Scan<'a>, P>(
             let options = if is_default { CallOptions::default() } else { call_options(scan)? };
             required(scan, elements)?;
             let procedure = scan.text()?.into();
-            let payload = payload(scan.tail(elements, levels, layouts)?);
+            let payload = payload(layouts::tail(scan, elements, levels, layouts)?);
             Message::Call { request, options, procedure, payload }
         }
         MessageType::Publish => {
             let options = if is_default { PublishOptions::default() } else { publish_options(scan)? };
             required(scan, elements)?;
             let topic = scan.text()?.into();
-            let payload = payload(scan.tail(elements, levels, layouts)?);
+            let payload = payload(layouts::tail(scan, elements, levels, layouts)?);
             Message::Publish { request, options, topic, payload }
         }
         _ => {
             let options = if is_default { YieldOptions::default() } else { yield_options(scan)? };
-            let payload = payload(scan.tail(elements, levels, layouts)?);
+            let payload = payload(layouts::tail(scan, elements, levels, layouts)?);
             Message::Yield { request, options, payload }
         }
     })
@@ -190,7 +190,7 @@ fn required<'a, S: Scan<'a>>(scan: &mut S, elements: &mut Elements) -> Option<()
     scan.element(elements)?.then_some(())
 }
 
-/// [`Scan::tail`], item by item.
+/// Leaves the tail, of which `elements` are to come and behind which the frame must end, item by item.
 fn walked_tail<'a, S: Scan<'a>>(scan: &mut S, elements: &mut Elements, levels: usize) -> Option<TailSpan> {
     if !scan.element(elements)? {
         return Some(TailSpan::default());

@@ -2,10 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use super::super::{Serializer, TailSpan};
+use super::super::Serializer;
+use super::alike::alike;
 use super::binary::{Item, MORE, Markers, behind_item, behind_text, uint};
-use super::layouts::{self, Layouts};
-use super::records::alike;
 use super::{Elements, Pairs, Scan, counted_element, counted_key, text, text_keyed_map};
 
 /// A [`Scan`] of MessagePack.
@@ -22,6 +21,13 @@ impl<'a> MsgPackScan<'a> {
 }
 
 impl<'a> Scan<'a> for MsgPackScan<'a> {
+    type Tails = MsgPack;
+
+    #[inline]
+    fn frame(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     #[inline]
     fn begin(&mut self) -> Option<Elements> {
         let marker @ 0x91..=0x9f = *self.bytes.get(self.at)? else { return None };
@@ -111,20 +117,10 @@ impl<'a> Scan<'a> for MsgPackScan<'a> {
     fn position(&self) -> usize {
         self.at
     }
-
-    #[inline]
-    fn tail(
-        &mut self,
-        elements: &mut Elements,
-        levels: usize,
-        layouts: Option<&mut Layouts>,
-    ) -> Option<TailSpan> {
-        layouts::tail::<MsgPack>(self, self.bytes, elements, levels, layouts)
-    }
 }
 
 /// The markers of MessagePack.
-struct MsgPack;
+pub(crate) struct MsgPack;
 
 impl Markers for MsgPack {
     const SERIALIZER: Serializer = Serializer::MsgPack;

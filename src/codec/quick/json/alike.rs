@@ -4,7 +4,7 @@ use super::super::layouts::{Alike, CHUNK};
 use crate::codec::Serializer;
 
 /// The tails of JSON.
-pub(super) struct Json;
+pub(crate) struct Json;
 
 /// What may be where a tail has another byte; where nothing is said, the same must be.
 const DIGIT: u8 = 1;

@@ -1,9 +1,7 @@
 //! The quick way through JSON: token by token in the head of a message, by [`walk`] in its payload.
 
-use super::super::TailSpan;
 use super::super::reader::plain_len;
-use super::layouts;
-use super::{Elements, Layouts, Pairs, Scan};
+use super::{Elements, Pairs, Scan};
 use alike::Json;
 
 mod alike;
@@ -49,6 +47,13 @@ impl<'a> JsonScan<'a> {
 }
 
 impl<'a> Scan<'a> for JsonScan<'a> {
+    type Tails = Json;
+
+    #[inline]
+    fn frame(&self) -> &'a [u8] {
+        self.text.as_bytes()
+    }
+
     #[inline]
     fn begin(&mut self) -> Option<Elements> {
         self.byte(b'[')?;
@@ -157,16 +162,6 @@ impl<'a> Scan<'a> for JsonScan<'a> {
     #[inline]
     fn position(&self) -> usize {
         self.at
-    }
-
-    #[inline]
-    fn tail(
-        &mut self,
-        elements: &mut Elements,
-        levels: usize,
-        layouts: Option<&mut Layouts>,
-    ) -> Option<TailSpan> {
-        layouts::tail::<Json>(self, self.text.as_bytes(), elements, levels, layouts)
     }
 }
 
