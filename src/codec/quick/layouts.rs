@@ -9,13 +9,13 @@ use super::super::{Serializer, TailSpan};
 use super::{Elements, Scan, walked_tail};
 
 /// How many layouts are remembered.
-const LAYOUTS: usize = 64;
+pub(super) const LAYOUTS: usize = 64;
 
 /// Bytes of the shortest tail that is compared. The walk of shorter ones is as quick.
 const SHORTEST: usize = 64;
 
-/// Bytes of the longest tail that is compared: what is remembered takes twice that, 256 KiB all told.
-const LONGEST: usize = 2048;
+/// Bytes of the longest tail that is compared: what is remembered takes twice that and a [`CHUNK`], 260 KiB all told.
+pub(super) const LONGEST: usize = 2048;
 
 /// Tails of a remainder that are walked in a row before the last of them is remembered: that takes twice as long as a
 /// walk, and must not be much to those who never send the same.
@@ -28,7 +28,8 @@ pub(super) const CHUNK: usize = 64;
 pub(crate) trait Alike {
     const SERIALIZER: Serializer;
 
-    /// Says for each byte of a well-formed tail what another may have there, if the tail can be compared at all.
+    /// Says for each byte of a well-formed tail what another may have there, if the tail can be compared at all. At most a
+    /// [`CHUNK`] more than that is taken of `marks` on the way.
     fn mark(tail: &[u8], marks: &mut Vec<u8>) -> Option<()>;
 
     /// Whether there are bytes that may be there, in the place of `own`.
@@ -46,8 +47,8 @@ pub(super) struct Layout {
     /// How many in a row were not like it.
     pub misses: u8,
     /// To the end of the frame.
-    tail: Vec<u8>,
-    marks: Vec<u8>,
+    pub tail: Vec<u8>,
+    pub marks: Vec<u8>,
     /// Of the tail, from its first byte.
     span: TailSpan,
 }
@@ -119,7 +120,11 @@ impl Layout {
         self.kind = kind;
         self.span = span;
         self.misses = 0;
+        // Vectors that grow by themselves grow to twice of what they had.
         self.tail.clear();
+        self.tail.reserve_exact(tail.len());
+        self.marks.clear();
+        self.marks.reserve_exact(tail.len() + CHUNK);
         if A::mark(tail, &mut self.marks).is_some() {
             self.tail.extend_from_slice(tail);
         }

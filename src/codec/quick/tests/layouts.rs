@@ -1,7 +1,7 @@
 //! Tails of a layout that is remembered are decoded as if none were.
 
 use super::super::Layouts;
-use super::super::layouts::MISSES;
+use super::super::layouts::{CHUNK, LAYOUTS, LONGEST, MISSES};
 use super::*;
 
 /// What has learned the layout of a frame's tail.
@@ -124,6 +124,27 @@ fn a_layout_is_that_of_its_kind() {
             agree_with(layouts, other, &[head, &one[start..]].concat(), &limits);
         }
     }
+}
+
+/// Whoever sends tails of all lengths, again and again, fills the memory that was promised, and no more.
+#[test]
+fn layouts_take_a_bounded_memory() {
+    let limits = &DecodeLimits::default();
+    let mut layouts = Layouts::default();
+    // Odd steps come by all remainders.
+    for len in (1..LONGEST + 500).step_by(7).chain((1..LONGEST + 500).rev().step_by(9)) {
+        for serializer in Serializer::ALL {
+            let text = Values { args: vec!["x".repeat(len).into()], ..Values::default() };
+            let frame = frame(serializer, 0, &text);
+            for _ in 0..MISSES {
+                decode_with(serializer, &frame, limits, &mut layouts).expect("a message");
+            }
+        }
+    }
+    let most = 2 * LONGEST + CHUNK;
+    let taken: Vec<_> = layouts.0.iter().map(|one| one.tail.capacity() + one.marks.capacity()).collect();
+    assert_eq!(taken.len(), LAYOUTS);
+    assert!(taken.iter().all(|taken| (LONGEST..=most).contains(taken)), "{taken:?}");
 }
 
 proptest! {
