@@ -219,7 +219,7 @@ impl<I: Incoming> Connection<I> {
             self.handle_partial();
         }
         if let Some(silence) = self.incoming.silence() {
-            self.timer = Some(Box::pin(self.hub.sleep(silence)));
+            self.timer = Some(Box::pin(self.hub.timers.sleep(silence)));
         }
     }
 

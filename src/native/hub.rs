@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
-use tokio::time::Sleep;
 use tracing::warn;
 
 use super::clock::Clock;
@@ -37,7 +36,7 @@ use crate::store::{self, EventStore, StoreError};
 #[derive(Debug)]
 pub struct Hub {
     clock: Clock,
-    timers: Timers,
+    pub(super) timers: Timers,
     /// Those of the configuration that was taken last.
     limits: Mutex<Limits>,
     /// Of these: every read asks for it.
@@ -346,11 +345,6 @@ impl Hub {
         });
     }
 
-    /// A timer that costs the thread of whoever waits for it nothing.
-    pub(super) fn sleep(&self, duration: Duration) -> Sleep {
-        self.timers.sleep(duration)
-    }
-
     /// Does what is due whenever it is due. Runs as long as the router.
     pub(super) async fn run_timers(&self) {
         loop {
@@ -367,7 +361,7 @@ impl Hub {
             let wait = next.saturating_sub(self.clock.mono_ms());
             if wait > 0 {
                 tokio::select! {
-                    () = self.sleep(Duration::from_millis(wait.min(A_DAY_MS))) => {}
+                    () = self.timers.sleep(Duration::from_millis(wait.min(A_DAY_MS))) => {}
                     () = self.rearmed.notified() => continue,
                 }
             }

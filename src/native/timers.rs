@@ -35,7 +35,7 @@ impl Timers {
         Ok(Self { thread, _running: running })
     }
 
-    /// A timer that is over after so long.
+    /// A timer that is over after so long. It costs the thread of whoever waits for it nothing.
     pub(super) fn sleep(&self, duration: Duration) -> Sleep {
         let _thread = self.thread.enter();
         sleep(duration)
