@@ -60,8 +60,13 @@ impl Write for LogWriter {
             lines.lost += 1;
         } else {
             lines.length += line.len();
+            // Whoever writes one looks for the next.
+            let is_asleep = !lines.is_writing && lines.waiting.is_empty();
             lines.waiting.push_back(line.into_owned().into());
-            COME.notify_one();
+            drop(lines);
+            if is_asleep {
+                COME.notify_one();
+            }
         }
         Ok(written.len())
     }
