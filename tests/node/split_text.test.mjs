@@ -86,6 +86,11 @@ function write(value, random) {
 
 const join = ({ head, tail }) => (tail === '' ? `${head}]` : `${head},${tail}]`);
 
+/** Whether these can be Args, or Args and Kwargs. */
+function isPayload([args, kwargs = {}, ...more]) {
+  return Array.isArray(args) && kwargs?.constructor === Object && more.length === 0;
+}
+
 function parses(text) {
   try {
     JSON.parse(text);
@@ -126,15 +131,32 @@ test('a_text_that_is_no_JSON_stays_none_and_never_leaves_a_malformed_tail', () =
     if (split.tail !== '') assert.ok(parses(`[${split.tail}]`), what);
     if (parses(mangled)) {
       const value = JSON.parse(mangled);
-      // What has more than Args and Kwargs, or is no array, is refused as well.
+      // What has more than Args and Kwargs, or others than these, or is no array, is refused as well.
       if (parses(join(split))) assert.deepEqual(JSON.parse(join(split)), value, what);
-      else assert.ok(!Array.isArray(value) || value.length > ELEMENTS[value[0]] + 2, what);
+      else assert.ok(!Array.isArray(value) || !isPayload(value.slice(ELEMENTS[value[0]])), what);
     } else {
       broken += 1;
       assert.ok(!parses(join(split)), what);
     }
   }
   assert.ok(broken > 5_000, 'the mangling mangles');
+});
+
+test('Args_are_a_list_and_Kwargs_a_dictionary_or_the_text_is_refused', () => {
+  const isTaken = (tail, options = '{}') => {
+    const text = `[16,1,${options},"com.example.x",${tail}]`;
+    const split = splitMessage(text);
+    assert.equal(parses(join(split)), split.tail !== '', text);
+    return split.tail === tail;
+  };
+  for (const tail of ['[]', ' [1]', '[],{}', '[] , {"k":1} ']) assert.ok(isTaken(tail), tail);
+  for (const tail of ['{}', 'null', '"a"', '1', '{},{}', '[],[]', '[],null', '[],"a"', 'null,{}']) {
+    assert.ok(!isTaken(tail), tail);
+  }
+  const encoded = '{"enc_algo":"x_own"}';
+  assert.ok(isTaken('"opaque"', encoded));
+  assert.ok(!isTaken('null', encoded));
+  assert.ok(!isTaken('"opaque"', '{"algo":"x_own"}'));
 });
 
 test('a_truncated_text_is_refused_wherever_it_breaks_off', () => {

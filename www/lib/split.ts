@@ -22,8 +22,9 @@ export function splitMessage(text: string): SplitText {
 
   const tailStart = findTail(text, inner);
   if (tailStart === undefined) return { head: text.slice(0, inner), tail: '' };
-  if (!isTail(text, tailStart, inner)) return refused(text);
-  return { head: text.slice(0, tailStart - 1), tail: text.slice(tailStart, inner) };
+  const head = text.slice(0, tailStart - 1);
+  if (!isTail(text, tailStart, inner, head)) return refused(text);
+  return { head, tail: text.slice(tailStart, inner) };
 }
 
 /** A control character is nowhere allowed in JSON: the router's error message then says where the text broke off. */
@@ -52,14 +53,21 @@ function findTail(text: string, end: number): number | undefined {
   return at < end && text.charCodeAt(at) === COMMA ? at + 1 : undefined;
 }
 
-/** Whether `start..end` holds Args, or Args and Kwargs: well-formed, of any kind (the router's rules are its own). */
-function isTail(text: string, start: number, end: number): boolean {
+/**
+ * Whether `start..end` holds Args, or Args and Kwargs: a list and a dictionary, since nobody looks at them again. Only
+ * behind a head with `enc_algo` may a string stand in the place of Args.
+ */
+function isTail(text: string, start: number, end: number, head: string): boolean {
+  const first = text.charCodeAt(skipSpace(text, start));
+  if (first !== OPEN_BRACKET && !(first === QUOTE && head.includes('"enc_algo"'))) return false;
   const args = skipValue(text, start, end, 1);
   if (args === undefined) return false;
   let at = skipSpace(text, args);
   if (at === end) return true;
   if (text.charCodeAt(at) !== COMMA) return false;
-  const kwargs = skipValue(text, at + 1, end, 1);
+  at = skipSpace(text, at + 1);
+  if (text.charCodeAt(at) !== OPEN_BRACE) return false;
+  const kwargs = skipValue(text, at, end, 1);
   if (kwargs === undefined) return false;
   at = skipSpace(text, kwargs);
   return at === end;
