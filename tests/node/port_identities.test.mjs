@@ -176,6 +176,30 @@ for (const [what, tail] of Object.entries(TAILS)) {
   });
 }
 
+test('a_text_or_binary_in_the_place_of_Args_comes_through_where_enc_algo_says_so', async () => {
+  const hello = helloWith({
+    roles: {
+      publisher: { features: { payload_transparency: true } },
+      subscriber: { features: { payload_transparency: true } },
+    },
+  });
+  const subscriber = await openPort(router.createPort());
+  subscriber.port.postMessage([hello, '', '[32,1,{},"com.example.x"', '']);
+  assert.match((await subscriber.received.next())[2], /^\[33,/);
+
+  const { port, received } = await openPort(router.createPort({}, widget));
+  port.postMessage([hello, '']);
+  await received.next();
+  const publish = (request) => `[16,${request},{"enc_algo":"x_own"},"com.example.x"`;
+  const bytes = Uint8Array.of(1, 2);
+  port.postMessage([publish(1), '"opaque"', publish(2), [bytes]]);
+  const [, text, , binary] = await subscriber.received.next();
+  assert.deepEqual([text, binary], ['"opaque"', [bytes]]);
+
+  port.postMessage(['[16,3,{},"com.example.x"', '"opaque"']);
+  assert.equal((await received.next()).close, 1002);
+});
+
 test('the_payloads_of_trusted_ports_are_not_read', async (t) => {
   const { port, received } = await openPort(router.createPort());
   const parse = t.mock.method(JSON, 'parse');

@@ -10,7 +10,7 @@ import type { Host } from './host.ts';
 import type { Identity } from './identity.ts';
 import { whenReleased } from './liveness.ts';
 import { Outbox } from './outbox.ts';
-import { binaryOf, byteLength, sizeOfTail } from './tail.ts';
+import { binaryOf, byteLength, hasEncodedArgs, sizeOfTail } from './tail.ts';
 import {
   type CloseInfo,
   isMessage,
@@ -244,7 +244,7 @@ export class HostPort {
       const head = batch[index];
       const tail = batch[index + 1];
       if (typeof head !== 'string') throw new Refusal(1003, 'expected text, found another kind of message');
-      const length = head.length + this.#sizeOf(tail, this.#host.messageLength);
+      const length = head.length + this.#sizeOf(head, tail, this.#host.messageLength);
       if (length > this.#host.messageLength) throw new Refusal(1009, this.#tooLong(length));
       // Heads go to the router joined by newlines; in JSON a carriage return is legal, or not, in the same places.
       heads.push(head.includes('\n') ? head.replaceAll('\n', '\r') : head);
@@ -257,13 +257,13 @@ export class HostPort {
    * Tails go to others as they are, whose parsers a malformed one would break. The clients of this library make good text,
    * which is let be: a check of every byte would cost more than the rest. Whom a page gave an identity, it need not trust.
    */
-  #sizeOf(tail: unknown, limit: number): number {
+  #sizeOf(head: string, tail: unknown, limit: number): number {
     if (typeof tail === 'string') {
       const isChecked = this.#identity?.authmethod === 'port' && tail !== '' && tail.length <= limit;
-      if (isChecked) this.#sizeOf(JSON.parse(`[${tail}]`), Number.POSITIVE_INFINITY);
+      if (isChecked) this.#sizeOf(head, JSON.parse(`[${tail}]`), Number.POSITIVE_INFINITY);
       return tail.length;
     }
-    if (!isStructuredTail(tail)) throw new Refusal(1002, 'a tail must be Args, or Args and Kwargs');
+    if (!isStructuredTail(head, tail)) throw new Refusal(1002, 'a tail must be Args, or Args and Kwargs');
     const size = sizeOfTail(tail, limit);
     if (size === undefined) throw new Refusal(1002, 'a tail must hold plain data, not nested too deep');
     return size;
@@ -306,8 +306,12 @@ class Refusal extends Error {
   }
 }
 
-function isStructuredTail(tail: unknown): tail is StructuredTail {
-  if (!Array.isArray(tail) || tail.length === 0 || tail.length > 2 || !Array.isArray(tail[0])) return false;
+function isStructuredTail(head: string, tail: unknown): tail is StructuredTail {
+  if (!Array.isArray(tail) || tail.length === 0 || tail.length > 2) return false;
+  const [args] = tail;
+  if (!Array.isArray(args)) {
+    return tail.length === 1 && hasEncodedArgs(head) && (typeof args === 'string' || args instanceof Uint8Array);
+  }
   return tail.length === 1 || (typeof tail[1] === 'object' && tail[1] !== null && !Array.isArray(tail[1]));
 }
 

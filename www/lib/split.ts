@@ -4,7 +4,7 @@
 // text that the app made. The tail is walked once, because nobody behind us looks at it again before it reaches the
 // receivers, whose parsers a malformed one would break. What cannot be split goes to the router whole, for it to refuse.
 
-import { HEAD_ELEMENTS, MAX_DEPTH } from './tail.ts';
+import { HEAD_ELEMENTS, hasEncodedArgs, MAX_DEPTH } from './tail.ts';
 
 export interface SplitText {
   head: string;
@@ -59,7 +59,7 @@ function findTail(text: string, end: number): number | undefined {
  */
 function isTail(text: string, start: number, end: number, head: string): boolean {
   const first = text.charCodeAt(skipSpace(text, start));
-  if (first !== OPEN_BRACKET && !(first === QUOTE && head.includes('"enc_algo"'))) return false;
+  if (first !== OPEN_BRACKET && !(first === QUOTE && hasEncodedArgs(head))) return false;
   const args = skipValue(text, start, end, 1);
   if (args === undefined) return false;
   let at = skipSpace(text, args);

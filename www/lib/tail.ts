@@ -68,6 +68,11 @@ export function encodeMessage(message: readonly unknown[]): EncodedMessage {
   return { head, tail: text, size: head.length + text.length, transfer: [], isBorrowing: false };
 }
 
+/** Whether a head says that a text or binary stands in the place of Args. */
+export function hasEncodedArgs(head: string): boolean {
+  return head.includes('"enc_algo"');
+}
+
 /** Head and tail to the message array. Throws where the text is not JSON. */
 export function decodeMessage(head: string, tail: Tail): unknown[] {
   if (typeof tail === 'string') return JSON.parse(messageText(head, tail));
