@@ -114,17 +114,11 @@ impl NodeReader<'_> {
         let Some(options) = object.get("options") else { return Some(long_poll) };
         let options = options.object(&LONG_POLL_OPTION_KEYS, &mut self.report)?;
         self.fixed(&options, &websocket::DEBUG);
-        if let Some(time) = self.seconds(&options, "request_timeout", 1, MAX_SECONDS) {
+        if let Some(time) = self.seconds_or_never(&options, "request_timeout") {
             long_poll.request_timeout = time;
         }
-        if let Some(time) = self.seconds(&options, "session_timeout", 0, MAX_SECONDS) {
-            // Never, to Crossbar.io. No socket says that such a session is gone, so that the longest time stands for it.
-            let is_never = time.is_zero();
-            long_poll.session_timeout = if is_never { Duration::from_secs(MAX_SECONDS) } else { time };
-            if is_never {
-                let message = format!("there is always one: it is {MAX_SECONDS} s");
-                self.report.warn(options.required("session_timeout").path(), &message);
-            }
+        if let Some(time) = self.seconds_or_never(&options, "session_timeout") {
+            long_poll.session_timeout = time;
         }
         if let Some(bytes) = self.number(&options, "queue_limit_bytes", 1, MAX_QUEUE_BYTES) {
             long_poll.queue_limit_bytes = bytes as usize;
@@ -133,6 +127,18 @@ impl NodeReader<'_> {
             long_poll.queue_limit_messages = messages as usize;
         }
         Some(long_poll)
+    }
+
+    /// A time of long polling, of which 0 says never to Crossbar.io. No socket says that a client is gone, so that the
+    /// longest time stands for it.
+    fn seconds_or_never(&mut self, options: &Object<'_>, key: &str) -> Option<Duration> {
+        let time = self.seconds(options, key, 0, MAX_SECONDS)?;
+        if !time.is_zero() {
+            return Some(time);
+        }
+        let message = format!("there is always one: it is {MAX_SECONDS} s");
+        self.report.warn(options.required(key).path(), &message);
+        Some(Duration::from_secs(MAX_SECONDS))
     }
 
     fn static_files(&mut self, object: &Object<'_>) -> Option<Static> {

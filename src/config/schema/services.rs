@@ -51,7 +51,12 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
         vec![
             (
                 "request_timeout",
-                integer(1, web::MAX_SECONDS, poll.request_timeout.as_secs(), "Seconds that a receive waits."),
+                integer(
+                    0,
+                    web::MAX_SECONDS,
+                    poll.request_timeout.as_secs(),
+                    "Seconds that a receive waits; 0 stands for a day.",
+                ),
             ),
             (
                 "session_timeout",
