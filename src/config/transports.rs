@@ -396,7 +396,12 @@ pub(super) const TCP_KEYS: [(&str, Key); 9] = [
     ("backlog", Key::Served),
     ("tls", Key::Served),
     ("portrange", Key::Refused("\"port\" in its place (ranges of ports are not served)")),
-    ("shared", Key::NotServed("has no effect: one process listens, and no other one on the same port")),
+    (
+        "shared",
+        Key::NotServed(
+            "has no effect: one process listens, and of the workers that share a port one is to stay",
+        ),
+    ),
     ("user_timeout", Key::NotServed("has no effect: see \"auto_ping_timeout\" of a WebSocket")),
 ];
 
