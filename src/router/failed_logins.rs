@@ -100,6 +100,18 @@ mod tests {
     }
 
     #[test]
+    fn who_fails_again_after_a_minute_is_counted_anew() {
+        let address = IpAddr::from([192, 0, 2, 1]);
+        let mut logins = FailedLogins::new(7);
+        logins.add(address, 0);
+        logins.add(address, WINDOW_MS);
+        assert!(!logins.has_reached(address, 2, WINDOW_MS));
+        logins.add(address, WINDOW_MS + 1);
+        assert!(logins.has_reached(address, 2, 2 * WINDOW_MS - 1));
+        assert!(!logins.has_reached(address, 2, 2 * WINDOW_MS));
+    }
+
+    #[test]
     fn addresses_of_one_ipv6_network_are_one_and_mapped_ones_are_ipv4() {
         let network = |text: &str| network(text.parse().expect("an address"));
         assert_eq!(network("2001:db8::1"), network("2001:db8::2:3:4"));
