@@ -430,6 +430,8 @@ const MIN_LIMIT: usize = 4 << 10;
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::UnixStream;
+
     use super::*;
 
     #[test]
@@ -445,5 +447,28 @@ mod tests {
         // Who has taken no more when there was a turn is not waited for.
         peer.lock().refused = true;
         assert_eq!(peer.send_frame(b"pong"), Queued::Overflow);
+    }
+
+    #[test]
+    fn there_is_room_for_pings_and_closes_whatever_the_limit() {
+        let limits = QueueLimits { bytes: 10, messages: usize::MAX, burst: 0, overflow: Overflow::Close };
+        let peer = Peer::new("test", Serializer::Json, Framing::WebSocket, Writer::Task, limits);
+        assert_eq!(peer.send(b"[]", EncodedPayload::default(), false), Queued::First);
+        assert_eq!(peer.send_frame(&[0; 100]), Queued::Behind);
+        assert_eq!(peer.send_frame(&[0; MIN_LIMIT]), Queued::Overflow);
+    }
+
+    #[tokio::test]
+    async fn what_a_socket_can_take_at_once_does_not_overflow() -> io::Result<()> {
+        let (here, _there) = UnixStream::pair()?;
+        here.writable().await?;
+        let limits = QueueLimits { bytes: 100, messages: usize::MAX, burst: 0, overflow: Overflow::Close };
+        let writer = Writer::Unix(here.into_split().1);
+        let peer = Peer::new("test", Serializer::Json, Framing::RawSocket, writer, limits);
+        for _ in 0..10 {
+            let queued = peer.send(&[b'1'; 60], EncodedPayload::default(), false);
+            assert!(matches!(queued, Queued::First | Queued::Behind));
+        }
+        Ok(())
     }
 }
