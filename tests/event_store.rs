@@ -13,6 +13,7 @@ use futures::StreamExt;
 use futures::executor::block_on;
 use process::{Process, RawClient, loopback, node};
 use serde_json::{Value, json};
+use wamplet::auth::authorizer::Role;
 use wamplet::config::{Config, HistoryRule, Limits, RealmConfig, RetentionRule, Store, StoreKind};
 use wamplet::local::LocalRouter;
 use wamplet::message::SubscribeOptions;
@@ -31,6 +32,19 @@ fn realm(name: &str, limit: usize) -> RealmConfig {
 
 fn config(limit: usize) -> Config {
     named([realm("realm1", limit)])
+}
+
+/// The same, where nothing is retained of a topic.
+fn config_without(topic: &str, limit: usize) -> Config {
+    let mut realm = realm("realm1", limit);
+    let none = RetentionRule {
+        uri: topic.into(),
+        match_policy: MatchPolicy::Exact,
+        limit: 0,
+        expires_after_s: None,
+    };
+    realm.store.as_mut().expect("it has one").retention = vec![none];
+    named([realm])
 }
 
 /// A router that keeps a journal, with nothing in it.
@@ -109,6 +123,22 @@ fn history_and_retained_events_are_there_again_as_they_were() {
 }
 
 #[test]
+fn how_far_an_event_is_trusted_is_told_after_a_restart_too() {
+    let mut permissions = Role::allow_all("anonymous").permissions().to_vec();
+    permissions[0].trustlevel = Some(7);
+    let roles = vec![Role::new("anonymous", permissions)];
+    let config = named([RealmConfig { roles, ..realm("realm1", 100) }]);
+    let mut w = fresh(config.clone());
+    let [alice] = w.join("realm1");
+    publish(&mut w, alice, 1, json!({}), "com.log.a");
+    assert_eq!(history(&mut w)[0]["details"]["trustlevel"], 7);
+    let records = w.take_records();
+    let mut w = Wamp::with_config(config);
+    assert_eq!(w.restore("realm1", &records), Ok(1));
+    assert_eq!(history(&mut w)[0]["details"]["trustlevel"], 7);
+}
+
+#[test]
 fn what_a_store_has_is_never_more_than_what_is_kept() {
     let mut w = fresh(config(3));
     let [alice] = w.join("realm1");
@@ -149,6 +179,17 @@ fn numbers_go_on_where_they_stood() {
 }
 
 #[test]
+fn events_that_are_there_already_are_not_taken_back() {
+    let mut w = fresh(config(100));
+    let [alice] = w.join("realm1");
+    publish(&mut w, alice, 1, json!({}), "com.log.a");
+    let records = w.take_records();
+    let error = w.restore("realm1", &records).expect_err("it is there");
+    assert!(error.to_string().ends_with("it is not behind the events before it"), "{error}");
+    assert_eq!(firsts(&history(&mut w), "args"), [1]);
+}
+
+#[test]
 fn what_has_no_place_any_more_is_forgotten_by_the_store_too() {
     let mut w = fresh(config(100));
     let [alice] = w.join("realm1");
@@ -159,15 +200,7 @@ fn what_has_no_place_any_more_is_forgotten_by_the_store_too() {
     publish(&mut w, alice, 8, json!({ "retain": true, "x_retain_ms": 1 }), "com.log.b");
     publish(&mut w, alice, 9, json!({ "retain": true }), "com.none");
     let records = w.take_records();
-    let none = RetentionRule {
-        uri: "com.none".into(),
-        match_policy: MatchPolicy::Exact,
-        limit: 0,
-        expires_after_s: None,
-    };
-    let mut smaller = realm("realm1", 2);
-    smaller.store.as_mut().expect("it has one").retention = vec![none];
-    let mut w = Wamp::with_config(named([smaller]));
+    let mut w = Wamp::with_config(config_without("com.none", 2));
     w.advance_ms(5);
     assert_eq!(w.restore("realm1", &records), Ok(7));
     assert_eq!(firsts(&history(&mut w), "args"), [6, 8]);
@@ -194,6 +227,21 @@ fn a_retained_event_that_had_to_leave_the_history_does_not_come_back_into_it() {
     assert_eq!(w.restore("realm1", &records), Ok(3));
     assert_eq!(firsts(&history(&mut w), "args"), [4, 5]);
     assert_eq!(firsts(&retained(&mut w), ""), [1]);
+}
+
+#[test]
+fn an_event_that_was_not_retained_for_a_while_is_in_the_history_alone() {
+    let mut w = fresh(config(100));
+    let [alice] = w.join("realm1");
+    publish(&mut w, alice, 1, json!({ "retain": true }), "com.log.a");
+    let mut records = w.take_records();
+    let mut w = Wamp::with_config(config_without("com.log.a", 100));
+    assert_eq!(w.restore("realm1", &records), Ok(1));
+    records.extend(w.take_records());
+    let mut w = Wamp::with_config(config(100));
+    assert_eq!(w.restore("realm1", &records), Ok(1));
+    assert_eq!(firsts(&history(&mut w), "args"), [1]);
+    assert_eq!(retained(&mut w), [] as [Value; 0]);
 }
 
 #[test]
