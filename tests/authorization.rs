@@ -180,6 +180,17 @@ fn an_exact_permission_does_not_allow_the_prefix_of_the_same_text() {
 }
 
 #[test]
+fn an_exact_permission_does_not_allow_the_wildcard_of_the_same_text() {
+    let allow = Allow { subscribe: true, register: true, ..NOTHING };
+    let mut w = realm_with(vec![permission("com.example", MatchPolicy::Exact, allow)]);
+    let [alice] = w.join("realm1");
+    w.say(alice, json!([32, 1, { "match": "wildcard" }, "com.example"]));
+    w.expect_error(alice, 32, 1, "wamp.error.not_authorized");
+    w.say(alice, json!([64, 2, { "match": "wildcard" }, "com.example"]));
+    w.expect_error(alice, 64, 2, "wamp.error.not_authorized");
+}
+
+#[test]
 fn the_configuration_may_reveal_callers_and_publishers() {
     let all = Allow { call: true, register: true, publish: true, subscribe: true };
     let rule = |uri: &str, caller, publisher| Permission {
