@@ -428,4 +428,15 @@ fn more_than_may_be_kept_of_a_session_is_not_rerouted() {
     w.expect_error(caller, 48, 3, "wamp.error.no_available_callee");
     say_unavailable(&mut w, callees[0], 4);
     w.expect(callees[1], json!([68, 2, "*", {}, [text]]));
+    w.say(callees[1], json!([70, 2, {}]));
+    w.expect(caller, json!([50, 4, {}]));
+    // What has given a piece of its result is not rerouted, and leaves the room to others.
+    w.say(caller, json!([48, 5, { "receive_progress": true }, SHARED, [text]]));
+    w.expect(callees[0], json!([68, 5, "*", { "receive_progress": true }, [text]]));
+    w.say(callees[0], json!([70, 5, { "progress": true }]));
+    w.expect(caller, json!([50, 5, { "progress": true }]));
+    w.say(caller, json!([48, 6, {}, SHARED, [text]]));
+    w.expect(callees[0], json!([68, 6, "*", {}, [text]]));
+    say_unavailable(&mut w, callees[0], 6);
+    w.expect(callees[1], json!([68, 3, "*", {}, [text]]));
 }
