@@ -501,6 +501,7 @@ fn a_filter_may_be_named_and_may_be_empty() {
         (json!([]), json!({ "filter_authroles": ["anonymous"] }), 2),
         (json!([["anonymous", "admin"]]), json!({}), 2),
         (json!([null]), json!({}), 2),
+        (json!([null]), json!({ "filter_authroles": ["admin"] }), 0),
         (json!([[]]), json!({}), 0),
         (json!([]), json!({ "filter_authroles": ["admin"] }), 0),
     ];
