@@ -738,6 +738,16 @@ fn logging_out_ends_all_sessions_of_a_cookie_and_what_it_stands_for() {
 }
 
 #[test]
+fn logging_out_where_cookies_log_nobody_in_ends_that_session_alone() {
+    let mut w = wamp(tickets());
+    let methods = config(tickets()).auth.expect("there is auth");
+    let [first, second] = ["one"; 2].map(|cookie| log_in(&mut w, &methods, cookie));
+    w.say(first, json!([6, {}, "wamp.close.logout"]));
+    w.expect(first, json!([6, {}, "wamp.close.goodbye_and_out"]));
+    w.expect_nothing(second);
+}
+
+#[test]
 fn the_cookie_of_a_session_that_was_killed_logs_nobody_in() {
     let mut w = wamp(tickets());
     let methods = cookie_methods();
