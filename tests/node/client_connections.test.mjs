@@ -368,7 +368,7 @@ test('a_garbled_payload_costs_its_one_message', async () => {
 });
 
 /** A session that comes back over another port each time, and what it tells. */
-async function comingBack({ wait = () => {}, chosen = () => router } = {}) {
+async function comingBack({ wait = () => {}, chosen = () => router, opened = () => {} } = {}) {
   const ways = [];
   const told = inbox('an event of the session');
   const session = await connect({
@@ -377,6 +377,7 @@ async function comingBack({ wait = () => {}, chosen = () => router } = {}) {
     router: async () => {
       await wait();
       ways.push(breakablePort(chosen()));
+      opened(ways.at(-1), ways.length);
       return ways.at(-1).port;
     },
   });
@@ -489,6 +490,36 @@ test('a_session_that_is_closed_while_it_is_away_stays_away', async () => {
   await new Promise((resolve) => setTimeout(resolve, 200));
   assert.deepEqual([ways.length, session.isOpen, told.waiting], [1, false, 0]);
   await assert.rejects(session.call('com.example.any'), ClosedError);
+});
+
+test('a_session_that_is_lost_again_while_it_comes_back_keeps_what_it_held', async () => {
+  const opened = (way, number) => {
+    if (number !== 2) return;
+    const post = way.port.postMessage;
+    // Gone when the subscription is asked for again.
+    way.port.postMessage = (message, moved) => {
+      if (JSON.stringify(message).includes('[32,')) way.cut();
+      else post(message, moved);
+    };
+  };
+  const { session, ways, told } = await comingBack({ opened });
+  const events = inbox('an event');
+  await session.subscribe('com.example.topic', ([value]) => events.push(value));
+  ways[0].cut();
+  const types = [await told.next(), await told.next(), await told.next()].map(([type]) => type);
+  assert.deepEqual([types, session.isOpen, ways.length], [['close', 'close', 'open'], true, 3]);
+  const other = await connect({ realm: 'realm1', router });
+  await other.publish('com.example.topic', [7]);
+  assert.equal(await events.next(), 7);
+  assert.equal(told.waiting, 0);
+  await Promise.all([session.close(), other.close()]);
+});
+
+test('a_session_that_is_closed_stays_away_whatever_the_reason', async () => {
+  const { session, ways, told } = await comingBack();
+  await session.close('wamp.close.system_shutdown');
+  const [type, { willReconnect }] = await told.next();
+  assert.deepEqual([type, willReconnect, ways.length], ['close', false, 1]);
 });
 
 test('a_message_that_is_too_long_ends_its_session_with_a_sentence', async () => {
