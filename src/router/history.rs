@@ -282,7 +282,6 @@ impl Query {
                 range.end = range.end.min(bound);
             }
         }
-        range.start = range.start.min(range.end);
         range
     }
 
