@@ -148,6 +148,18 @@ fn one_receive_waits_at_a_time() {
 }
 
 #[test]
+fn requests_may_come_in_another_order_than_they_were_sent() {
+    let (_router, address) = start("unordered", json!({}), json!({}));
+    let mut poller = Poller::join(address);
+    // A browser spreads them over its connections.
+    for request in [1, 3, 2, 4] {
+        poller.send(&json!([32, request, {}, "com.example.topic"]));
+        let subscribed = poller.receive();
+        assert_eq!((&subscribed[0], &subscribed[1]), (&json!(33), &json!(request)), "{subscribed}");
+    }
+}
+
+#[test]
 fn a_receive_without_a_message_ends_with_nothing_and_can_be_repeated() {
     let (_router, address) = start("nothing", json!({ "request_timeout": 1 }), json!({}));
     let mut poller = Poller::join(address);

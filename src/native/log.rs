@@ -143,3 +143,20 @@ const MAX_WAITING: usize = 1_048_576;
 
 /// Time for the last lines, where nobody may be reading them.
 const LAST_LINES: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_ends_where_it_was_to_end_and_nowhere_else() {
+        for (line, written) in [
+            ("as it is\n", "as it is\n"),
+            ("no end", "no end"),
+            ("a\nb\n", "a\\x0ab\n"),
+            ("back\rto its beginning\n", "back\\x0dto its beginning\n"),
+        ] {
+            assert_eq!(one_line(line.as_bytes()), written.as_bytes());
+        }
+    }
+}
