@@ -277,6 +277,11 @@ fn text_is_compressed_for_those_who_accept_it() {
     let brotli = site.get_with("/app.js", "Accept-Encoding: gzip, br");
     assert_eq!((brotli.header("content-encoding"), brotli.text()), ("br", "brotli"));
     assert_eq!(brotli.header("content-type"), "text/javascript; charset=utf-8");
+    // Unless the file was written after that.
+    let file = fs::File::options().write(true).open(site.file("app.js.br")).expect("it is there");
+    file.set_modified(UNIX_EPOCH).expect("a time of any package");
+    let outdated = site.get_with("/app.js", "Accept-Encoding: gzip, br");
+    assert_eq!(outdated.header("content-encoding"), "gzip");
 }
 
 #[test]
