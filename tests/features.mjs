@@ -328,7 +328,7 @@ export const features = {
       'yes',
       'yes',
       'yes',
-      'dynamic_authorization::a_testament_is_asked_about_when_it_is_added_and_published_as_was_decided',
+      'testaments::a_testament_is_asked_about_when_it_is_added_and_published_as_was_decided',
     ],
     [
       'Retained events for later subscribers',
@@ -651,7 +651,7 @@ export const features = {
       'yes',
       'yes',
       'yes',
-      'dynamic_authorization::the_authorizer_is_told_who_wants_to_do_what_and_with_which_options',
+      'decisions::the_authorizer_is_told_who_wants_to_do_what_and_with_which_options',
     ],
     [
       'A function of the program decides',
@@ -667,7 +667,7 @@ export const features = {
       'partly',
       'yes',
       'yes',
-      'dynamic_authorization::with_an_authorizer_that_allows_all_each_session_hears_the_same_of_each_other_in_the_same_order',
+      'same_order::with_an_authorizer_that_allows_all_each_session_hears_the_same_of_each_other_in_the_same_order',
     ],
     [
       'GOODBYE waits behind requests, and CANCEL ends one that waits',
@@ -675,7 +675,7 @@ export const features = {
       'no',
       'yes',
       'yes',
-      'dynamic_authorization::goodbye_waits_behind_the_requests_of_its_session',
+      'waiting::goodbye_waits_behind_the_requests_of_its_session',
     ],
     [
       'Decisions are remembered for a principal, for a time, and can be purged',
@@ -683,7 +683,7 @@ export const features = {
       'partly',
       'yes',
       'yes',
-      'dynamic_authorization::what_is_remembered_can_be_purged_by_authid_or_all_of_it',
+      'remembered::what_is_remembered_can_be_purged_by_authid_or_all_of_it',
     ],
     [
       'An authorizer is not asked about itself',
@@ -691,7 +691,7 @@ export const features = {
       'no',
       'yes',
       'yes',
-      'dynamic_authorization::a_callee_of_the_authorizer_is_not_asked_about_itself',
+      'decisions::a_callee_of_the_authorizer_is_not_asked_about_itself',
     ],
   ],
   'Serializers and transports': [
