@@ -174,23 +174,16 @@ export const features = {
       'partly',
       'no TLS',
       'yes',
-      'auth_on_sockets::a_signature_is_bound_to_the_channel_where_the_client_wants_it',
+      'methods::a_signature_is_bound_to_the_channel_where_the_client_wants_it',
     ],
-    [
-      'TLS client certificates',
-      '-',
-      'yes',
-      'no TLS',
-      'yes',
-      'auth_on_sockets::a_client_certificate_says_who_its_owner_is',
-    ],
+    ['TLS client certificates', '-', 'yes', 'no TLS', 'yes', 'methods::a_client_certificate_says_who_its_owner_is'],
     [
       'Cookies, and logging out',
       '-',
       'yes',
       'no cookies',
       'yes',
-      'auth_on_sockets::a_browser_that_has_logged_in_is_known_again_by_its_cookie',
+      'cookies::a_browser_that_has_logged_in_is_known_again_by_its_cookie',
     ],
     [
       'Anonymous sessions of a browser with a cookie keep their authid',
@@ -198,7 +191,7 @@ export const features = {
       'yes',
       'no cookies',
       'yes',
-      'auth_on_sockets::who_proves_nothing_keeps_its_authid_as_long_as_its_cookie',
+      'cookies::who_proves_nothing_keeps_its_authid_as_long_as_its_cookie',
     ],
     [
       'Authenticators: WAMP procedures',
@@ -214,7 +207,7 @@ export const features = {
       'yes',
       'no headers',
       'yes',
-      'auth_on_sockets::an_authenticator_is_told_the_headers_of_the_request_and_nobody_else',
+      'methods::an_authenticator_is_told_the_headers_of_the_request_and_nobody_else',
     ],
     [
       'Authenticators: functions of the program',
@@ -238,7 +231,7 @@ export const features = {
       'no',
       'no',
       'yes',
-      'auth_on_sockets::principals_are_those_of_the_file_when_it_was_read_last',
+      'reloads::principals_are_those_of_the_file_when_it_was_read_last',
     ],
   ],
   'Publish and subscribe': [
