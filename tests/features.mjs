@@ -747,7 +747,7 @@ export const features = {
       'yes',
       '-',
       'yes',
-      'http_bridge::an_event_that_a_script_posts_reaches_its_subscribers',
+      'requests::an_event_that_a_script_posts_reaches_its_subscribers',
     ],
     [
       'HTTP bridge: signed requests',
@@ -755,9 +755,9 @@ export const features = {
       'yes',
       '-',
       'yes',
-      'http_bridge::where_there_is_a_secret_requests_must_be_signed_with_it',
+      'signed::where_there_is_a_secret_requests_must_be_signed_with_it',
     ],
-    ['HTTP bridge: webhooks', '-', 'yes', '-', 'yes', 'http_bridge::a_webhook_publishes_the_whole_request'],
+    ['HTTP bridge: webhooks', '-', 'yes', '-', 'yes', 'requests::a_webhook_publishes_the_whole_request'],
     ['TLS', '-', 'yes', '-', 'yes', 'tls::every_transport_is_served_over_tls'],
     [
       'Renewed certificates without a restart',
