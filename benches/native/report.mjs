@@ -3,7 +3,7 @@
 // A ratio is taken between two samples of the same round, which were measured within seconds; the median of those
 // outlasts a machine whose speed changes during a run, as the ratio of two medians does not.
 
-const BASES = ['relay', 'tungstenite'];
+const BASES = ['lean', 'tokio'];
 
 /** More than this many CPUs used by other programs makes a sample doubtful. */
 const FOREIGN_CPUS = 0.1;
@@ -32,7 +32,6 @@ export function summarize(samples, workloads) {
     row.figure = spread(good.map((sample) => figures.get(keyOf(sample))));
     if (workload === 'idle') {
       row.before = spread(good.map(({ before }) => before / 1024)).median;
-      row.reached = row.figure.median <= row.aim;
       return row;
     }
     row.rate = spread(good.map((sample) => sample[workloads[workload].per] / sample.seconds)).median;
@@ -45,7 +44,6 @@ export function summarize(samples, workloads) {
         .filter(Number.isFinite);
       if (ratios.length > 0) row.ratios[base] = spread(ratios);
     }
-    if (row.aim !== undefined && row.ratios.relay) row.reached = row.ratios.relay.median <= row.aim;
     return row;
   });
   rows.sort((a, b) => order(a, b, rows, 'workload') || order(a, b, rows, 'transport'));
@@ -71,13 +69,17 @@ export function table({ rows, warnings }) {
 /** For a README. */
 export function markdown({ rows, warnings }) {
   const [head, ...lines] = cells(rows).map((line) => `| ${line.join(' | ')} |`);
-  return [head, '| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |', ...lines, '', ...notes(warnings)].join(
-    '\n',
-  );
+  return [
+    head,
+    '| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |',
+    ...lines,
+    '',
+    ...notes(warnings),
+  ].join('\n');
 }
 
 function cells(rows) {
-  const lines = [['', 'transport', 'server', 'cost', '/ relay', 'spread', '/ tungstenite', 'throughput', 'aim']];
+  const lines = [['', 'transport', 'server', 'cost', '/ lean', 'spread', '/ tokio', 'spread', 'throughput', 'aim']];
   let previous = {};
   for (const row of rows) {
     const again = row.workload === previous.workload && row.transport === previous.transport;
@@ -89,22 +91,28 @@ function cells(rows) {
 }
 
 function values(row) {
-  if (row.figure === undefined) return ['failed', '', '', '', '', ''];
-  const aim = row.reached === undefined ? '' : `${row.reached ? '✓' : '✗'} at most ${row.aim}`;
+  if (row.figure === undefined) return ['failed', '', '', '', '', '', ''];
+  const aim = row.aim === undefined ? '' : `at most ${row.aim}`;
   if (row.workload === 'idle') {
-    const { median, min, max } = row.figure;
-    const range = `${min.toFixed(1)}–${max.toFixed(1)}`;
-    return [`${median.toFixed(1)} KiB`, '', range, '', `on top of ${row.before.toFixed(1)} MiB`, aim && `${aim} KiB`];
+    const cost = `${row.figure.median.toFixed(1)} KiB${mark(row.figure, row)}`;
+    return [cost, range(row.figure, 1), '', '', '', `on top of ${row.before.toFixed(1)} MiB`, `${aim} KiB`];
   }
-  const { relay, tungstenite } = row.ratios;
-  return [
-    `${row.foreign > FOREIGN_CPUS ? '~' : ''}${digits(row.figure.median)} µs`,
-    relay ? relay.median.toFixed(2) : '',
-    relay ? `${relay.min.toFixed(2)}–${relay.max.toFixed(2)}` : '',
-    tungstenite && !row.relay ? tungstenite.median.toFixed(2) : '',
-    throughput(row),
-    aim,
-  ];
+  const ratios = BASES.flatMap((base) => {
+    const ratio = row.ratios[base];
+    return ratio ? [`${ratio.median.toFixed(2)}${mark(ratio, row)}`, range(ratio, 2)] : ['', ''];
+  });
+  const cost = `${row.foreign > FOREIGN_CPUS ? '~' : ''}${digits(row.figure.median)} µs`;
+  return [cost, ...ratios, throughput(row), aim];
+}
+
+/** Whether a median keeps the aim of its row. */
+function mark({ median }, { aim }) {
+  if (aim === undefined) return '';
+  return median <= aim ? ' ✓' : ' ✗';
+}
+
+function range({ min, max }, places) {
+  return `${min.toFixed(places)}–${max.toFixed(places)}`;
 }
 
 function throughput({ workload, rate }) {

@@ -24,7 +24,7 @@ const HELP = `npm run bench:native -- [options]
   --json FILE         write all samples and what was made of them
   --markdown          print the table as Markdown`;
 
-/** Workloads: what they are called, what the generator is told, the unit of their figure, the ratio aimed at. */
+/** Workloads: what they are called, what the generator is told, the unit of their figure, the ratio to a relay aimed at. */
 const WORKLOADS = {
   call64: { title: 'call, 64 B', args: ['call'], per: 'messages', aim: 1.3 },
   call1k: { title: 'call, 1 KB', args: ['call', '--mixed', '10'], per: 'messages', aim: 1.3 },
@@ -107,7 +107,7 @@ async function build(routers) {
 
 async function measureAll(options, routers) {
   const { rounds, transports, workloads } = options;
-  const servers = [relay(generator, 'lean'), relay(generator, 'tungstenite'), ...routers];
+  const servers = [relay(generator, 'lean'), relay(generator, 'tokio'), ...routers];
   const plan = [];
   for (let round = 0; round < rounds; round += 1) {
     for (const transport of transports) {

@@ -15,14 +15,8 @@ let over = false;
 
 /** A relay of the generator; it chooses its ports and prints them. */
 export function relay(generator, kind) {
-  const lean = kind === 'lean';
-  return {
-    name: lean ? 'relay' : kind,
-    relay: true,
-    command: `'${generator}' relay --kind ${kind}`,
-    schemes: lean ? ['ws', 'rs'] : ['ws'],
-    serializers: ALL,
-  };
+  const command = `'${generator}' relay --kind ${kind}`;
+  return { name: kind, relay: true, command, schemes: ['ws', 'rs'], serializers: ALL };
 }
 
 export const wamplet = {
@@ -104,7 +98,7 @@ export async function stopServers() {
 function printedUrls(output) {
   if (!output.includes('\n')) return undefined;
   const { ws, rs } = JSON.parse(output);
-  return { ws: `ws://127.0.0.1:${ws}/`, rs: rs && `rs://127.0.0.1:${rs}` };
+  return { ws: `ws://127.0.0.1:${ws}/`, rs: `rs://127.0.0.1:${rs}` };
 }
 
 /** Realm `realm1`, open to everybody, on both transports. */

@@ -1,15 +1,16 @@
 //! Measures WAMP routers on loopback, and relays that forward the same frames unparsed over the same sockets.
 //!
 //! One run is one workload against one server and prints one line of JSON; `run.mjs` starts the servers, alternates the
-//! runs and makes ratios of them. [`traffic`] has the workloads, [`relay`] the lower bound they are compared with.
+//! runs and makes ratios of them. [`traffic`] has the workloads, [`relay`] their lower bound, [`tokio_relay`]
+//! what the usual libraries make of it.
 
 mod client;
 mod frame;
 mod process;
 mod relay;
 mod sessions;
+mod tokio_relay;
 mod traffic;
-mod tungstenite;
 mod wire;
 
 use std::str::FromStr;
@@ -21,7 +22,7 @@ use traffic::{Measured, Settings};
 use wire::{Payload, Serializer};
 
 const USAGE: &str = "\
-wamplet-bench relay [--kind lean|tungstenite]
+wamplet-bench relay [--kind lean|tokio]
 wamplet-bench call|fan|churn|idle --url URL --pid PID[,PID..] [options]
 
   --url URL          ws://127.0.0.1:PORT/PATH or rs://127.0.0.1:PORT
@@ -53,8 +54,8 @@ fn run(arguments: Vec<String>) -> Result<()> {
         arguments.end()?;
         return match kind.as_str() {
             "lean" => relay::serve(),
-            "tungstenite" => tungstenite::serve(),
-            _ => bail!("--kind: expected lean or tungstenite, found {kind}"),
+            "tokio" => tokio_relay::serve(),
+            _ => bail!("--kind: expected lean or tokio, found {kind}"),
         };
     }
     let url: String = arguments.take("url", String::new())?;
