@@ -1,15 +1,17 @@
-// Runs the tests, kind by kind, against what is built, and sums up at the end.
+// Runs the tests, kind by kind, against what is built, and sums up at the end: each failure once more, then the kinds.
 //
 //   node scripts/test.mjs                every kind
 //   node scripts/test.mjs node web       these kinds
 
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { stripVTControlCharacters } from 'node:util';
 import { root, Stop, script } from './steps.mjs';
 
 const kinds = {
-  rust: () => ['cargo', ['test']],
+  rust: () => ['cargo', ['test', '--no-fail-fast']],
   node: () => nodeTest('tests/node'),
   package: () => nodeTest('tests/package'),
   install: () => nodeTest('tests/install', installLimit),
@@ -28,27 +30,55 @@ const testLimit = 10 * 60 * 1000;
 /** This file is one after the other what eight users do: half a minute, and far more where much else runs. */
 const installLimit = 6 * 60 * 1000;
 
-await script(() => {
+/** Where each runner begins and ends to say what failed, with why: libtest after each program, Node at its very end. */
+const failuresBegin = /^(failures:|✖ failing tests:)$/;
+const failuresEnd = /^test result: FAILED/;
+
+/** Of one kind, this much of what failed is said again: the rest stands where it happened. */
+const linesSaidAgain = 80;
+
+await script(async () => {
   const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(kinds);
   const unknown = chosen.find((kind) => !Object.hasOwn(kinds, kind));
   if (unknown !== undefined) {
     throw new Stop(`There are no tests of kind "${unknown}": the kinds are ${Object.keys(kinds).join(', ')}.`);
   }
-  const outcomes = chosen.map((kind) => [kind, runKind(kind)]);
-  console.log(`\n${outcomes.map(([kind, outcome]) => `${kind.padEnd(10)} ${outcome}`).join('\n')}`);
-  const failed = outcomes.filter(([, outcome]) => outcome.startsWith('FAILED')).map(([kind]) => kind);
-  if (failed.length > 0) throw new Stop(`Tests failed: ${failed.join(', ')}.`);
+  const outcomes = [];
+  for (const kind of chosen) outcomes.push({ kind, ...(await runKind(kind)) });
+  const failed = outcomes.filter(({ failures }) => failures !== undefined);
+  for (const { kind, failures } of failed) console.log(`\n--- what failed of ${kind}\n${failures.join('\n')}`);
+  console.log(`\n${outcomes.map(({ kind, outcome }) => `${kind.padEnd(10)} ${outcome}`).join('\n')}`);
+  if (failed.length > 0) throw new Stop(`Tests failed: ${failed.map(({ kind }) => kind).join(', ')}.`);
 });
 
+/** Resolves to the outcome as the summary shows it, with the lines that say what failed where something did. */
 function runKind(kind) {
   const [command, args] = kinds[kind]();
-  if (command === undefined) return 'no tests yet';
+  if (command === undefined) return { outcome: 'no tests yet' };
   console.log(`\n--- ${kind} tests`);
   const begun = performance.now();
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', timeout: limit });
-  const seconds = `${((performance.now() - begun) / 1000).toFixed(1)} s`;
-  if (status === 0) return `passed in ${seconds}`;
-  return `FAILED after ${seconds}${error ? ` (${error.message})` : ''}`;
+  const colors = process.stdout.isTTY ? { CARGO_TERM_COLOR: 'always', FORCE_COLOR: '1' } : {};
+  const env = { ...process.env, ...colors };
+  const child = spawn(command, args, { cwd: root, env, stdio: ['inherit', 'pipe', 'inherit'], timeout: limit });
+  child.stdout.pipe(process.stdout, { end: false });
+  const failures = [];
+  let saying = false;
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const text = stripVTControlCharacters(line);
+    if (failuresBegin.test(text)) saying = true;
+    if (saying && failures.length < linesSaidAgain) failures.push(line);
+    if (failuresEnd.test(text)) saying = false;
+  });
+  return new Promise((resolve) => {
+    const end = (error, code, signal) => {
+      const seconds = `${((performance.now() - begun) / 1000).toFixed(1)} s`;
+      if (code === 0) return resolve({ outcome: `passed in ${seconds}` });
+      const why = error?.message ?? (signal ? `ended by ${signal}` : undefined);
+      resolve({ outcome: `FAILED after ${seconds}${why ? ` (${why})` : ''}`, failures });
+    };
+    child.on('error', (error) => end(error));
+    child.on('close', (code, signal) => end(undefined, code, signal));
+  });
 }
 
 /** The files are named one by one: Node 20 and the command line of Windows know no patterns. */
