@@ -9,11 +9,12 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
 use flate2::read::GzDecoder;
 use http::{Answer, HttpClient, get, request};
-use process::{PATIENCE, Process, loopback, node};
+use process::{LARGE_STACK, PATIENCE, Process, loopback, node, with_large_stacks};
 use serde_json::{Value, json};
 
 /// Time in which something of an answer must be taken.
@@ -449,23 +450,20 @@ fn files_are_served_by_a_process_that_gets_no_more_threads() {
     fs::write(folder.join("digits.txt"), b"0123456789").expect("a temporary file");
     let paths = json!({ "/": { "type": "static", "directory": folder } });
     let config = node(json!([{ "type": "web", "endpoint": loopback(), "paths": paths }]));
-    let mut router = Process::start_as("threads", &config, &["--threads", "3"]);
+    fs::write(folder.join("config.json"), config.to_string()).expect("a temporary file");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wamplet"));
+    command.args(["start", "--config", "config.json", "--threads", "3"]);
+    with_large_stacks(&mut command);
+    let mut router = Process::run(folder, command);
     let address = router.tcp_address();
     router.wait_for("is ready");
     let pid = i32::try_from(router.id()).ok().and_then(Pid::from_raw);
-    // Threads that have just begun still take memory for themselves, which then would count against the rest.
-    let mut memory = 0;
-    while memory != router.virtual_memory_kib() {
-        memory = router.virtual_memory_kib();
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    // Enough for what is small, and not for the stack of a thread.
-    let most = (memory + 512) << 10;
+    // Half a thread's for everything else.
+    let most = (router.virtual_memory_kib() << 10) + LARGE_STACK / 2;
     prlimit(pid, Resource::As, Rlimit { current: Some(most), ..getrlimit(Resource::As) })
         .expect("the limit of a child");
     for _ in 0..6 {
         assert_eq!(get(address, "/digits.txt").body, b"0123456789");
     }
     router.reload(&config);
-    fs::remove_dir_all(&folder).expect("it is there");
 }
