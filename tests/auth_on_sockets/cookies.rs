@@ -238,6 +238,29 @@ fn a_cookie_logs_in_nobody_whom_the_configuration_does_not_know_any_more() {
 }
 
 #[test]
+fn a_cookie_logs_in_nobody_whom_only_a_path_knew_that_is_gone() {
+    let known =
+        |name: &str| json!({ "ticket": principals(json!({ name: { "ticket": "pencil" } })), "cookie": {} });
+    let config = |name: &str| {
+        let mut config = with_cookies(json!({}), json!({}));
+        let paths = &mut config["workers"][0]["transports"][0]["paths"];
+        (paths["ws"]["auth"], paths["lp"]["auth"]) = (known(name), known("joe"));
+        config
+    };
+    let mut router = Process::start("auth-cookie-path", &config("joe"));
+    let address = router.tcp_address();
+    let (_, answer, welcome) = by_browser(address, "", &["ticket"]);
+    assert_joe(&welcome, "ticket");
+    let header = format!("Cookie: {}", cookie_of(&answer));
+    router.reload(&config("amy"));
+    assert_eq!(by_browser(address, &header, &["cookie"]).2[0], 2, "the other path knows joe");
+    let mut without = config("amy");
+    without["workers"][0]["transports"][0]["paths"].as_object_mut().expect("paths").remove("lp");
+    router.reload(&without);
+    assert_eq!(by_browser(address, &header, &["cookie"]).2[0], 3);
+}
+
+#[test]
 fn who_was_logged_in_at_a_crossbar_node_stays_so_and_its_file_is_kept() {
     let folder = std::env::temp_dir().join(format!("wamplet-cookies-crossbar-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a temporary folder");
