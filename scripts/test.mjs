@@ -24,6 +24,9 @@ const kinds = {
 /** No kind takes more than a few minutes; a test that hangs must not hold up everything behind it for ever. */
 const limit = 20 * 60 * 1000;
 
+/** How long what a kind has printed may take to arrive after its end, in milliseconds. */
+const patience = 5_000;
+
 /** A file is a test of its own to Node, and some have a thousand. A test that waits for ever ends by its own patience. */
 const testLimit = 10 * 60 * 1000;
 
@@ -46,7 +49,11 @@ await script(async () => {
   const outcomes = [];
   for (const kind of chosen) outcomes.push({ kind, ...(await runKind(kind)) });
   const failed = outcomes.filter(({ failures }) => failures !== undefined);
-  for (const { kind, failures } of failed) console.log(`\n--- what failed of ${kind}\n${failures.join('\n')}`);
+  for (const { kind, failures } of failed) {
+    const said = failures.slice(0, linesSaidAgain);
+    if (failures.length > said.length) said.push(`... and ${failures.length - said.length} lines more, above`);
+    if (said.length > 0) console.log(`\n--- what failed of ${kind}\n${said.join('\n')}`);
+  }
   console.log(`\n${outcomes.map(({ kind, outcome }) => `${kind.padEnd(10)} ${outcome}`).join('\n')}`);
   if (failed.length > 0) throw new Stop(`Tests failed: ${failed.map(({ kind }) => kind).join(', ')}.`);
 });
@@ -57,16 +64,14 @@ function runKind(kind) {
   if (command === undefined) return { outcome: 'no tests yet' };
   console.log(`\n--- ${kind} tests`);
   const begun = performance.now();
-  const colors = process.stdout.isTTY ? { CARGO_TERM_COLOR: 'always', FORCE_COLOR: '1' } : {};
-  const env = { ...process.env, ...colors };
-  const child = spawn(command, args, { cwd: root, env, stdio: ['inherit', 'pipe', 'inherit'], timeout: limit });
+  const child = spawn(command, args, { cwd: root, stdio: ['inherit', 'pipe', 'inherit'], timeout: limit });
   child.stdout.pipe(process.stdout, { end: false });
   const failures = [];
   let saying = false;
   createInterface({ input: child.stdout }).on('line', (line) => {
     const text = stripVTControlCharacters(line);
     if (failuresBegin.test(text)) saying = true;
-    if (saying && failures.length < linesSaidAgain) failures.push(line);
+    if (saying) failures.push(line);
     if (failuresEnd.test(text)) saying = false;
   });
   return new Promise((resolve) => {
@@ -77,6 +82,8 @@ function runKind(kind) {
       resolve({ outcome: `FAILED after ${seconds}${why ? ` (${why})` : ''}`, failures });
     };
     child.on('error', (error) => end(error));
+    // What it started and left behind may hold on to its output, and is not waited for.
+    child.on('exit', () => setTimeout(() => child.stdout.destroy(), patience).unref());
     child.on('close', (code, signal) => end(undefined, code, signal));
   });
 }
