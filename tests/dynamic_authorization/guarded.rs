@@ -65,6 +65,13 @@ impl Guarded {
         self.w.expect(peer, json!([33, request, "*"]))[2].as_u64().expect("a subscription id")
     }
 
+    /// The peer publishes to this topic; the authorizer allows it, and wants that remembered.
+    #[track_caller]
+    pub fn allowed_with_cache(&mut self, peer: Peer, request: u64, topic: &str) {
+        self.w.publish(peer, request, topic);
+        self.decided(topic, "publish", json!({ "allow": true, "cache": true }));
+    }
+
     /// Whether the peer may publish to this topic without anybody being asked; `None` if somebody is, who says no.
     pub fn known(&mut self, peer: Peer, request: u64, topic: &str) -> Option<bool> {
         self.w.say(peer, json!([16, request, { "acknowledge": true }, topic]));

@@ -44,8 +44,7 @@ fn what_is_remembered_reveals_what_it_revealed() {
 fn what_is_remembered_holds_for_one_principal_one_action_and_one_pattern() {
     let mut g = Guarded::new();
     let alice = g.w.join_as("realm1", "alice", "user");
-    g.w.publish(alice, 1, "com.topic");
-    g.decided("com.topic", "publish", json!({ "allow": true, "cache": true }));
+    g.allowed_with_cache(alice, 1, "com.topic");
     // Another session of hers.
     let phone = g.w.join_as("realm1", "alice", "user");
     assert_eq!(g.known(phone, 1, "com.topic"), Some(true));
@@ -72,8 +71,7 @@ fn what_is_remembered_holds_for_one_principal_one_action_and_one_pattern() {
 fn what_is_remembered_is_forgotten_when_its_time_is_over() {
     let mut g = Guarded::new();
     let alice = g.w.join_as("realm1", "alice", "user");
-    g.w.publish(alice, 1, "com.topic");
-    g.decided("com.topic", "publish", json!({ "allow": true, "cache": true }));
+    g.allowed_with_cache(alice, 1, "com.topic");
     g.w.advance_ms(59_999);
     assert_eq!(g.known(alice, 2, "com.topic"), Some(true));
     g.w.advance_ms(1);
@@ -86,8 +84,7 @@ fn a_lifetime_of_zero_remembers_nothing() {
     let roles = vec![Role::dynamic("user", Authorizer { ask, cache_ms: 0 })];
     let mut g = Guarded::with_config(named([RealmConfig { roles, ..RealmConfig::open("realm1") }]));
     let alice = g.w.join_as("realm1", "alice", "user");
-    g.w.publish(alice, 1, "com.topic");
-    g.decided("com.topic", "publish", json!({ "allow": true, "cache": true }));
+    g.allowed_with_cache(alice, 1, "com.topic");
     assert_eq!(g.known(alice, 2, "com.topic"), None);
 }
 
@@ -98,8 +95,7 @@ fn what_is_remembered_can_be_purged_by_authid_or_all_of_it() {
     let admin = g.w.join_as("realm1", "admin", "free");
     let remember = |g: &mut Guarded, request| {
         for peer in [alice, bob] {
-            g.w.publish(peer, request, "com.topic");
-            g.decided("com.topic", "publish", json!({ "allow": true, "cache": true }));
+            g.allowed_with_cache(peer, request, "com.topic");
         }
     };
     let purge = |g: &mut Guarded, request, args: Value| {
@@ -151,8 +147,7 @@ fn the_cache_is_bounded() {
     let alice = g.w.join_as("realm1", "alice", "user");
     for request in 1..=4 {
         let topic = format!("com.topic{request}");
-        g.w.publish(alice, request, &topic);
-        g.decided(&topic, "publish", json!({ "allow": true, "cache": true }));
+        g.allowed_with_cache(alice, request, &topic);
     }
     assert_eq!(g.w.router.purge_decisions("realm1", None), 1);
 }
