@@ -24,16 +24,6 @@ pub struct Process {
     folder: PathBuf,
 }
 
-/// The stack of each thread, in bytes, of a router that `with_large_stacks` ran.
-pub const LARGE_STACK: u64 = 256 << 20;
-
-/// Threads so large that a limit of memory which refuses one leaves plenty for everything else. With common ones, a thread
-/// may just have its stack and then not the pages that it begins with, where the standard library gives up.
-pub fn with_large_stacks(command: &mut Command) -> &mut Command {
-    // A heap for each thread would count as well.
-    command.env("RUST_MIN_STACK", LARGE_STACK.to_string()).env("MALLOC_ARENA_MAX", "1")
-}
-
 impl Process {
     /// Starts the router with this configuration, in a folder of its own.
     pub fn start(name: &str, config: &Value) -> Self {
@@ -176,6 +166,16 @@ impl Drop for Process {
         let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// The stack of each thread, in bytes, of a router that `with_large_stacks` ran.
+pub const LARGE_STACK: u64 = 256 << 20;
+
+/// Threads so large that a limit of memory which refuses one leaves plenty for everything else. With common ones, a thread
+/// may just have its stack and then not the pages that it begins with, where the standard library gives up.
+pub fn with_large_stacks(command: &mut Command) -> &mut Command {
+    // A heap for each thread would count as well.
+    command.env("RUST_MIN_STACK", LARGE_STACK.to_string()).env("MALLOC_ARENA_MAX", "1")
 }
 
 /// A node whose one realm, `realm1`, lets everybody do everything.
