@@ -2,14 +2,15 @@
 //! client is told that is not let in. What each method wants to see is for the tests of `auth`.
 
 mod common;
+#[path = "common/hashes.rs"]
+mod hashes;
 
 use std::sync::Arc;
 
 use base64ct::{Base64, Encoding};
 use common::{Peer, Wamp, all_roles};
-use hmac::{Hmac, KeyInit, Mac};
+use hashes::mac;
 use serde_json::{Value, json};
-use sha2::Sha256;
 use wamplet::auth::{
     Anonymous, Channel, Failure, Grant, Identity, MemoryLogins, Methods, Principal, Principals, Provider,
     Ticket,
@@ -364,9 +365,7 @@ fn the_session_id_of_a_wampcra_challenge_is_that_of_the_welcome() {
     let challenge = w.expect(peer, json!([4, "wampcra", { "challenge": "*" }]))[2]["challenge"].take();
     let challenge = challenge.as_str().expect("a text");
     let session = serde_json::from_str::<Value>(challenge).expect("JSON")["session"].as_u64();
-    let mut mac = Hmac::<Sha256>::new_from_slice(b"key").expect("any key");
-    mac.update(challenge.as_bytes());
-    let signature = Base64::encode_string(&mac.finalize().into_bytes());
+    let signature = Base64::encode_string(&mac(b"key", challenge.as_bytes()));
     w.say(peer, json!([5, signature, {}]));
     let (peer, details) = welcome(&mut w, peer);
     assert_eq!(session, Some(peer.session));

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use base64ct::{Base64, Encoding as _};
 use ed25519_dalek::{Signer as _, SigningKey};
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use wamplet::auth::*;
 use wamplet::id::SessionId;
 use wamplet::payload::Values;
 use wamplet::router::Now;
+
+use crate::hashes::{mac, pbkdf2};
 
 pub const DENIED: &str = "wamp.error.authentication_denied";
 pub const FAILED: &str = "wamp.error.authentication_failed";
@@ -270,23 +271,4 @@ pub fn scram_keys(password: &str) -> ScramKeys {
         stored_key: Sha256::digest(mac(&salted_password, b"Client Key")).into(),
         server_key: mac(&salted_password, b"Server Key"),
     }
-}
-
-pub fn mac(key: &[u8], message: &[u8]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length");
-    mac.update(message);
-    mac.finalize().into_bytes().into()
-}
-
-/// The first block of PBKDF2-HMAC-SHA256.
-pub fn pbkdf2(password: &[u8], salt: &[u8], iterations: u32) -> [u8; 32] {
-    let mut block = mac(password, &[salt, &[0, 0, 0, 1]].concat());
-    let mut key = block;
-    for _ in 1..iterations {
-        block = mac(password, &block);
-        for (byte, other) in key.iter_mut().zip(block) {
-            *byte ^= other;
-        }
-    }
-    key
 }

@@ -6,6 +6,8 @@ mod choice;
 mod clients;
 mod cookie;
 mod cryptosign;
+#[path = "../common/hashes.rs"]
+mod hashes;
 mod scram;
 mod strangers;
 mod ticket;

@@ -6,6 +6,7 @@ use wamplet::auth::*;
 use wamplet::payload::Values;
 
 use crate::clients::*;
+use crate::hashes::pbkdf2;
 
 #[test]
 fn a_wampcra_challenge_says_who_is_being_authenticated() {

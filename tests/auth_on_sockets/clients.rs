@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 
 use base64ct::{Base64, Encoding};
 use ed25519_dalek::{Signer, SigningKey};
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use wamplet::auth::hex;
 
+use crate::hashes::{mac, pbkdf2};
 use crate::http::{Answer, HttpClient};
 use crate::websocket::{TEXT, masked};
 
@@ -47,23 +47,6 @@ pub fn all_methods() -> Value {
 
 pub fn signing_key() -> SigningKey {
     SigningKey::from_bytes(&[7; 32])
-}
-
-pub fn mac(key: &[u8], message: &[u8]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any key");
-    mac.update(message);
-    mac.finalize().into_bytes().into()
-}
-
-/// PBKDF2 with HMAC-SHA256, one block.
-pub fn pbkdf2(password: &[u8], salt: &[u8], iterations: u32) -> [u8; 32] {
-    let mut block = mac(password, &[salt, &[0, 0, 0, 1]].concat());
-    let mut key = block;
-    for _ in 1..iterations {
-        block = mac(password, &block);
-        key.iter_mut().zip(block).for_each(|(key, block)| *key ^= block);
-    }
-    key
 }
 
 pub fn hello(method: &str, authextra: Value) -> Value {

@@ -4,6 +4,8 @@
 
 #[path = "../common/certificates.rs"]
 mod certificates;
+#[path = "../common/hashes.rs"]
+mod hashes;
 #[path = "../common/http.rs"]
 mod http;
 #[path = "../common/process.rs"]

@@ -4,13 +4,12 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use base64ct::{Base64Url, Encoding as _};
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::json;
-use sha2::Sha256;
 use wamplet::native::clock::Clock;
 
 use crate::bridge::*;
 use crate::certificates::Certificates;
+use crate::hashes::mac;
 use crate::http::HttpClient;
 use crate::process::{Process, RawClient};
 
@@ -40,11 +39,8 @@ impl Signed {
     }
 
     pub fn signature(&self, body: &str) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()).expect("any length");
-        for part in [self.key, &self.timestamp, self.seq, self.nonce, body] {
-            mac.update(part.as_bytes());
-        }
-        Base64Url::encode_string(&mac.finalize().into_bytes())
+        let signed = [self.key, &self.timestamp, self.seq, self.nonce, body].concat();
+        Base64Url::encode_string(&mac(self.secret.as_bytes(), signed.as_bytes()))
     }
 
     pub fn path(&self, path: &str, body: &str) -> String {
